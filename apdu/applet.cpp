@@ -1,0 +1,180 @@
+#include "apdu/applet.hpp"
+
+#include "apdu/errors.hpp"
+
+namespace jpki {
+
+namespace {
+
+// P2 for "the file that is selected"; with the short form the SFI is added.
+constexpr std::uint8_t current_file = 0x80;
+
+constexpr std::uint8_t short_reference(Ef ef) noexcept { return static_cast<std::uint8_t>(current_file | sfi_of(ef)); }
+
+[[noreturn]] void unexpected(const char* what, std::uint16_t status) {
+    throw CardFault(std::string(what) + ": status " + hex16(status));
+}
+
+constexpr bool is_blocked(std::uint16_t status) noexcept {
+    return status == 0x63C0 || status == sw::authentication_method_blocked || status == sw::reference_data_not_usable;
+}
+
+// An answer to a tries query or a VERIFY that shows that the card knows the PIN.
+constexpr bool is_pin_answer(std::uint16_t status) noexcept {
+    return status == sw::ok || sw::counts_tries(status) || is_blocked(status);
+}
+
+// Checking errors of ISO/IEC 7816-4 (5.1.3, table 5) that say: no such reference, file or parameter here. The command was not executed.
+constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
+    switch (status) {
+    case sw::file_not_found:
+    case 0x6A80:
+    case 0x6A81:
+    case 0x6A83:
+    case sw::incorrect_p1_p2:
+    case 0x6A88:
+    case sw::wrong_offset:
+    case 0x6981:
+    case 0x6985:
+    case 0x6986:
+    case sw::wrong_length:
+    case sw::instruction_not_supported:
+    case sw::class_not_supported: return true;
+    default: return false;
+    }
+}
+
+}  // namespace
+
+bool Applet::select(bool first_command) {
+    const auto once = [this] { return transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, jpki_aid)).status; };
+    std::uint16_t status = once();
+    if (status == sw::no_precise_diagnosis && first_command) status = once();
+    if (status == sw::ok) return true;
+    if (says_no_such_reference(status)) return false;
+    unexpected("SELECT of the JPKI application", status);
+}
+
+bool Applet::leave() {
+    return transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, issuer_security_domain_aid)).status == sw::ok;
+}
+
+bool Applet::select_ef(Ef ef) {
+    const auto id = static_cast<std::uint16_t>(ef);
+    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id & 0xFF)};
+    const std::uint16_t status = transaction_.transmit(Command({0x00, 0xA4, 0x02, 0x0C}, bytes)).status;
+    if (status == sw::ok) return true;
+    if (says_no_such_reference(status)) return false;
+    unexpected("SELECT EF", status);
+}
+
+// P2 that names a PIN or a key, after the SELECT EF that the form may need. Nothing when SELECT EF does not find it.
+std::optional<std::uint8_t> Applet::reference(Ef ef) {
+    if (dialect_.form != Dialect::Form::select_ef) return short_reference(ef);
+    if (!select_ef(ef)) return std::nullopt;
+    return current_file;
+}
+
+Response Applet::query(std::uint8_t p2) {
+    const Header header{0x00, 0x20, 0x00, p2};
+    if (!dialect_.query_with_le) {
+        Response response = transaction_.transmit(Command(header));
+        if (response.status != sw::wrong_length) return response;
+    }
+    // One reader needed a fifth byte (CARD.md, tries left). It is Le: no card takes it for an empty PIN that costs a try.
+    Response response = transaction_.transmit(Command(header, {}, Command::le_max));
+    if (is_pin_answer(response.status)) dialect_.query_with_le = true;
+    return response;
+}
+
+TriesAnswer Applet::tries(Role role) {
+    const Ef ef = facts_of(role).pin;
+    Response response;
+    if (dialect_.form != Dialect::Form::select_ef) {
+        response = query(short_reference(ef));
+        if (dialect_.form == Dialect::Form::unknown) {
+            if (is_pin_answer(response.status)) {
+                dialect_.form = Dialect::Form::short_form;
+            } else {
+                if (!select_ef(ef)) return std::nullopt;  // neither form finds it: which one the card wants stays open
+                response = query(current_file);
+                if (is_pin_answer(response.status)) dialect_.form = Dialect::Form::select_ef;
+            }
+        }
+    } else {
+        if (!select_ef(ef)) return std::nullopt;
+        response = query(current_file);
+    }
+    if (is_blocked(response.status)) return 0;
+    if (sw::counts_tries(response.status)) return response.status & 0x0F;
+    if (says_no_such_reference(response.status)) return std::nullopt;
+    unexpected("tries query", response.status);
+}
+
+PinAnswer Applet::pin_answer(std::uint16_t status) {
+    if (status == sw::ok) return {PinAnswer::Kind::accepted, 0};
+    if (is_blocked(status)) return {PinAnswer::Kind::blocked, 0};
+    if (sw::counts_tries(status)) return {PinAnswer::Kind::rejected, status & 0x0F};
+    if (status == sw::pad_timeout || status == sw::pad_cancelled) return {PinAnswer::Kind::cancelled, 0};
+    if (status == sw::pad_pins_differ || status == sw::pad_pin_size) return {PinAnswer::Kind::not_entered, 0};
+    if (says_no_such_reference(status)) return {PinAnswer::Kind::absent, 0};
+    unexpected("VERIFY", status);
+}
+
+std::optional<std::uint8_t> Applet::pin_reference(Role role) {
+    // A PIN that is typed into a reader cannot be sent a second time: the form must be known before.
+    if (dialect_.form == Dialect::Form::unknown && !tries(role)) return std::nullopt;
+    return reference(facts_of(role).pin);
+}
+
+PinAnswer Applet::verify(Role role, const Secret& pin) {
+    const auto p2 = reference(facts_of(role).pin);
+    if (!p2) return {PinAnswer::Kind::absent, 0};
+    const std::uint16_t status = transaction_.transmit(Command({0x00, 0x20, 0x00, *p2}, pin.view())).status;
+    if (dialect_.form == Dialect::Form::unknown) {
+        if (is_pin_answer(status)) {
+            dialect_.form = Dialect::Form::short_form;
+        } else if (says_no_such_reference(status)) {
+            // The tries query settles the form at no cost. When the card does know the PIN in the other form, the command
+            // above reached no PIN and no try was spent: it may be said once more, the right way.
+            if (!tries(role) || dialect_.form != Dialect::Form::select_ef) return {PinAnswer::Kind::absent, 0};
+            return pin_answer(transaction_.transmit(Command({0x00, 0x20, 0x00, current_file}, pin.view())).status);
+        }
+    }
+    return pin_answer(status);
+}
+
+bool Applet::change(Role role, const Secret& new_pin) {
+    const auto p2 = reference(facts_of(role).pin);
+    if (!p2) throw CardFault("CHANGE REFERENCE DATA: the PIN is not there");
+    return change_answer(transaction_.transmit(Command({0x00, 0x24, 0x01, *p2}, new_pin.view())).status);
+}
+
+bool Applet::change_answer(std::uint16_t status) {
+    if (status == sw::ok) return true;
+    if (status == sw::security_status_not_satisfied) return false;
+    unexpected("CHANGE REFERENCE DATA", status);
+}
+
+SignAnswer Applet::sign(Role role, SignForm form, ByteView data) {
+    const auto p2 = reference(facts_of(role).key);
+    if (!p2) return {};
+    Response response = transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(form), *p2}, data, Command::le_max));
+    if (response.ok()) {
+        if (response.data.size() != signature_size) throw CardFault("a signature of the wrong size");
+        return {SignAnswer::Kind::done, std::move(response.data)};
+    }
+    if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};
+    if (response.status == sw::incorrect_p1_p2 && form != SignForm::pkcs1_padding) return {SignAnswer::Kind::form_unknown, {}};
+    if (says_no_such_reference(response.status)) return {};
+    unexpected("signature", response.status);
+}
+
+std::uint16_t Applet::probe_sign(Role role, std::uint8_t p1) {
+    static constexpr std::uint8_t one_byte[1] = {0};
+    const auto p2 = reference(facts_of(role).key);
+    if (!p2) return sw::file_not_found;
+    return transaction_.transmit(Command({0x80, 0x2A, p1, *p2}, one_byte, Command::le_max)).status;
+}
+
+}  // namespace jpki

@@ -1,0 +1,112 @@
+// The JPKI application, command by command (CARD.md, Commands). One object for one transaction.
+#pragma once
+
+#include "apdu/facts.hpp"
+#include "apdu/link.hpp"
+#include "apdu/pin.hpp"
+
+#include <functional>
+#include <optional>
+
+namespace jpki {
+
+// How this card wants to be spoken to; found out on the way, and kept for as long as the card stays.
+struct Dialect {
+    enum class Form { unknown, short_form, select_ef };
+    Form form = Form::unknown;      // P2 = 80|SFI, or SELECT EF and P2 = 80
+    bool query_with_le = false;     // the tries query needs a fifth byte 00
+    bool sfi_read_selects = false;  // a READ BINARY with SFI was seen to make the file the current one (ISO/IEC 7816-4, 7.3.2)
+};
+
+// What a card may properly say to a PIN.
+struct PinAnswer {
+    enum class Kind {
+        accepted,
+        rejected,
+        blocked,
+        absent,      // the card has no such PIN
+        cancelled,   // on the reader's PIN pad: given up, or too late; the card was not asked
+        not_entered  // on the reader's PIN pad: too short, too long, or two that differ; the card was not asked
+    };
+    Kind kind = Kind::absent;
+    int tries_left = 0;  // after `rejected`: 1..15; 0 otherwise
+};
+
+// What a card may properly say to the tries query: a count (0 when blocked), or that there is no such PIN.
+using TriesAnswer = std::optional<int>;
+
+struct SignAnswer {
+    enum class Kind {
+        done,
+        not_verified,  // 6982
+        form_unknown,  // 6A86: this card does not have that P1
+        elsewhere      // an answer that the JPKI application does not give: another application is selected
+    };
+    Kind kind = Kind::elsewhere;
+    Bytes signature;  // 256 bytes when done
+};
+
+struct FileAnswer {
+    enum class Kind { read, locked, absent, malformed };
+    Kind kind = Kind::absent;
+    Bytes data;
+};
+
+// All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that CARD.md does not know
+// in that place.
+class Applet {
+public:
+    Applet(Link::Transaction& transaction, Dialect& dialect) : transaction_(transaction), dialect_(dialect) {}
+
+    // SELECT by AID. False: 6A82, a card of another kind. `first_command`: the card may say 6F00 once after a cold reset
+    // (CARD.md, Recognition); then it is asked again.
+    bool select(bool first_command);
+
+    // Selects the issuer security domain, which ends every PIN state (CARD.md, State). False when the card did not:
+    // then only taking its power helps.
+    bool leave();
+
+    // Tries left for the PIN of `role`; costs none. Finds out which form and length this card wants.
+    TriesAnswer tries(Role role);
+
+    // One VERIFY. Where the form is not known yet the short one is used; a card that does not know the reference has not
+    // looked at the PIN, and only then is the other form used.
+    PinAnswer verify(Role role, const Secret& pin);
+
+    // The VERIFY and CHANGE templates for a reader with a PIN pad: header, and the P2 that names the PIN after whatever
+    // SELECT EF the form needs. Absent when the card has no such PIN.
+    std::optional<std::uint8_t> pin_reference(Role role);
+
+    // What a status word says when it answers a VERIFY. Throws CardFault for one that is not known there.
+    static PinAnswer pin_answer(std::uint16_t status);
+
+    // CHANGE REFERENCE DATA after a VERIFY of the same PIN. False: 6982, not verified.
+    bool change(Role role, const Secret& new_pin);
+    // What a status word says when it answers a CHANGE. Throws CardFault for one that is not known there.
+    static bool change_answer(std::uint16_t status);
+
+    // `80 2A P1`: data as the P1 table wants it, 1..245 bytes.
+    SignAnswer sign(Role role, SignForm form, ByteView data);
+
+    // The sign command with a P1 and one byte of data, for its status word only: with P1 = 04 it has the wrong length and
+    // can never sign.
+    std::uint16_t probe_sign(Role role, std::uint8_t p1);
+
+    // The first `size` bytes (1..256) of a file; fewer where it is shorter.
+    FileAnswer read_start(Ef ef, std::size_t size);
+
+    // A whole certificate, exactly the DER bytes. `start`: what read_start returned earlier, or empty.
+    FileAnswer read_certificate(Ef ef, Bytes start = {});
+
+private:
+    Response read_first(Ef ef, std::size_t offset, std::size_t size);
+    FileAnswer read_rest(Ef ef, Bytes data, std::size_t total);
+    bool select_ef(Ef ef);
+    Response query(std::uint8_t p2);
+    std::optional<std::uint8_t> reference(Ef ef);
+
+    Link::Transaction& transaction_;
+    Dialect& dialect_;
+};
+
+}  // namespace jpki

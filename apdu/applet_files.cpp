@@ -1,0 +1,109 @@
+// Reading files: READ BINARY (ISO/IEC 7816-4, 7.2.3), with and without SELECT EF.
+#include "apdu/applet.hpp"
+#include "apdu/certificate_file.hpp"
+#include "apdu/errors.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+namespace {
+
+// While it is not known whether a read by SFI makes the file the current one, the second read repeats this many bytes of
+// the first: what comes from another file shows.
+constexpr std::size_t overlap = 16;
+
+Command read_command(std::uint8_t p1, std::size_t p2, std::size_t size) {
+    return Command({0x00, 0xB0, p1, static_cast<std::uint8_t>(p2 & 0xFF)}, {}, size);
+}
+
+Command read_at(std::size_t offset, std::size_t size) {
+    return read_command(static_cast<std::uint8_t>(offset >> 8 & 0x7F), offset, size);
+}
+
+// Beyond the end, no such file: all that a card may say of a file that is not there.
+bool says_nothing_there(std::uint16_t status) noexcept {
+    return status == sw::file_not_found || status == 0x6986 || status == sw::wrong_offset || status == sw::incorrect_p1_p2 ||
+           status == 0x6A88 || status == 0x6985;
+}
+
+}  // namespace
+
+// The first read of a file, in the form that this card wants. `offset` at most 255, as the SFI form has it.
+Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
+    const auto p1 = static_cast<std::uint8_t>(0x80 | sfi_of(ef));
+    if (dialect_.form != Dialect::Form::select_ef) {
+        Response response = transaction_.transmit(read_command(p1, offset, size));
+        if (dialect_.form == Dialect::Form::short_form || response.ok() || response.status == sw::security_status_not_satisfied)
+            return response;
+    }
+    if (!select_ef(ef)) return {{}, sw::file_not_found};
+    return transaction_.transmit(read_at(offset, size));
+}
+
+FileAnswer Applet::read_start(Ef ef, std::size_t size) {
+    Response response = read_first(ef, 0, size);
+    if (response.status == sw::security_status_not_satisfied) return {FileAnswer::Kind::locked, {}};
+    if (response.ok() || response.status == 0x6282)  // 6282: the file ended before Le
+        return {response.data.empty() ? FileAnswer::Kind::absent : FileAnswer::Kind::read, std::move(response.data)};
+    if (says_nothing_there(response.status)) return {FileAnswer::Kind::absent, {}};
+    throw CardFault("READ BINARY: status " + hex16(response.status));
+}
+
+FileAnswer Applet::read_certificate(Ef ef, Bytes start) {
+    bool first_read_now = start.empty();
+    if (first_read_now) {
+        FileAnswer answer = read_start(ef, Command::le_max);
+        if (answer.kind != FileAnswer::Kind::read) return answer;
+        start = std::move(answer.data);
+    }
+    std::size_t total = 0;
+    switch (examine_head(start, total)) {
+    case FileHead::nothing: return {FileAnswer::Kind::absent, {}};
+    case FileHead::malformed: return {FileAnswer::Kind::malformed, {}};
+    case FileHead::certificate: break;
+    }
+    if (start.size() >= total) {
+        start.resize(total);
+        return {FileAnswer::Kind::read, std::move(start)};
+    }
+    if (!first_read_now) {
+        // Goes on where an earlier transaction stopped: the file is made the current one by reading it again from as far
+        // in as the SFI form can begin, and what is read twice must be the same.
+        const std::size_t from = std::min<std::size_t>(start.size(), 255);
+        Response response = read_first(ef, from, std::min(Command::le_max, total - from));
+        if (!response.ok() || !std::equal(start.begin() + static_cast<std::ptrdiff_t>(from), start.end(), response.data.begin(),
+                                          response.data.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                      response.data.size(), start.size() - from))))
+            return {FileAnswer::Kind::malformed, {}};
+        start.resize(from);
+        start.insert(start.end(), response.data.begin(), response.data.end());
+    }
+    return read_rest(ef, std::move(start), total);
+}
+
+FileAnswer Applet::read_rest(Ef ef, Bytes data, std::size_t total) {
+    bool current = dialect_.form == Dialect::Form::select_ef || dialect_.sfi_read_selects;
+    bool selected = dialect_.form == Dialect::Form::select_ef;
+    while (data.size() < total) {
+        const std::size_t again = current ? 0 : std::min(overlap, data.size());
+        const std::size_t from = data.size() - again;
+        Response response = transaction_.transmit(read_at(from, std::min(Command::le_max, total - from)));
+        const bool usable = response.ok() && response.data.size() > again &&
+                            std::equal(data.end() - static_cast<std::ptrdiff_t>(again), data.end(), response.data.begin());
+        if (usable) {
+            if (!current) current = dialect_.sfi_read_selects = true;
+        } else {
+            // The read by SFI did not make this file the current one, or somebody's READ BINARY is at its end.
+            if (selected || !select_ef(ef)) return {FileAnswer::Kind::malformed, {}};
+            dialect_.sfi_read_selects = false;
+            current = selected = true;
+            continue;
+        }
+        data.insert(data.end(), response.data.begin() + static_cast<std::ptrdiff_t>(again), response.data.end());
+    }
+    if (data.size() != total) return {FileAnswer::Kind::malformed, {}};
+    return {FileAnswer::Kind::read, std::move(data)};
+}
+
+}  // namespace jpki

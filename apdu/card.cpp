@@ -1,0 +1,256 @@
+#include "apdu/card.hpp"
+
+#include "apdu/card_scope.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+Card::Card(std::unique_ptr<Link> link, Log& log, CertificateCheck check)
+    : link_(std::move(link)), check_(std::move(check)), log_(log) {}
+
+Card::~Card() = default;
+
+// The connection is of no use any more.
+void Card::give_up(const std::exception& fault) noexcept {
+    log_.info(fault.what());
+    set_gone();
+    held_ = false;
+    transaction_.reset();
+    end_logins();
+}
+
+// --- selecting -------------------------------------------------------------------------------------------------------
+
+bool Card::recognise() {
+    return run([&](Scope& scope) {
+        if (recognised_) return true;
+        if (!scope.applet().select(true)) return false;
+        recognised_ = selected_ = selected_now_ = true;
+        return true;
+    });
+}
+
+// Makes certain that our application is selected, for what must not hit another one.
+void Card::select_now(Scope& scope) {
+    if (selected_now_) return;
+    if (!scope.applet().select(false)) {
+        // The same connection, and our application is not there any more: not the card that was recognised.
+        set_gone();
+        throw CardRemoved("another card answers");
+    }
+    selected_ = selected_now_ = true;
+}
+
+// Selects again after something showed that another program, a reset or a swap was there in between. The card must be
+// the one that this object has shown so far.
+void Card::reselect(Scope& scope) {
+    selected_now_ = false;
+    select_now(scope);
+    const Bytes& known = authentication_start_;
+    if (known.empty()) return;
+    const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), Command::le_max));
+    if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
+        !std::equal(again.data.begin(), again.data.end(), known.begin())) {
+        set_gone();
+        throw CardRemoved("the card was exchanged");
+    }
+}
+
+// The same, gently: on a card where selecting again ends a login, a look must not do so. While somebody is logged in, a
+// token information file that only our application has shows that nothing else is selected.
+void Card::confirm_selected(Scope& scope) {
+    if (selected_now_) return;
+    if (!selected_ || !(verified_[0] || verified_[1])) return select_now(scope);
+    bool ours = false;
+    try {
+        const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
+        const auto information = answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt;
+        ours = information && information->label.starts_with(jpki_label);
+        if (ours && !token_information_) token_information_.emplace(information);
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault&) {
+        // a status word that our application does not give
+    }
+    if (!ours) return reselect(scope);
+    selected_now_ = true;
+}
+
+// --- PINs ------------------------------------------------------------------------------------------------------------
+
+void Card::note(Role role, const PinAnswer& answer) {
+    Heard& heard = heard_[index_of(role)];
+    switch (answer.kind) {
+    case PinAnswer::Kind::accepted:
+        verified_[index_of(role)] = true;
+        heard.valid = false;  // a right PIN resets the count; how high is for the card to say
+        break;
+    case PinAnswer::Kind::rejected:
+    case PinAnswer::Kind::blocked:
+        verified_[index_of(role)] = false;
+        heard = {answer.tries_left, Clock::now(), true};
+        break;
+    case PinAnswer::Kind::absent:
+    case PinAnswer::Kind::cancelled:
+    case PinAnswer::Kind::not_entered: break;
+    }
+}
+
+TriesAnswer Card::hear_tries(Scope& scope, Role role) {
+    confirm_selected(scope);
+    Heard& heard = heard_[index_of(role)];
+    heard = {scope.applet().tries(role), Clock::now(), true};
+    return heard.left;
+}
+
+TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
+    return run([&](Scope& scope) {
+        const Heard& heard = heard_[index_of(role)];
+        if (heard.valid && Clock::now() - heard.when < max_age) return heard.left;
+        return hear_tries(scope, role);
+    });
+}
+
+TriesAnswer Card::last_heard_tries(Role role) {
+    const std::scoped_lock lock(mutex_);
+    const Heard& heard = heard_[index_of(role)];
+    return heard.valid ? heard.left : std::nullopt;
+}
+
+bool Card::refuses_last_try(Applet applet, Role role, bool keep_last_try) {
+    if (!keep_last_try) return false;
+    const TriesAnswer left = applet.tries(role);
+    heard_[index_of(role)] = {left, Clock::now(), true};
+    return left && *left == 1;
+}
+
+// The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most.
+Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
+    select_now(scope);
+    if (refuses_last_try(scope.applet(), role, keep_last_try)) return {{PinAnswer::Kind::rejected, 1}, true};
+    // Whatever happens to the answer on its way, from here on the old knowledge is void.
+    heard_[index_of(role)].valid = false;
+    verified_[index_of(role)] = false;
+    const PinAnswer answer = ask(scope.applet());
+    note(role, answer);
+    return {answer, false};
+}
+
+Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, bool hold) {
+    return run([&](Scope& scope) {
+        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
+        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        return answer;
+    });
+}
+
+Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold) {
+    return run([&](Scope& scope) {
+        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(role);
+            return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
+        });
+        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        return answer;
+    });
+}
+
+Card::ChangeAnswer Card::change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified,
+                                   const std::function<bool(Applet)>& change) {
+    ChangeAnswer result{verified, false, verified.last_try_kept};
+    if (verified.last_try_kept || verified.kind != PinAnswer::Kind::accepted) return result;
+    try {
+        result.changed = change(scope.applet());
+    } catch (const CardRemoved&) {
+        log_.error("the card went away during the change of a PIN; the old one is still valid unless the new one is accepted");
+        throw;
+    } catch (const TransportFault&) {
+        log_.error("the answer to the change of a PIN was lost; the old one is still valid unless the new one is accepted");
+        throw;
+    } catch (const CardFault& fault) {
+        log_.error(std::string("the PIN was not changed: ") + fault.what());
+    }
+    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
+    if (!was_verified) {
+        verified_[index_of(role)] = false;
+        if (!verified_[index_of(other(role))]) leave(scope);
+    }
+    return result;
+}
+
+Card::ChangeAnswer Card::change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
+    return run([&](Scope& scope) {
+        const bool was_verified = verified_[index_of(role)];
+        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) { return applet.verify(role, old_pin); });
+        return change_in(scope, role, answer, was_verified, [&](Applet applet) { return applet.change(role, new_pin); });
+    });
+}
+
+Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
+    return run([&](Scope& scope) {
+        const bool was_verified = verified_[index_of(role)];
+        std::uint8_t reference = 0;
+        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(role);
+            if (!p2) return PinAnswer{};
+            reference = *p2;
+            return Applet::pin_answer(verify(reference));
+        });
+        return change_in(scope, role, answer, was_verified, [&](Applet) { return Applet::change_answer(change(reference)); });
+    });
+}
+
+void Card::end_logins() noexcept {
+    for (auto& verified : verified_) verified.store(false, std::memory_order_release);
+}
+
+// Ends every PIN state; the next use selects our application again.
+void Card::leave(Scope& scope) {
+    end_logins();
+    selected_ = selected_now_ = false;
+    if (scope.applet().leave()) return;
+    log_.info("the card did not let its application go; its power is taken to end the login");
+    scope.transaction().power_off_at_end();
+}
+
+void Card::lock() {
+    run([&](Scope& scope) {
+        held_ = false;
+        leave(scope);
+    });
+}
+
+void Card::forget(Role role, bool certificate_too) {
+    const std::scoped_lock lock(mutex_);
+    verified_[index_of(role)] = false;
+    if (certificate_too) forget_file(facts_of(role).certificate);
+}
+
+// --- signatures ------------------------------------------------------------------------------------------------------
+
+SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
+    return run([&](Scope& scope) {
+        if (!selected_) reselect(scope);
+        SignAnswer answer = scope.applet().sign(role, form, data);
+        if (answer.kind == SignAnswer::Kind::elsewhere && !selected_now_) {
+            // Another application answered. Ours, once selected again, says what has become of the login; no PIN is sent.
+            reselect(scope);
+            answer = scope.applet().sign(role, form, data);
+        }
+        if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
+        if (answer.kind == SignAnswer::Kind::not_verified) verified_[index_of(role)] = false;
+        return answer;
+    });
+}
+
+std::optional<bool> Card::probe_pss(Role role) {
+    return run([&](Scope& scope) -> std::optional<bool> {
+        if (!selected_) reselect(scope);
+        const std::uint16_t unknown = scope.applet().probe_sign(role, unassigned_sign_form);
+        if (unknown != sw::incorrect_p1_p2) return std::nullopt;  // it does not get as far as looking at P1
+        return scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;
+    });
+}
+
+}  // namespace jpki

@@ -1,0 +1,150 @@
+// One card for as long as it stays in the reader: the connection, what was learned of it, and what it is asked next.
+// Knows when the application must be selected first, when an answer may be somebody else's, and what was read already.
+#pragma once
+
+#include "apdu/applet.hpp"
+#include "apdu/errors.hpp"
+#include "apdu/token_information.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace jpki {
+
+// A file as the card has it. `data` only when read.
+struct CardFile {
+    FileAnswer::Kind kind = FileAnswer::Kind::absent;
+    std::shared_ptr<const Bytes> data;
+};
+
+// All members may be called from any thread; each is one PC/SC transaction, but for `hold`. Commands are counted in
+// the comments for a card with the short forms. All throw CardRemoved, CardBusy and CardFault (errors.hpp); after
+// CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and never speaks to a card again.
+class Card {
+public:
+    using Clock = std::chrono::steady_clock;
+    // Whether bytes are a certificate that the module can use. A READ that hit another application's file is caught by it.
+    using CertificateCheck = std::function<bool(ByteView)>;
+
+    Card(std::unique_ptr<Link> link, Log& log, CertificateCheck check);
+    ~Card();
+    Card(const Card&) = delete;
+    Card& operator=(const Card&) = delete;
+
+    // Selects the application for the first time (1 command, 2 when the card stumbles after a cold reset).
+    // False: a card of another kind, which is not to be touched again.
+    bool recognise();
+
+    bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
+    // The registry has seen the card go. Does not wait for an operation that is under way.
+    void set_gone() noexcept { gone_.store(true, std::memory_order_release); }
+
+    // EF 0008 (1 command, once). No value: the card does not say; then the files must be tried.
+    std::optional<bool> says_it_has(Role role);
+
+    // Public bytes that differ from card to card: the first 256 of the authentication certificate; where that is not
+    // readable, of EF 0006 and the CA certificate. 1 command, once.
+    Bytes identity();
+
+    // EF 0006 (1 command, once). No value when absent or malformed.
+    const std::optional<TokenInformation>& token_information();
+
+    // A certificate of `role`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
+    // 1 command per 256 bytes, once.
+    CardFile certificate(Role role) { return file(facts_of(role).certificate); }
+    CardFile ca_certificate(Role role) { return file(facts_of(role).ca); }
+    // The certificate if it was read already; sends nothing.
+    std::shared_ptr<const Bytes> certificate_in_memory(Role role);
+
+    // Tries left, not older than `max_age`. No value: no such PIN. 1 or 2 commands for each role asked of.
+    TriesAnswer tries(Role role, std::chrono::milliseconds max_age);
+    // The count that was last heard, whatever its age; sends nothing.
+    TriesAnswer last_heard_tries(Role role);
+
+    // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
+    // without a VERIFY when it is 1. `hold`: once accepted, the transaction stays open until lock(), and everything that is
+    // asked of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one transaction).
+    struct VerifyAnswer : PinAnswer {
+        bool last_try_kept = false;
+    };
+    VerifyAnswer verify(Role role, const Secret& pin, bool keep_last_try, bool hold = false);
+    // The same where the PIN is typed into the reader: `send` is given the P2 of the PIN and returns the status word.
+    using PadCommand = std::function<std::uint16_t(std::uint8_t p2)>;
+    VerifyAnswer verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold = false);
+
+    // SELECT, VERIFY of the old PIN, CHANGE (3 commands). `changed` is false with kind accepted when the old PIN was
+    // accepted and the change was not: the old PIN is still valid.
+    struct ChangeAnswer : PinAnswer {
+        bool changed = false;
+        bool last_try_kept = false;
+    };
+    ChangeAnswer change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try);
+    ChangeAnswer change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try);
+
+    // One signature (1 command). `not_verified`: the card does not honour the PIN any more.
+    SignAnswer sign(Role role, SignForm form, ByteView data);
+
+    // Whether the card tells P1 = 04 from a P1 that does not exist (2 commands, neither can sign). No value: cannot be told.
+    std::optional<bool> probe_pss(Role role);
+
+    // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
+    bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
+    // Takes it that `role` is logged out, without a word to the card, and drops its certificate from memory when
+    // `certificate_too`: one that wants the PIN is not kept without it.
+    void forget(Role role, bool certificate_too);
+    // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
+    // does not do that. Also ends a hold.
+    void lock();
+
+
+private:
+    class Scope;
+    template <class F> auto run(F&& f);
+    void select_now(Scope& scope);
+    void reselect(Scope& scope);
+    void confirm_selected(Scope& scope);
+    CardFile file(Ef ef);
+    void forget_file(Ef ef);
+    void remember_start(Ef ef, const Bytes& data);
+    void note(Role role, const PinAnswer& answer);
+    VerifyAnswer verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
+    ChangeAnswer change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified, const std::function<bool(Applet)>& change);
+    void give_up(const std::exception& fault) noexcept;
+    void end_logins() noexcept;
+    void leave(Scope& scope);
+    bool refuses_last_try(Applet applet, Role role, bool keep_last_try);
+    TriesAnswer hear_tries(Scope& scope, Role role);
+
+    std::unique_ptr<Link> link_;
+    CertificateCheck check_;
+    Log& log_;
+    std::atomic<bool> gone_ = false;
+
+    std::mutex mutex_;  // everything below
+    std::optional<Link::Transaction> transaction_;
+    bool held_ = false;
+    bool selected_ = false;      // believed: another program may have selected something else since
+    bool selected_now_ = false;  // certain: in this transaction
+    bool recognised_ = false;
+    Dialect dialect_;
+    std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
+    struct Heard {
+        TriesAnswer left;
+        Clock::time_point when{};
+        bool valid = false;
+    };
+    std::array<Heard, 2> heard_{};
+    std::optional<std::array<std::optional<bool>, 2>> existence_;
+    std::optional<std::optional<TokenInformation>> token_information_;
+    Bytes identity_;
+    Bytes authentication_start_;  // first bytes of the authentication certificate, when only these were read
+    std::array<CardFile, 4> files_{};
+    std::array<bool, 4> file_known_{};
+};
+
+}  // namespace jpki

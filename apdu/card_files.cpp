@@ -1,0 +1,132 @@
+// What Card reads, and keeps for as long as the card stays. Nothing goes to disk.
+#include "apdu/card_scope.hpp"
+#include "apdu/certificate_file.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+namespace {
+
+std::size_t slot_of(Ef ef) {
+    switch (ef) {
+    case Ef::authentication_certificate: return 0;
+    case Ef::signature_certificate: return 1;
+    case Ef::authentication_ca: return 2;
+    default: return 3;
+    }
+}
+
+// EF 0008, byte 0 signature, byte 1 authentication; 8F: there (CARD.md, Files).
+constexpr std::uint8_t exists = 0x8F;
+
+}  // namespace
+
+// Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
+void Card::remember_start(Ef ef, const Bytes& data) {
+    if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
+    authentication_start_.assign(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
+}
+
+void Card::forget_file(Ef ef) {
+    files_[slot_of(ef)] = {};
+    file_known_[slot_of(ef)] = false;
+}
+
+CardFile Card::file(Ef ef) {
+    return run([&](Scope& scope) -> CardFile {
+        const std::size_t slot = slot_of(ef);
+        if (file_known_[slot]) return files_[slot];
+        if (!selected_) reselect(scope);
+        for (;;) {
+            FileAnswer answer;
+            try {
+                const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
+                answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
+                if (answer.kind == FileAnswer::Kind::read && !check_(answer.data)) answer.kind = FileAnswer::Kind::malformed;
+            } catch (const TransportFault&) {
+                throw;
+            } catch (const CardFault&) {
+                if (selected_now_) throw;
+                answer.kind = FileAnswer::Kind::malformed;
+            }
+            if (answer.kind == FileAnswer::Kind::read) {
+                remember_start(ef, answer.data);
+                files_[slot] = {FileAnswer::Kind::read, std::make_shared<const Bytes>(std::move(answer.data))};
+                file_known_[slot] = true;
+                return files_[slot];
+            }
+            if (!selected_now_) {
+                // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
+                reselect(scope);
+                continue;
+            }
+            if (answer.kind == FileAnswer::Kind::malformed) throw CardFault("a certificate file holds no certificate");
+            // A file that wants a PIN is there; it is asked again after the login.
+            if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
+            // A login that opens nothing is none.
+            if (answer.kind == FileAnswer::Kind::locked)
+                for (const Role role : all_roles)
+                    if (facts_of(role).certificate == ef) verified_[index_of(role)] = false;
+            return files_[slot] = {answer.kind, nullptr};
+        }
+    });
+}
+
+std::shared_ptr<const Bytes> Card::certificate_in_memory(Role role) {
+    const std::scoped_lock lock(mutex_);
+    return files_[slot_of(facts_of(role).certificate)].data;
+}
+
+std::optional<bool> Card::says_it_has(Role role) {
+    return run([&](Scope& scope) {
+        if (!existence_) {
+            // Asked for certain: what another application's file says must not make a role vanish.
+            confirm_selected(scope);
+            existence_.emplace();
+            const FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
+            if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
+                (*existence_)[index_of(Role::signature)] = answer.data[0] == exists;
+                (*existence_)[index_of(Role::authentication)] = answer.data[1] == exists;
+            }
+        }
+        return (*existence_)[index_of(role)];
+    });
+}
+
+const std::optional<TokenInformation>& Card::token_information() {
+    return run([&](Scope& scope) -> std::reference_wrapper<const std::optional<TokenInformation>> {
+        if (!token_information_) {
+            confirm_selected(scope);
+            if (token_information_) return *token_information_;
+            const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
+            token_information_.emplace(answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt);
+        }
+        return *token_information_;
+    });
+}
+
+Bytes Card::identity() {
+    return run([&](Scope& scope) {
+        if (!identity_.empty()) return identity_;
+        if (authentication_start_.empty()) {
+            confirm_selected(scope);
+            const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
+            std::size_t total = 0;
+            if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
+                remember_start(Ef::authentication_certificate, start.data);
+        }
+        identity_ = authentication_start_;
+        if (identity_.empty()) {
+            // No authentication certificate, or one that wants the PIN (a phone): what else is public.
+            for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
+                const FileAnswer part = scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
+                identity_.insert(identity_.end(), part.data.begin(), part.data.end());
+            }
+            if (identity_.empty()) identity_.push_back(0);
+        }
+        return identity_;
+    });
+}
+
+}  // namespace jpki

@@ -1,0 +1,35 @@
+#include "apdu/certificate_file.hpp"
+
+#include <algorithm>
+#include <openssl/asn1.h>
+#include <openssl/err.h>
+
+namespace jpki {
+
+FileHead examine_head(ByteView head, std::size_t& total) noexcept {
+    if (head.empty()) return FileHead::nothing;
+    const std::uint8_t first = head.front();
+    if ((first == 0x00 || first == 0xFF) && std::all_of(head.begin(), head.end(), [first](std::uint8_t b) { return b == first; }))
+        return FileHead::nothing;
+    // Tag and length by OpenSSL. It is told that a whole certificate_size_max is there, so that a length which goes
+    // beyond what was read so far is no error, while one beyond the limit is.
+    const unsigned char* at = head.data();
+    std::uint8_t padded[8] = {};
+    std::copy_n(head.begin(), std::min(head.size(), sizeof padded), padded);
+    at = padded;
+    long length = 0;
+    int tag = 0;
+    int tag_class = 0;
+    ERR_set_mark();
+    const int flags = ASN1_get_object(&at, &length, &tag, &tag_class, static_cast<long>(certificate_size_max));
+    ERR_pop_to_mark();
+    const auto header = static_cast<std::size_t>(at - padded);
+    // 0x80: error. 0x20: constructed. 1: indefinite length, which DER does not have.
+    if ((flags & 0x80) || (flags & 1) || !(flags & V_ASN1_CONSTRUCTED) || tag != V_ASN1_SEQUENCE ||
+        tag_class != V_ASN1_UNIVERSAL || header > head.size() || length <= 0)
+        return FileHead::malformed;
+    total = header + static_cast<std::size_t>(length);
+    return total <= certificate_size_max ? FileHead::certificate : FileHead::malformed;
+}
+
+}  // namespace jpki

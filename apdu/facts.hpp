@@ -1,0 +1,82 @@
+// What CARD.md says of the JPKI application, as constants: identifiers, files, PIN rules, status words.
+#pragma once
+
+#include "apdu/role.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace jpki {
+
+// CARD.md, Recognition.
+inline constexpr std::array<std::uint8_t, 10> jpki_aid = {0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
+// CARD.md, Commands, "leave the application": the issuer security domain.
+inline constexpr std::array<std::uint8_t, 7> issuer_security_domain_aid = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
+
+// CARD.md, Files.
+enum class Ef : std::uint16_t {
+    signature_certificate = 0x0001,
+    signature_ca = 0x0002,
+    token_information = 0x0006,
+    existence = 0x0008,
+    authentication_certificate = 0x000A,
+    authentication_ca = 0x000B,
+    authentication_key = 0x0017,
+    authentication_pin = 0x0018,
+    signature_key = 0x001A,
+    signature_pin = 0x001B,
+};
+
+// Short file identifier: the low five bits of the file identifier.
+constexpr std::uint8_t sfi_of(Ef ef) noexcept { return static_cast<std::uint8_t>(static_cast<std::uint16_t>(ef) & 0x1F); }
+
+struct RoleFacts {
+    Ef certificate, ca, key, pin;
+    std::uint8_t pin_min, pin_max;  // characters
+    std::uint8_t tries_max;         // CARD.md, The rules that people meet
+};
+inline constexpr std::array<RoleFacts, 2> role_facts = {{
+    {Ef::authentication_certificate, Ef::authentication_ca, Ef::authentication_key, Ef::authentication_pin, 4, 4, 3},
+    {Ef::signature_certificate, Ef::signature_ca, Ef::signature_key, Ef::signature_pin, 6, 16, 5},
+}};
+constexpr const RoleFacts& facts_of(Role role) noexcept { return role_facts[index_of(role)]; }
+
+// How the label in EF 0006 begins, on every kind of card and on a phone.
+inline constexpr const char* jpki_label = "JPKIAP";
+
+// RSA-2048: what the sign command returns, and the most that fits in PKCS#1 v1.5 padding.
+inline constexpr std::size_t signature_size = 256;
+inline constexpr std::size_t pkcs1_data_max = signature_size - 11;
+
+// P1 of the sign command (CARD.md, P1 table); 01, 03 and 05 hash on the card and are not needed.
+enum class SignForm : std::uint8_t {
+    pkcs1_padding = 0x00,
+    pss_sha256 = 0x04,
+};
+// A value of P1 that no table names: the card says 6A86 to it.
+inline constexpr std::uint8_t unassigned_sign_form = 0x7F;
+
+namespace sw {
+inline constexpr std::uint16_t ok = 0x9000;
+inline constexpr std::uint16_t security_status_not_satisfied = 0x6982;
+inline constexpr std::uint16_t authentication_method_blocked = 0x6983;
+inline constexpr std::uint16_t reference_data_not_usable = 0x6984;
+inline constexpr std::uint16_t wrong_length = 0x6700;
+inline constexpr std::uint16_t file_not_found = 0x6A82;
+inline constexpr std::uint16_t incorrect_p1_p2 = 0x6A86;
+inline constexpr std::uint16_t no_precise_diagnosis = 0x6F00;
+inline constexpr std::uint16_t wrong_offset = 0x6B00;
+inline constexpr std::uint16_t class_not_supported = 0x6E00;
+inline constexpr std::uint16_t instruction_not_supported = 0x6D00;
+
+// What a reader with a PIN pad says itself (PC/SC part 10, 2.5.2).
+inline constexpr std::uint16_t pad_timeout = 0x6400;
+inline constexpr std::uint16_t pad_cancelled = 0x6401;
+inline constexpr std::uint16_t pad_pins_differ = 0x6402;
+inline constexpr std::uint16_t pad_pin_size = 0x6403;
+
+// 63Cx: x tries left. Only this form counts tries; the low digit of any other status word means nothing.
+constexpr bool counts_tries(std::uint16_t status) noexcept { return (status & 0xFFF0) == 0x63C0; }
+}  // namespace sw
+
+}  // namespace jpki

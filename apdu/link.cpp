@@ -1,0 +1,48 @@
+#include "apdu/link.hpp"
+
+#include "apdu/errors.hpp"
+
+#include <array>
+
+namespace jpki {
+
+namespace {
+
+// An answer of a short command is at most 256 bytes; ten rounds of GET RESPONSE are more than any card of ours needs,
+// and a card that keeps saying 61xx must not keep us for ever.
+constexpr int rounds_max = 10;
+
+}  // namespace
+
+Response Link::Transaction::exchange_once(const Command& command) {
+    std::array<std::uint8_t, answer_max> answer;
+    const std::size_t size = link_.exchange(command.wire(), answer);
+    if (size < 2) throw CardFault("answer without a status word to " + command.header_text());
+    if (size > Command::le_max + 2) throw CardFault("answer too long to " + command.header_text());
+    Response response;
+    response.data.assign(answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(size - 2));
+    response.status = static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
+    if (link_.log().enabled(LogLevel::debug))
+        link_.log().debug(command.header_text() + " -> " + hex16(response.status) + ", " +
+                          std::to_string(response.data.size()) + " bytes");
+    return response;
+}
+
+Response Link::Transaction::transmit(Command& command) {
+    Response response = exchange_once(command);
+    if ((response.status & 0xFF00) == 0x6C00 && command.has_le()) {
+        command.replace_le(static_cast<std::uint8_t>(response.status & 0xFF));
+        response = exchange_once(command);
+    }
+    for (int round = 0; (response.status & 0xFF00) == 0x6100; ++round) {
+        if (round == rounds_max) throw CardFault("endless 61xx to " + command.header_text());
+        const std::size_t more = response.status & 0xFF;
+        Response rest = exchange_once(Command({0x00, 0xC0, 0x00, 0x00}, {}, more == 0 ? 256 : more));
+        response.data.insert(response.data.end(), rest.data.begin(), rest.data.end());
+        response.status = rest.status;
+        if (response.data.size() > Command::le_max) throw CardFault("answer too long to " + command.header_text());
+    }
+    return response;
+}
+
+}  // namespace jpki

@@ -1,0 +1,53 @@
+#include "apdu/log.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace jpki {
+
+Log::~Log() {
+    if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+}
+
+bool Log::open(const std::string& path, LogLevel level) {
+    if (path == "stderr" || path == "-") {
+        descriptor_ = STDERR_FILENO;
+    } else {
+        // O_NOFOLLOW: a log in a shared directory must not be turned into a write to somebody else's file.
+        descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        if (descriptor_ < 0) return false;
+    }
+    level_.store(level, std::memory_order_relaxed);
+    return true;
+}
+
+void Log::write(LogLevel level, std::string_view text) noexcept {
+    if (!enabled(level)) return;
+    std::timespec now{};
+    std::timespec_get(&now, TIME_UTC);
+    std::tm utc{};
+    ::gmtime_r(&now.tv_sec, &utc);
+    static constexpr const char* names[] = {"", "error", "info", "debug"};
+    char line[512];
+    // One write a line, so that lines of several processes that share a log file do not mix.
+    const int length = std::snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ jpki-pkcs11[%ld] %s: %.*s\n",
+                                     utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                                     now.tv_nsec / 1'000'000, static_cast<long>(::getpid()), names[static_cast<int>(level)],
+                                     static_cast<int>(text.size() < 400 ? text.size() : 400), text.data());
+    if (length <= 0) return;
+    const int saved = errno;  // logging is no reason for a caller to see another errno
+    [[maybe_unused]] const auto written = ::write(descriptor_, line, static_cast<std::size_t>(length) < sizeof line
+                                                                         ? static_cast<std::size_t>(length)
+                                                                         : sizeof line - 1);
+    errno = saved;
+}
+
+std::string hex16(std::uint16_t value) {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    return {digits[value >> 12], digits[(value >> 8) & 15], digits[(value >> 4) & 15], digits[value & 15]};
+}
+
+}  // namespace jpki

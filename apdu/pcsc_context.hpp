@@ -1,0 +1,60 @@
+// A connection to the PC/SC resource manager (PC/SC part 5, SCardEstablishContext), and what it says of readers.
+// Nothing here sends a command to a card.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <winscard.h>
+
+namespace jpki {
+
+// What the resource manager says of one reader at one moment.
+struct ReaderStatus {
+    bool exists = false;        // the resource manager knows a reader of this name
+    bool card_present = false;  // a card is in it that answered to reset
+    // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
+    // back between two looks shows here and nowhere else.
+    std::uint16_t events = 0;
+    DWORD raw = 0;              // dwEventState, to be handed back to wait()
+};
+
+class PcscContext {
+public:
+    PcscContext() noexcept = default;
+    ~PcscContext() { close(); }
+    PcscContext(const PcscContext&) = delete;
+    PcscContext& operator=(const PcscContext&) = delete;
+
+    // Establishes the context unless it is there. False when no resource manager answers.
+    bool open() noexcept;
+    void close() noexcept;
+    bool is_open() const noexcept { return open_; }
+    SCARDCONTEXT get() const noexcept { return context_; }
+
+    // The names of all readers; empty when there are none. No value when the resource manager was lost (and the context
+    // closed): what was known of cards is then void.
+    std::optional<std::vector<std::string>> readers();
+
+    // The state of each reader named, in the same order. No value as above.
+    std::optional<std::vector<ReaderStatus>> status(const std::vector<std::string>& names);
+
+    enum class Wait { changed, timed_out, cancelled, lost };
+    // Blocks until a reader's state is not `known[i]` any more, a reader appears or vanishes, or time runs out.
+    // `known` are raw states as status() returned them, one a name.
+    Wait wait(const std::vector<std::string>& names, const std::vector<DWORD>& known, std::chrono::milliseconds timeout);
+    // Ends a wait() that another thread is in. May be called from any thread between open() and close().
+    void cancel() noexcept;
+
+private:
+    SCARDCONTEXT context_ = 0;
+    bool open_ = false;
+};
+
+// True for answers that mean that the resource manager, or our connection to it, is gone.
+bool means_service_lost(LONG rc) noexcept;
+
+}  // namespace jpki

@@ -1,0 +1,114 @@
+#include "apdu/pcsc_link.hpp"
+
+#include "apdu/errors.hpp"
+
+#include <cstdio>
+#include <reader.h>
+#include <thread>
+
+namespace jpki {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// PC/SC's DWORD is 64 bits wide in pcsc-lite; its codes are 32 bits.
+std::string code_text(LONG rc) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
+    return text;
+}
+
+bool means_removed(LONG rc) noexcept {
+    return rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
+           rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_NO_READERS_AVAILABLE || means_service_lost(rc);
+}
+
+bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SCARD_W_UNPOWERED_CARD; }
+
+// Asks every few milliseconds: the one who waits is a person at a PIN prompt or a browser's worker thread.
+constexpr std::chrono::milliseconds poll_interval{10};
+
+}  // namespace
+
+PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience) : Link(log), patience_(patience) {
+    if (!context_.open()) throw CardRemoved("no PC/SC resource manager");
+    const auto deadline = Clock::now() + patience_;
+    for (;;) {
+        const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED,
+                                     SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
+        if (rc == SCARD_S_SUCCESS) break;
+        if (rc != SCARD_E_SHARING_VIOLATION) fail(rc, "SCardConnect");
+        if (Clock::now() >= deadline) throw CardBusy("another program has opened the reader for itself alone");
+        std::this_thread::sleep_for(poll_interval);
+    }
+    connected_ = true;
+}
+
+PcscLink::~PcscLink() {
+    // The card is left as it is: whether its PIN state is to end was decided, and done, before.
+    if (connected_) SCardDisconnect(card_, SCARD_LEAVE_CARD);
+}
+
+void PcscLink::fail(LONG rc, const char* where) {
+    const std::string text = std::string(where) + ": PC/SC error " + code_text(rc);
+    if (means_removed(rc)) throw CardRemoved(text);
+    if (rc == SCARD_E_SHARING_VIOLATION) throw CardBusy(text);
+    // Still the same card, and the next transaction notices: only what was under way is lost.
+    if (means_reset(rc)) throw CardFault(text);
+    throw TransportFault(text);
+}
+
+void PcscLink::wait_until_free() {
+    // SCardBeginTransaction of pcsc-lite waits without a bound. SCardGetAttrib answers at once with a sharing violation
+    // while another program holds a transaction, and sends nothing to the card.
+    const auto deadline = Clock::now() + patience_;
+    for (;;) {
+        std::uint8_t atr[MAX_ATR_SIZE];
+        DWORD size = sizeof atr;
+        const LONG rc = SCardGetAttrib(card_, SCARD_ATTR_ATR_STRING, atr, &size);
+        if (rc != SCARD_E_SHARING_VIOLATION) return;  // any other trouble is for SCardBeginTransaction to report
+        if (Clock::now() >= deadline) throw CardBusy("another program holds a transaction on the card");
+        std::this_thread::sleep_for(poll_interval);
+    }
+}
+
+void PcscLink::reconnect() {
+    const LONG rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
+}
+
+bool PcscLink::begin() {
+    bool was_reset = false;
+    // Another program may reset the card again just after we reconnected; three times in a row is a fault.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        wait_until_free();
+        const LONG rc = SCardBeginTransaction(card_);
+        if (rc == SCARD_S_SUCCESS) return was_reset;
+        if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
+        was_reset = true;
+        reconnect();
+    }
+    throw TransportFault("the card is reset again and again");
+}
+
+void PcscLink::end(bool power_off) noexcept { SCardEndTransaction(card_, power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD); }
+
+std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {
+    const SCARD_IO_REQUEST* request = protocol_ == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    DWORD size = static_cast<DWORD>(answer.size());
+    const LONG rc = SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
+    // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
+    if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
+    if (size > answer.size()) throw TransportFault("SCardTransmit: impossible length");
+    return static_cast<std::size_t>(size);
+}
+
+std::size_t PcscLink::control(DWORD code, ByteView input, std::span<std::uint8_t> output, LONG& rc) noexcept {
+    DWORD size = 0;
+    rc = SCardControl(card_, code, input.data(), static_cast<DWORD>(input.size()), output.data(),
+                      static_cast<DWORD>(output.size()), &size);
+    return rc == SCARD_S_SUCCESS && size <= output.size() ? static_cast<std::size_t>(size) : 0;
+}
+
+}  // namespace jpki

@@ -1,0 +1,43 @@
+// Link over PC/SC: a shared connection to the card in one reader, on a context of its own, so that waiting for another
+// program's transaction never holds up calls about other readers.
+#pragma once
+
+#include "apdu/link.hpp"
+#include "apdu/pcsc_context.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace jpki {
+
+class PcscLink final : public Link {
+public:
+    // Connects to the card in `reader`. Waits up to `patience` for a program that has the reader for itself alone; the
+    // same time bounds the wait at the beginning of each transaction.
+    // Throws CardRemoved (no card, no reader, no resource manager), CardBusy, CardFault (a card that does not answer).
+    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
+    ~PcscLink() override;
+
+    // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or nothing when the reader
+    // refuses. `rc` receives the PC/SC code.
+    std::size_t control(DWORD code, ByteView input, std::span<std::uint8_t> output, LONG& rc) noexcept;
+
+protected:
+    bool begin() override;
+    void end(bool power_off) noexcept override;
+    std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override;
+
+private:
+    void wait_until_free();
+    void reconnect();
+    [[noreturn]] void fail(LONG rc, const char* where);
+
+    PcscContext context_;
+    SCARDHANDLE card_ = 0;
+    bool connected_ = false;
+    DWORD protocol_ = 0;
+    std::chrono::milliseconds patience_;
+};
+
+}  // namespace jpki

@@ -1,0 +1,53 @@
+#include "apdu/pin.hpp"
+
+#include "apdu/facts.hpp"
+
+#include <openssl/crypto.h>
+
+namespace jpki {
+
+namespace {
+
+constexpr bool is_digit(std::uint8_t c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_upper(std::uint8_t c) noexcept { return c >= 'A' && c <= 'Z'; }
+constexpr bool is_lower(std::uint8_t c) noexcept { return c >= 'a' && c <= 'z'; }
+
+}  // namespace
+
+void Secret::wipe() noexcept {
+    OPENSSL_cleanse(bytes_.data(), bytes_.size());
+    size_ = 0;
+}
+
+bool Secret::append(std::uint8_t byte) noexcept {
+    if (size_ == capacity) return false;
+    bytes_[size_++] = byte;
+    return true;
+}
+
+PinShape take_pin(Role role, ByteView text, Secret& out) noexcept {
+    const RoleFacts& facts = facts_of(role);
+    if (text.size() < facts.pin_min || text.size() > facts.pin_max) return PinShape::wrong_length;
+    for (std::uint8_t c : text) {
+        if (role == Role::signature && is_lower(c)) c = static_cast<std::uint8_t>(c - 'a' + 'A');
+        if (!is_digit(c) && !(role == Role::signature && is_upper(c))) {
+            out.wipe();
+            return PinShape::wrong_alphabet;
+        }
+        out.append(c);
+    }
+    return PinShape::good;
+}
+
+PinShape take_new_pin(Role role, ByteView text, Secret& out) noexcept {
+    const PinShape shape = take_pin(role, text, out);
+    if (shape != PinShape::good || role == Role::authentication) return shape;
+    bool letters = false;
+    bool digits = false;
+    for (const std::uint8_t c : out.view()) (is_digit(c) ? digits : letters) = true;
+    if (letters && digits) return PinShape::good;
+    out.wipe();
+    return PinShape::wrong_composition;
+}
+
+}  // namespace jpki

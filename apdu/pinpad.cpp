@@ -1,0 +1,121 @@
+#include "apdu/pinpad.hpp"
+
+#include "apdu/errors.hpp"
+
+#include <array>
+#include <reader.h>
+
+namespace jpki {
+
+namespace {
+
+// PC/SC part 10, 2.5.2 and 2.5.4: seconds until the first key, and between keys.
+constexpr std::uint8_t timeout_first = 30;
+constexpr std::uint8_t timeout_next = 30;
+// bmFormatString: ASCII, left justified, position counted in bytes from the beginning of the data field.
+constexpr std::uint8_t format_ascii = 0x82;
+constexpr std::uint8_t no_length_field = 0x00;
+constexpr std::uint8_t ended_by_the_enter_key = 0x02;
+constexpr std::uint16_t language = 0x0411;  // Japanese
+constexpr std::uint8_t filler = 0xFF;
+
+void append16(Bytes& to, std::uint16_t value) {  // host order, as PC/SC part 10 has it; every host of ours is little-endian
+    to.push_back(static_cast<std::uint8_t>(value & 0xFF));
+    to.push_back(static_cast<std::uint8_t>(value >> 8));
+}
+
+void append32(Bytes& to, std::uint32_t value) {
+    append16(to, static_cast<std::uint16_t>(value & 0xFFFF));
+    append16(to, static_cast<std::uint16_t>(value >> 16));
+}
+
+// PIN block: of the PIN's own size where that is fixed (four digits), else as long as what is typed.
+std::uint8_t block_size(const RoleFacts& facts) { return facts.pin_min == facts.pin_max ? facts.pin_max : 0; }
+
+std::uint16_t digits(const RoleFacts& facts) {  // wPINMaxExtraDigit: minimum in the high byte, maximum in the low
+    return static_cast<std::uint16_t>(facts.pin_min << 8 | facts.pin_max);
+}
+
+// The command with room for the PIN, into which the reader puts what is typed.
+void append_template(Bytes& to, Header header, const RoleFacts& facts) {
+    Bytes command = {header.cla, header.ins, header.p1, header.p2};
+    const std::uint8_t size = block_size(facts);
+    command.push_back(size);
+    command.insert(command.end(), size, filler);
+    append32(to, static_cast<std::uint32_t>(command.size()));
+    to.insert(to.end(), command.begin(), command.end());
+}
+
+}  // namespace
+
+std::unique_ptr<PinPad> PinPad::find(PcscLink& link) {
+    std::array<std::uint8_t, 256> answer;
+    LONG rc = 0;
+    const std::size_t size = link.control(CM_IOCTL_GET_FEATURE_REQUEST, {}, answer, rc);
+    std::unique_ptr<PinPad> pad(new PinPad(link));
+    // Tag, length, four bytes of control code, most significant first.
+    for (std::size_t at = 0; at + 2 <= size; at += 2u + answer[at + 1]) {
+        if (answer[at + 1] != 4 || at + 6 > size) continue;
+        const std::uint32_t code = static_cast<std::uint32_t>(answer[at + 2]) << 24 | static_cast<std::uint32_t>(answer[at + 3]) << 16 |
+                                   static_cast<std::uint32_t>(answer[at + 4]) << 8 | answer[at + 5];
+        if (answer[at] == FEATURE_VERIFY_PIN_DIRECT) pad->verify_code_ = code;
+        if (answer[at] == FEATURE_MODIFY_PIN_DIRECT) pad->modify_code_ = code;
+    }
+    if (pad->verify_code_ == 0) return nullptr;
+    return pad;
+}
+
+std::uint16_t PinPad::send(std::uint32_t code, const Bytes& structure) {
+    std::array<std::uint8_t, 64> answer;
+    LONG rc = 0;
+    const std::size_t size = link_.control(code, structure, answer, rc);
+    // Whether the card saw the PIN is not known; nothing is repeated.
+    if (rc != SCARD_S_SUCCESS || size < 2) throw TransportFault("the reader's PIN pad failed");
+    return static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
+}
+
+std::uint16_t PinPad::verify_command(Role role, std::uint8_t p2) {
+    const RoleFacts& facts = facts_of(role);
+    // PIN_VERIFY_STRUCTURE
+    Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
+    append16(s, digits(facts));
+    s.push_back(ended_by_the_enter_key);
+    s.push_back(1);  // bNumberMessage: one message, "enter PIN"
+    append16(s, language);
+    s.push_back(0);  // bMsgIndex
+    s.insert(s.end(), 3, 0);  // bTeoPrologue
+    append_template(s, {0x00, 0x20, 0x00, p2}, facts);
+    return send(verify_code_, s);
+}
+
+std::uint16_t PinPad::change_command(Role role, std::uint8_t p2) {
+    const RoleFacts& facts = facts_of(role);
+    // PIN_MODIFY_STRUCTURE. The card's command carries the new PIN alone: the old one was verified just before.
+    Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
+    s.push_back(0);  // bInsertionOffsetOld
+    s.push_back(0);  // bInsertionOffsetNew
+    append16(s, digits(facts));
+    s.push_back(1);  // bConfirmPIN: the new PIN twice, no old one
+    s.push_back(ended_by_the_enter_key);
+    s.push_back(2);  // bNumberMessage: "new PIN", "once more"
+    append16(s, language);
+    s.push_back(1);  // bMsgIndex1
+    s.push_back(2);  // bMsgIndex2
+    s.push_back(0);  // bMsgIndex3
+    s.insert(s.end(), 3, 0);  // bTeoPrologue
+    append_template(s, {0x00, 0x24, 0x01, p2}, facts);
+    return send(modify_code_, s);
+}
+
+Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, bool hold) {
+    return card.verify_with_pad(role, [&](std::uint8_t p2) { return verify_command(role, p2); }, keep_last_try, hold);
+}
+
+Card::ChangeAnswer PinPad::change(Card& card, Role role, bool keep_last_try) {
+    if (modify_code_ == 0) return {};
+    return card.change_pin_with_pad(
+        role, [&](std::uint8_t p2) { return verify_command(role, p2); }, [&](std::uint8_t p2) { return change_command(role, p2); },
+        keep_last_try);
+}
+
+}  // namespace jpki

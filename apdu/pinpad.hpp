@@ -1,0 +1,32 @@
+// Readers with a PIN pad (PC/SC part 10): the PIN goes from the reader's keys to the card and never through the computer.
+#pragma once
+
+#include "apdu/card.hpp"
+#include "apdu/pcsc_link.hpp"
+
+#include <memory>
+
+namespace jpki {
+
+class PinPad {
+public:
+    // NULL when the reader has no FEATURE_VERIFY_PIN_DIRECT. Asks the reader, sends nothing to the card.
+    static std::unique_ptr<PinPad> find(PcscLink& link);
+
+    // As Card::verify and Card::change_pin. `cancelled` and `not_entered` are answers of the reader; the card was not asked.
+    Card::VerifyAnswer verify(Card& card, Role role, bool keep_last_try, bool hold);
+    // Kind::absent when the reader has no FEATURE_MODIFY_PIN_DIRECT.
+    Card::ChangeAnswer change(Card& card, Role role, bool keep_last_try);
+
+private:
+    explicit PinPad(PcscLink& link) : link_(link) {}
+    std::uint16_t verify_command(Role role, std::uint8_t p2);
+    std::uint16_t change_command(Role role, std::uint8_t p2);
+    std::uint16_t send(std::uint32_t code, const Bytes& structure);
+
+    PcscLink& link_;
+    std::uint32_t verify_code_ = 0;
+    std::uint32_t modify_code_ = 0;  // 0: the reader cannot
+};
+
+}  // namespace jpki
