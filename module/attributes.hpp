@@ -1,0 +1,43 @@
+// The kinds of objects, and templates as the module handles them.
+#pragma once
+
+#include "apdu/bytes.hpp"
+#include "module/error.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jpki {
+
+enum class ObjectKind : std::size_t { certificate, public_key, private_key, ca_certificate, profile };
+inline constexpr std::size_t object_kinds = 5;
+inline constexpr std::array<ObjectKind, object_kinds> all_object_kinds = {
+    ObjectKind::certificate, ObjectKind::public_key, ObjectKind::private_key, ObjectKind::ca_certificate, ObjectKind::profile};
+
+// A copy of the caller's search template: it may be looked at after the caller's memory is gone.
+struct Wanted {
+    CK_ATTRIBUTE_TYPE type;
+    Bytes value;
+};
+using Template = std::vector<Wanted>;
+
+// Throws CKR_ARGUMENTS_BAD for NULL with a length, CKR_ATTRIBUTE_VALUE_INVALID for a length that no attribute has.
+Template take_template(const CK_ATTRIBUTE* attributes, CK_ULONG count);
+
+// Attribute values in the form that PKCS#11 gives them in memory.
+Bytes bool_value(bool value);
+Bytes ulong_value(CK_ULONG value);
+Bytes text_value(const char* text);
+// CK_DATE from YYYYMMDD; empty when the date is not known.
+Bytes date_value(const std::string& yyyymmdd);
+
+// The parts of a private RSA key that never leave the card (PKCS#11 Current Mechanisms 2.40, table 3).
+bool is_secret_attribute(CK_ATTRIBUTE_TYPE type) noexcept;
+
+// C_GetAttributeValue's rules for one attribute (PKCS#11 5.7): NULL asks for the length; too short and unknown leave
+// CK_UNAVAILABLE_INFORMATION. Returns CKR_OK, CKR_ATTRIBUTE_TYPE_INVALID or CKR_BUFFER_TOO_SMALL.
+CK_RV give_attribute(CK_ATTRIBUTE& out, const std::optional<Bytes>& value);
+
+}  // namespace jpki

@@ -1,0 +1,82 @@
+// General purpose functions (PKCS#11 2.40, 5.4), and the boundary that all functions share.
+#include "module/boundary.hpp"
+#include "module/output.hpp"
+
+using namespace jpki;
+
+namespace jpki {
+
+namespace {
+
+void log_fault(const char* what) noexcept {
+    if (const auto runtime = Runtime::get_if_there()) runtime->services.log.error(what);
+}
+
+// C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes and makes no threads, so
+// CKF_LIBRARY_CANT_CREATE_OS_THREADS is always kept.
+void check_initialize_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
+    if (!arguments) return;
+    require(arguments->pReserved == nullptr, CKR_ARGUMENTS_BAD);
+    const int callbacks = (arguments->CreateMutex != nullptr) + (arguments->DestroyMutex != nullptr) +
+                          (arguments->LockMutex != nullptr) + (arguments->UnlockMutex != nullptr);
+    require(callbacks == 0 || callbacks == 4, CKR_ARGUMENTS_BAD);
+    // A caller that wants nothing but its own mutexes used cannot be served: pcsc-lite and OpenSSL would not use them.
+    require(callbacks == 0 || (arguments->flags & CKF_OS_LOCKING_OK), CKR_CANT_LOCK);
+}
+
+}  // namespace
+
+CK_RV code_of_current_exception() noexcept {
+    try {
+        throw;
+    } catch (const Error& error) {
+        return error.rv;
+    } catch (const CardRemoved&) {
+        return CKR_DEVICE_REMOVED;
+    } catch (const CardBusy& fault) {
+        log_fault(fault.what());
+        return CKR_FUNCTION_FAILED;
+    } catch (const CardFault& fault) {
+        log_fault(fault.what());
+        return CKR_DEVICE_ERROR;
+    } catch (const std::bad_alloc&) {
+        return CKR_HOST_MEMORY;
+    } catch (const std::exception& fault) {
+        log_fault(fault.what());
+        return CKR_GENERAL_ERROR;
+    } catch (...) {
+        return CKR_GENERAL_ERROR;
+    }
+}
+
+}  // namespace jpki
+
+extern "C" {
+
+CK_RV C_Initialize(void* arguments) {
+    return guarded([&] {
+        check_initialize_arguments(static_cast<const CK_C_INITIALIZE_ARGS*>(arguments));
+        Runtime::initialize();
+    });
+}
+
+CK_RV C_Finalize(void* reserved) {
+    return guarded([&] {
+        require(reserved == nullptr, CKR_ARGUMENTS_BAD);
+        Runtime::finalize();
+    });
+}
+
+CK_RV C_GetInfo(CK_INFO* info) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
+        info->cryptokiVersion = {2, 40};
+        blank_padded(info->manufacturerID, "jpki-pkcs11 project");
+        info->flags = 0;
+        blank_padded(info->libraryDescription, "JPKI (My Number Card)");
+        info->libraryVersion = {JPKI_VERSION_MAJOR, JPKI_VERSION_MINOR};
+    });
+}
+
+}  // extern "C"

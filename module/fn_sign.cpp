@@ -1,0 +1,97 @@
+// Signing (PKCS#11 2.40, 5.13).
+#include "module/boundary.hpp"
+#include "module/output.hpp"
+
+using namespace jpki;
+
+namespace {
+
+// Runs `f` on the session's operation. An error ends the operation (PKCS#11 5.2), but for a buffer that is too small.
+template <class Operation, class F> void with_operation(std::unique_ptr<Operation>& operation, F&& f) {
+    require(operation != nullptr, CKR_OPERATION_NOT_INITIALIZED);
+    try {
+        f(*operation);
+    } catch (const Error& error) {
+        if (error.rv != CKR_BUFFER_TOO_SMALL) operation.reset();
+        throw;
+    } catch (...) {
+        operation.reset();
+        throw;
+    }
+}
+
+void give_signature(std::unique_ptr<SignOperation>& operation, unsigned char* out) {
+    // Out of the session first: whatever happens now, this operation cannot be used again.
+    const std::unique_ptr<SignOperation> mine = std::move(operation);
+    const Bytes signature = mine->sign();
+    std::copy(signature.begin(), signature.end(), out);
+}
+
+}  // namespace
+
+extern "C" {
+
+CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        const auto session = runtime->sessions.get(handle);
+        const std::scoped_lock lock(session->mutex);
+        if (mechanism == nullptr && session->sign) {
+            session->sign.reset();  // PKCS#11 3.0, 5.2: a NULL mechanism ends the operation
+            return;
+        }
+        const MechanismFacts& facts = take_mechanism(mechanism);
+        require(session->sign == nullptr, CKR_OPERATION_ACTIVE);
+        Token& token = session->token;
+        ObjectKind kind{};
+        try {
+            kind = token.object(key);
+        } catch (const Error&) {
+            throw Error{CKR_KEY_HANDLE_INVALID};
+        }
+        require(kind == ObjectKind::private_key, kind == ObjectKind::public_key ? CKR_KEY_FUNCTION_NOT_PERMITTED : CKR_KEY_HANDLE_INVALID);
+        require(token.offers(facts.type), CKR_MECHANISM_INVALID);
+        session->sign = std::make_unique<SignOperation>(runtime->services.crypto, facts, token, handle);
+    });
+}
+
+CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature, CK_ULONG* signature_length) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        const auto session = runtime->sessions.get(handle);
+        const std::scoped_lock lock(session->mutex);
+        with_operation(session->sign, [&](SignOperation& operation) {
+            require(!operation.input.in_parts(), CKR_OPERATION_NOT_INITIALIZED);
+            const ByteView view = input(data, data_length);
+            if (!wants_output(signature, signature_length, signature_size)) return;
+            operation.input.update(view);
+            give_signature(session->sign, signature);
+        });
+    });
+}
+
+CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char* part, CK_ULONG length) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        const auto session = runtime->sessions.get(handle);
+        const std::scoped_lock lock(session->mutex);
+        with_operation(session->sign, [&](SignOperation& operation) {
+            operation.input.set_in_parts();
+            operation.input.update(input(part, length));
+        });
+    });
+}
+
+CK_RV C_SignFinal(CK_SESSION_HANDLE handle, unsigned char* signature, CK_ULONG* signature_length) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        const auto session = runtime->sessions.get(handle);
+        const std::scoped_lock lock(session->mutex);
+        with_operation(session->sign, [&](SignOperation&) {
+            if (!wants_output(signature, signature_length, signature_size)) return;
+            give_signature(session->sign, signature);
+        });
+    });
+}
+
+}  // extern "C"

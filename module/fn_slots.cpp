@@ -1,0 +1,126 @@
+// Slot and token management (PKCS#11 2.40, 5.5), without the PINs.
+#include "module/boundary.hpp"
+#include "module/output.hpp"
+
+using namespace jpki;
+
+namespace {
+
+struct RoleTexts {
+    const char *token_label, *slot_suffix;
+};
+// ASCII, no colon, stable: token labels end up in URIs and nicknames (DESIGN.md, labels).
+constexpr std::array<RoleTexts, 2> texts = {{
+    {"JPKI user authentication", "user authentication"},
+    {"JPKI digital signature", "digital signature"},
+}};
+constexpr const char* manufacturer = "JPKI";
+constexpr const char* model = "My Number Card";
+
+// "<role> - <reader>": the role first, since a reader's name may fill the field.
+std::string slot_description(const SlotView& slot) {
+    return std::string(texts[index_of(slot.role)].slot_suffix) + " - " + slot.reader;
+}
+
+}  // namespace
+
+extern "C" {
+
+CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(count != nullptr, CKR_ARGUMENTS_BAD);
+        // Asking for the count is how a caller learns of new readers (PKCS#11 5.5); the list that follows has the same slots.
+        if (list == nullptr) runtime->slots.discover();
+        std::vector<CK_SLOT_ID> ids;
+        for (const SlotView& slot : runtime->slots.view())
+            if (!token_present || slot.card_present) ids.push_back(slot.id);
+        if (wants_output(list, count, static_cast<CK_ULONG>(ids.size()))) std::copy(ids.begin(), ids.end(), list);
+    });
+}
+
+CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO* info) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
+        const SlotView slot = runtime->slots.view(id);
+        blank_padded(info->slotDescription, slot_description(slot));
+        blank_padded(info->manufacturerID, manufacturer);
+        info->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot.card_present ? CKF_TOKEN_PRESENT : 0);
+        info->hardwareVersion = {0, 0};
+        info->firmwareVersion = {0, 0};
+    });
+}
+
+CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
+        const auto insertion = runtime->slots.insertion(id);
+        Token& token = insertion->token(runtime->slots.role_of(id));
+        token.require_offered();
+        const std::string serial = token.serial_number();
+        const CK_FLAGS pin_flags = token.pin_flags();
+        const SessionTable::Counts sessions = runtime->sessions.count(id);
+        const RoleFacts& facts = facts_of(token.role());
+
+        blank_padded(info->label, texts[index_of(token.role())].token_label);
+        blank_padded(info->manufacturerID, manufacturer);
+        blank_padded(info->model, model);
+        blank_padded(info->serialNumber, serial);
+        info->flags = CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED | pin_flags;
+        info->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
+        info->ulSessionCount = sessions.all;
+        info->ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;
+        info->ulRwSessionCount = sessions.read_write;
+        info->ulMaxPinLen = facts.pin_max;
+        info->ulMinPinLen = facts.pin_min;
+        info->ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION;
+        info->ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION;
+        info->ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION;
+        info->ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION;
+        info->hardwareVersion = {0, 0};
+        info->firmwareVersion = {0, 0};
+        blank_padded(info->utcTime, "");  // no clock
+    });
+}
+
+CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID* slot, void* reserved) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(slot != nullptr && reserved == nullptr, CKR_ARGUMENTS_BAD);
+        *slot = runtime->slots.wait_for_event(!(flags & CKF_DONT_BLOCK));
+    });
+}
+
+CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(count != nullptr, CKR_ARGUMENTS_BAD);
+        const auto insertion = runtime->slots.insertion(id);
+        const auto types = insertion->token(runtime->slots.role_of(id)).mechanisms();
+        if (wants_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
+    });
+}
+
+CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO* info) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
+        const auto insertion = runtime->slots.insertion(id);
+        require(insertion->token(runtime->slots.role_of(id)).offers(type), CKR_MECHANISM_INVALID);
+        *info = mechanism_info();
+    });
+}
+
+CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR*, CK_ULONG, CK_UTF8CHAR* label) {
+    return guarded([&] {
+        const auto runtime = Runtime::get();
+        require(label != nullptr, CKR_ARGUMENTS_BAD);
+        runtime->slots.view(id);
+        // There is no security officer to whom the card would listen; the office issues it.
+        throw Error{CKR_FUNCTION_NOT_SUPPORTED};
+    });
+}
+
+}  // extern "C"

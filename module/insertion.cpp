@@ -1,0 +1,21 @@
+#include "module/insertion.hpp"
+
+namespace jpki {
+
+void Insertion::lock_card() noexcept {
+    try {
+        if (!gone() && (card_.verified(Role::authentication) || card_.verified(Role::signature))) card_.lock();
+    } catch (const std::exception& fault) {
+        services_.log.error(std::string("the login could not be ended at the card: ") + fault.what());
+    }
+}
+
+PinPad* Insertion::pad(Role role) {
+    if (!services_.settings.pinpad) return nullptr;
+    // No reader says whether its keys have letters; the owner of one that has says so in the settings.
+    if (role == Role::signature && !services_.settings.pinpad_letters) return nullptr;
+    std::call_once(pad_looked_for_, [this] { pad_ = PinPad::find(*link_); });
+    return pad_.get();
+}
+
+}  // namespace jpki

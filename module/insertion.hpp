@@ -1,0 +1,49 @@
+// One stay of one card in a reader: from the first look at it to its removal. Sessions belong to an insertion, so that
+// they end with it, whatever card comes next.
+#pragma once
+
+#include "apdu/pcsc_link.hpp"
+#include "apdu/pinpad.hpp"
+#include "module/token.hpp"
+
+#include <mutex>
+
+namespace jpki {
+
+class Insertion {
+public:
+    // Connects to the card. Throws as PcscLink does.
+    Insertion(Services& services, const std::string& reader)
+        : services_(services), card_(connect(services, reader), services.log,
+                                     [&services](ByteView der) { return services.crypto.parse(der) != nullptr; }),
+          tokens_{{{services, *this, Role::authentication}, {services, *this, Role::signature}}} {}
+    // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
+    ~Insertion() { lock_card(); }
+    Insertion(const Insertion&) = delete;
+    Insertion& operator=(const Insertion&) = delete;
+
+    Card& card() noexcept { return card_; }
+    Token& token(Role role) noexcept { return tokens_[index_of(role)]; }
+    bool gone() const noexcept { return card_.gone(); }
+
+    // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown.
+    void lock_card() noexcept;
+    // The reader's PIN pad, where it has one that can take this role's PIN and the settings allow it; else NULL.
+    PinPad* pad(Role role);
+
+private:
+    std::unique_ptr<Link> connect(Services& services, const std::string& reader) {
+        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout);
+        link_ = link.get();
+        return link;
+    }
+
+    Services& services_;
+    PcscLink* link_ = nullptr;  // owned by card_
+    Card card_;
+    std::array<Token, 2> tokens_;
+    std::once_flag pad_looked_for_;
+    std::unique_ptr<PinPad> pad_;
+};
+
+}  // namespace jpki

@@ -1,0 +1,75 @@
+// What a session may be in the middle of: a search, a signature, a verification. A finished operation is gone.
+#pragma once
+
+#include "module/token.hpp"
+
+#include <optional>
+
+namespace jpki {
+
+// C_FindObjectsInit to C_FindObjectsFinal. Objects are looked at as they are asked for.
+struct Search {
+    Template wanted;
+    std::size_t next = 0;
+};
+
+// The data of C_Sign or C_Verify on its way to what the card pads: hashed, or kept as it is.
+class Input {
+public:
+    Input(const Crypto& crypto, const MechanismFacts& mechanism);
+    // Throws CKR_DATA_LEN_RANGE as soon as there is more than the mechanism can take.
+    void update(ByteView data);
+    // What is padded and signed: a DigestInfo, the data, or a hash. Throws CKR_DATA_LEN_RANGE. Once only.
+    Bytes finish();
+    SignForm form() const noexcept { return mechanism_.form; }
+    bool in_parts() const noexcept { return in_parts_; }
+    void set_in_parts() noexcept { in_parts_ = true; }
+
+private:
+    const MechanismFacts& mechanism_;
+    std::optional<Crypto::Digest> digest_;
+    Bytes data_;
+    bool in_parts_ = false;
+};
+
+// C_SignInit to C_Sign or C_SignFinal. Where each signature needs consent, the consent ends with the operation, however
+// the operation ends: the card is locked again.
+class SignOperation {
+public:
+    SignOperation(const Crypto& crypto, const MechanismFacts& mechanism, Token& token, CK_SESSION_HANDLE session)
+        : input(crypto, mechanism), token_(token), session_(session) {}
+    ~SignOperation() { end_consent(); }
+    SignOperation(const SignOperation&) = delete;
+    SignOperation& operator=(const SignOperation&) = delete;
+
+    // C_Login(CKU_CONTEXT_SPECIFIC).
+    void consent(const unsigned char* pin, CK_ULONG length);
+    Bytes sign();
+
+    Input input;
+
+private:
+    void end_consent() noexcept;
+
+    Token& token_;
+    CK_SESSION_HANDLE session_;
+    bool consented_ = false;
+};
+
+// C_VerifyInit to C_Verify or C_VerifyFinal: in software, with the public key of the certificate.
+class VerifyOperation {
+public:
+    VerifyOperation(const Crypto& crypto, const MechanismFacts& mechanism, std::shared_ptr<const Certificate> certificate)
+        : input(crypto, mechanism), crypto_(crypto), certificate_(std::move(certificate)) {}
+
+    // Throws CKR_SIGNATURE_LEN_RANGE, CKR_SIGNATURE_INVALID.
+    void verify(ByteView signature);
+
+    Input input;
+
+private:
+    const Crypto& crypto_;
+    std::shared_ptr<const Certificate> certificate_;
+};
+
+}  // namespace jpki

@@ -1,0 +1,89 @@
+#include "module/runtime.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <new>
+#include <unistd.h>
+
+namespace jpki {
+
+namespace {
+
+// What one process knows of the library. The parent's is never touched by a child after fork, not even its mutex, which
+// some thread of the parent may have held: the child makes its own.
+struct Process {
+    pid_t pid = 0;
+    std::mutex mutex;
+    std::shared_ptr<Runtime> runtime;
+};
+
+// Never destroyed: hosts call C_Finalize from exit handlers, after static destructors have run.
+union FirstProcess {
+    constexpr FirstProcess() : process() {}
+    ~FirstProcess() {}
+    Process process;
+};
+constinit FirstProcess first;
+constinit std::atomic<Process*> current = nullptr;
+
+Process* process_if_there() noexcept {
+    Process* process = current.load(std::memory_order_acquire);
+    return process && process->pid == ::getpid() ? process : nullptr;
+}
+
+Process& process_of_ours() {
+    static constinit std::atomic_flag first_is_taken;
+    if (Process* process = process_if_there()) return *process;
+    Process* before = current.load(std::memory_order_acquire);
+    // Once in a process tree the static one; after a fork one from the heap, which is left behind with the process.
+    Process* mine = first_is_taken.test_and_set() ? new Process : &first.process;
+    mine->pid = ::getpid();
+    if (current.compare_exchange_strong(before, mine, std::memory_order_acq_rel)) return *mine;
+    if (mine != &first.process) delete mine;
+    return *before;  // another thread was faster
+}
+
+}  // namespace
+
+Runtime::Runtime() {
+    services.settings = read_settings();
+    const Settings& settings = services.settings;
+    if (!settings.log_file.empty() && settings.log_level != LogLevel::off) services.log.open(settings.log_file, settings.log_level);
+    for (const std::string& complaint : settings.complaints) services.log.error(complaint);
+}
+
+std::shared_ptr<Runtime> Runtime::get_if_there() noexcept {
+    Process* process = process_if_there();
+    if (!process) return nullptr;
+    const std::scoped_lock lock(process->mutex);
+    return process->runtime;
+}
+
+std::shared_ptr<Runtime> Runtime::get() {
+    auto runtime = get_if_there();
+    require(runtime != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
+    return runtime;
+}
+
+void Runtime::initialize() {
+    Process& process = process_of_ours();
+    const std::scoped_lock lock(process.mutex);
+    require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    process.runtime = std::make_shared<Runtime>();
+}
+
+void Runtime::finalize() {
+    Process* process = process_if_there();
+    require(process != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
+    std::shared_ptr<Runtime> runtime;
+    {
+        const std::scoped_lock lock(process->mutex);
+        runtime.swap(process->runtime);
+    }
+    require(runtime != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
+    runtime->slots.stop_waiting();
+    runtime->sessions.close_everything();
+    for (const auto& insertion : runtime->slots.insertions()) insertion->lock_card();
+}
+
+}  // namespace jpki

@@ -1,0 +1,30 @@
+// From C_Initialize to C_Finalize.
+#pragma once
+
+#include "module/sessions.hpp"
+
+#include <memory>
+
+namespace jpki {
+
+class Runtime {
+public:
+    Runtime();
+
+    // The runtime of this process. Throws CKR_CRYPTOKI_NOT_INITIALIZED, also in a child after fork: what the parent
+    // initialised is the parent's (PKCS#11 5.4, C_Initialize in a child). Whoever holds what this returns may go on while
+    // another thread finalises.
+    static std::shared_ptr<Runtime> get();
+    // Throw what C_Initialize and C_Finalize return.
+    static void initialize();
+    static void finalize();
+
+    // For the boundary's last word on an exception. NULL when not initialised.
+    static std::shared_ptr<Runtime> get_if_there() noexcept;
+
+    Services services;
+    SlotTable slots{services};
+    SessionTable sessions{services, slots};
+};
+
+}  // namespace jpki

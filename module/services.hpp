@@ -1,0 +1,25 @@
+// What lives from C_Initialize to C_Finalize and is used everywhere below it.
+#pragma once
+
+#include "apdu/log.hpp"
+#include "module/crypto.hpp"
+#include "module/pkcs11.hpp"
+#include "module/settings.hpp"
+
+#include <atomic>
+
+namespace jpki {
+
+struct Services {
+    Settings settings;
+    Log log;
+    Crypto crypto;
+
+    // Handles of sessions and objects: counted, never used again, never 0 (CK_INVALID_HANDLE).
+    CK_ULONG next_handle() noexcept { return handles_.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+private:
+    std::atomic<CK_ULONG> handles_ = 0;
+};
+
+}  // namespace jpki

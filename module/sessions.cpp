@@ -1,0 +1,119 @@
+#include "module/sessions.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+CK_STATE Session::state() const noexcept {
+    if (token.logged_in()) return read_write() ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+    return read_write() ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+}
+
+CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
+    auto insertion = slots_.insertion(slot);
+    const Role role = slots_.role_of(slot);
+    require(!insertion->token(role).known_absent(), CKR_TOKEN_NOT_PRESENT);
+    const CK_SESSION_HANDLE handle = services_.next_handle();
+    auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), role);
+    const std::scoped_lock lock(mutex_);
+    sessions_.emplace(handle, std::move(session));
+    return handle;
+}
+
+std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
+    std::shared_ptr<Session> session;
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto found = sessions_.find(handle);
+        require(found != sessions_.end(), CKR_SESSION_HANDLE_INVALID);
+        session = found->second;
+    }
+    if (slots_.still_there(session->slot, *session->insertion)) return session;
+    // The removal of a token closes its sessions (PKCS#11 5.6, C_CloseSession).
+    std::vector<std::shared_ptr<Session>> closed;
+    {
+        const std::scoped_lock lock(mutex_);
+        for (auto it = sessions_.begin(); it != sessions_.end();) {
+            if (it->second->insertion == session->insertion) {
+                closed.push_back(std::move(it->second));
+                it = sessions_.erase(it);
+            } else {
+                ++it;
+            }
+        }
+    }
+    throw Error{CKR_SESSION_HANDLE_INVALID};
+}
+
+// Outside of the lock: ends operations, and logs out where the last session went.
+void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
+    for (const auto& session : closed) {
+        {
+            const std::scoped_lock lock(session->mutex);
+            session->search.reset();
+            session->sign.reset();
+            session->verify.reset();
+        }
+        bool last = true;
+        {
+            const std::scoped_lock lock(mutex_);
+            for (const auto& [handle, other] : sessions_)
+                if (&other->token == &session->token) last = false;
+        }
+        if (last && !session->insertion->gone()) session->token.logout();
+    }
+}
+
+void SessionTable::close(CK_SESSION_HANDLE handle) {
+    std::vector<std::shared_ptr<Session>> closed;
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto found = sessions_.find(handle);
+        require(found != sessions_.end(), CKR_SESSION_HANDLE_INVALID);
+        closed.push_back(std::move(found->second));
+        sessions_.erase(found);
+    }
+    finish(std::move(closed));
+}
+
+void SessionTable::close_all(CK_SLOT_ID slot) {
+    std::vector<std::shared_ptr<Session>> closed;
+    {
+        const std::scoped_lock lock(mutex_);
+        for (auto it = sessions_.begin(); it != sessions_.end();) {
+            if (it->second->slot == slot) {
+                closed.push_back(std::move(it->second));
+                it = sessions_.erase(it);
+            } else {
+                ++it;
+            }
+        }
+    }
+    finish(std::move(closed));
+}
+
+void SessionTable::close_everything() {
+    std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> closed;
+    {
+        const std::scoped_lock lock(mutex_);
+        closed.swap(sessions_);
+    }
+    // What logins there are ends with the insertions.
+    for (const auto& [handle, session] : closed) {
+        const std::scoped_lock lock(session->mutex);
+        session->sign.reset();
+    }
+}
+
+SessionTable::Counts SessionTable::count(CK_SLOT_ID slot) {
+    const std::scoped_lock lock(mutex_);
+    Counts counts;
+    for (const auto& [handle, session] : sessions_) {
+        if (session->slot != slot || session->insertion->gone()) continue;
+        ++counts.all;
+        if (session->read_write()) ++counts.read_write;
+    }
+    return counts;
+}
+
+}  // namespace jpki

@@ -1,0 +1,60 @@
+// Sessions: each belongs to one role of one insertion, and ends with it.
+#pragma once
+
+#include "module/operations.hpp"
+#include "module/slots.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace jpki {
+
+class Session {
+public:
+    Session(CK_SESSION_HANDLE handle_, CK_SLOT_ID slot_, CK_FLAGS flags_, std::shared_ptr<Insertion> insertion_, Role role)
+        : handle(handle_), slot(slot_), flags(flags_), insertion(std::move(insertion_)), token(insertion->token(role)) {}
+
+    const CK_SESSION_HANDLE handle;
+    const CK_SLOT_ID slot;
+    const CK_FLAGS flags;
+    const std::shared_ptr<Insertion> insertion;  // declared before the operations: they end first
+    Token& token;
+
+    bool read_write() const noexcept { return flags & CKF_RW_SESSION; }
+    CK_STATE state() const noexcept;
+
+    std::mutex mutex;  // the operations; may be held over I/O with the card
+    std::optional<Search> search;
+    std::unique_ptr<SignOperation> sign;
+    std::unique_ptr<VerifyOperation> verify;
+};
+
+class SessionTable {
+public:
+    SessionTable(Services& services, SlotTable& slots) : services_(services), slots_(slots) {}
+
+    // Throws what C_OpenSession returns.
+    CK_SESSION_HANDLE open(CK_SLOT_ID slot, CK_FLAGS flags);
+    // Throws CKR_SESSION_HANDLE_INVALID, also for a session whose card is gone. 0 commands.
+    std::shared_ptr<Session> get(CK_SESSION_HANDLE handle);
+    // The last session of a token to close logs out (PKCS#11 5.6).
+    void close(CK_SESSION_HANDLE handle);
+    void close_all(CK_SLOT_ID slot);
+    void close_everything();
+
+    struct Counts {
+        CK_ULONG all = 0, read_write = 0;
+    };
+    Counts count(CK_SLOT_ID slot);
+
+private:
+    void finish(std::vector<std::shared_ptr<Session>> closed);
+
+    Services& services_;
+    SlotTable& slots_;
+    std::mutex mutex_;  // never held over I/O
+    std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> sessions_;
+};
+
+}  // namespace jpki

@@ -1,0 +1,184 @@
+#include "module/settings.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <sys/stat.h>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#ifndef JPKI_SYSTEM_SETTINGS
+#define JPKI_SYSTEM_SETTINGS "/etc/jpki-pkcs11.toml"
+#endif
+
+namespace jpki {
+
+namespace {
+
+// A settings file is a page of text; more is not read, so that a wrong path costs no memory.
+constexpr std::size_t file_size_max = 64 * 1024;
+
+// What one file says of one table, with a complaint for each key that is not known or has the wrong kind of value.
+class Reader {
+public:
+    Reader(const toml::table& root, const std::string& name, Settings& settings) : root_(root), name_(name), settings_(settings) {}
+
+    void boolean(const char* table, const char* key, bool& out) {
+        if (const toml::node* node = take(table, key)) {
+            if (const auto value = node->value_exact<bool>()) out = *value;
+            else complain(*node, std::string(table) + "." + key + " is to be true or false");
+        }
+    }
+
+    void text(const char* table, const char* key, const char* allowed, const std::function<bool(const std::string&)>& set) {
+        if (const toml::node* node = take(table, key)) {
+            const auto value = node->value_exact<std::string>();
+            if (!value || !set(*value)) complain(*node, std::string(table) + "." + key + " is to be " + allowed);
+        }
+    }
+
+    void milliseconds(const char* table, const char* key, std::chrono::milliseconds& out, std::int64_t most) {
+        if (const toml::node* node = take(table, key)) {
+            const auto value = node->value_exact<std::int64_t>();
+            if (value && *value >= 0 && *value <= most) out = std::chrono::milliseconds(*value);
+            else complain(*node, std::string(table) + "." + key + " is to be a number of milliseconds from 0 to " + std::to_string(most));
+        }
+    }
+
+    void complain_of_unknown_keys() {
+        for (const auto& [table_name, table_node] : root_) {
+            const toml::table* table = table_node.as_table();
+            if (!table) {
+                complain(table_node, "unknown key " + shown(table_name.str()));
+                continue;
+            }
+            for (const auto& [key, node] : *table) {
+                const std::string full = std::string(table_name.str()) + "." + std::string(key.str());
+                if (std::find(known_.begin(), known_.end(), full) == known_.end()) complain(node, "unknown key " + shown(full));
+            }
+        }
+    }
+
+private:
+    const toml::node* take(const char* table, const char* key) {
+        known_.push_back(std::string(table) + "." + key);
+        const toml::table* found = root_[table].as_table();
+        return found ? found->get(key) : nullptr;
+    }
+
+    // A key comes from a file: nothing of it but plain text reaches the log.
+    static std::string shown(std::string_view text) {
+        std::string result;
+        for (const char c : text.substr(0, 60)) result += c > 0x20 && c < 0x7F ? c : '?';
+        return result;
+    }
+
+    void complain(const toml::node& node, const std::string& text) {
+        settings_.complaints.push_back(name_ + ":" + std::to_string(node.source().begin.line) + ": " + text);
+    }
+
+    const toml::table& root_;
+    const std::string& name_;
+    Settings& settings_;
+    std::vector<std::string> known_;
+};
+
+bool set_consent(const std::string& text, Settings& settings) {
+    if (text == "login") settings.consent = Settings::Consent::login;
+    else if (text == "each") settings.consent = Settings::Consent::each;
+    else return false;
+    return true;
+}
+
+bool set_pss(const std::string& text, Settings& settings) {
+    if (text == "auto") settings.pss = Settings::Pss::automatic;
+    else if (text == "on") settings.pss = Settings::Pss::on;
+    else if (text == "off") settings.pss = Settings::Pss::off;
+    else return false;
+    return true;
+}
+
+bool set_level(const std::string& text, Settings& settings) {
+    if (text == "off") settings.log_level = LogLevel::off;
+    else if (text == "error") settings.log_level = LogLevel::error;
+    else if (text == "info") settings.log_level = LogLevel::info;
+    else if (text == "debug") settings.log_level = LogLevel::debug;
+    else return false;
+    return true;
+}
+
+// False when there is no such file; one that is there and cannot be used is a complaint.
+bool apply_file(const std::string& path, Settings& settings) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return false;
+    if (!S_ISREG(status.st_mode)) {  // a pipe or a device would keep us waiting
+        settings.complaints.push_back(path + ":0: is not a regular file");
+        return true;
+    }
+    std::ifstream file(path, std::ios::binary);
+    std::string text(file_size_max + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (file.bad() || !file.is_open()) settings.complaints.push_back(path + ":0: cannot be read");
+    else if (text.size() > file_size_max) settings.complaints.push_back(path + ":0: is larger than 64 KiB");
+    else apply_settings(text, path, settings);
+    return true;
+}
+
+std::optional<std::string> environment(const char* name) {
+    // secure_getenv: a set-user-ID host must not be told by its caller where to log or what to read.
+    const char* value = ::secure_getenv(name);
+    if (!value || !*value) return std::nullopt;
+    return value;
+}
+
+void apply_environment(const char* name, const char* allowed, Settings& settings, bool (*set)(const std::string&, Settings&)) {
+    if (const auto value = environment(name); value && !set(*value, settings))
+        settings.complaints.push_back(std::string("environment:0: ") + name + " is to be " + allowed);
+}
+
+}  // namespace
+
+void apply_settings(std::string_view text, const std::string& name, Settings& settings) {
+    const toml::parse_result parsed = toml::parse(text, name);
+    if (!parsed) {
+        settings.complaints.push_back(name + ":" + std::to_string(parsed.error().source().begin.line) + ": " +
+                                      std::string(parsed.error().description().substr(0, 200)));
+        return;
+    }
+    Reader reader(parsed.table(), name, settings);
+    reader.text("signature", "consent", "\"login\" or \"each\"", [&](const std::string& value) { return set_consent(value, settings); });
+    reader.text("mechanisms", "pss", "\"auto\", \"on\" or \"off\"", [&](const std::string& value) { return set_pss(value, settings); });
+    reader.boolean("pin", "keep_last_try", settings.keep_last_try);
+    reader.boolean("pin", "pinpad", settings.pinpad);
+    reader.boolean("pin", "pinpad_letters", settings.pinpad_letters);
+    reader.milliseconds("reader", "busy_timeout_ms", settings.busy_timeout, 600'000);
+    reader.text("log", "file", "a path, \"stderr\" or \"\"", [&](const std::string& value) {
+        settings.log_file = value;
+        return value.find('\0') == std::string::npos;
+    });
+    reader.text("log", "level", "\"off\", \"error\", \"info\" or \"debug\"", [&](const std::string& value) { return set_level(value, settings); });
+    reader.complain_of_unknown_keys();
+}
+
+Settings read_settings() {
+    Settings settings;
+    if (const auto file = environment("JPKI_PKCS11_CONFIG")) {
+        if (!apply_file(*file, settings)) settings.complaints.push_back(*file + ":0: is not there");
+    } else {
+        apply_file(JPKI_SYSTEM_SETTINGS, settings);
+        if (const auto config_home = environment("XDG_CONFIG_HOME")) apply_file(*config_home + "/jpki-pkcs11.toml", settings);
+        else if (const auto home = environment("HOME")) apply_file(*home + "/.config/jpki-pkcs11.toml", settings);
+    }
+    apply_environment("JPKI_PKCS11_CONSENT", "login or each", settings, set_consent);
+    apply_environment("JPKI_PKCS11_PSS", "auto, on or off", settings, set_pss);
+    if (const auto file = environment("JPKI_PKCS11_LOG")) settings.log_file = *file;
+    apply_environment("JPKI_PKCS11_LOG_LEVEL", "off, error, info or debug", settings, set_level);
+    return settings;
+}
+
+}  // namespace jpki

@@ -1,0 +1,56 @@
+// What C_GetTokenInfo shows of a token.
+#include "module/token.hpp"
+
+#include "module/insertion.hpp"
+
+namespace jpki {
+
+namespace {
+
+// DESIGN.md, token flags: never stale by more than a second.
+constexpr std::chrono::milliseconds tries_age_max{1000};
+
+}  // namespace
+
+Token::Token(Services& services, Insertion& insertion, Role role)
+    : services_(services), insertion_(insertion), role_(role), certificate_wants_pin_(role == Role::signature) {}
+
+Token::~Token() = default;
+
+Card& Token::card() noexcept { return insertion_.card(); }
+
+PinPad* Token::pad() { return insertion_.pad(role_); }
+
+void Token::require_offered() {
+    if (!absent_.load(std::memory_order_relaxed)) {
+        const auto has = card().says_it_has(role_);
+        if (has && !*has) absent_ = true;
+    }
+    require(!absent_, CKR_TOKEN_NOT_PRESENT);
+}
+
+std::string Token::serial_number() {
+    // A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in
+    // URIs and logs. The same for both roles.
+    const auto digest = services_.crypto.sha256(card().identity());
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (std::size_t i = 0; i < 8; ++i) {
+        text += digits[digest[i] >> 4];
+        text += digits[digest[i] & 15];
+    }
+    return text;
+}
+
+CK_FLAGS Token::pin_flags() {
+    CK_FLAGS flags = pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
+    // A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other role serve on.
+    const TriesAnswer left = card().tries(role_, tries_age_max);
+    if (!left) return flags;
+    if (*left == 0) return flags | CKF_USER_PIN_LOCKED;
+    if (*left == 1) flags |= CKF_USER_PIN_FINAL_TRY;
+    if (*left < facts_of(role_).tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
+    return flags;
+}
+
+}  // namespace jpki

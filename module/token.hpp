@@ -1,0 +1,101 @@
+// One role of one inserted card as PKCS#11 sees it: a token with its login, its objects and its key.
+#pragma once
+
+#include "apdu/card.hpp"
+#include "apdu/pinpad.hpp"
+#include "module/attributes.hpp"
+#include "module/mechanisms.hpp"
+#include "module/services.hpp"
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace jpki {
+
+class Insertion;
+
+class Token {
+public:
+    Token(Services& services, Insertion& insertion, Role role);
+    ~Token();
+    Token(const Token&) = delete;
+    Token& operator=(const Token&) = delete;
+
+    Role role() const noexcept { return role_; }
+    Card& card() noexcept;
+
+    // --- what C_GetTokenInfo shows ---
+    // Throws CKR_TOKEN_NOT_PRESENT when the card says that it does not have this role.
+    void require_offered();
+    // The same from what is known already; sends nothing.
+    bool known_absent() const noexcept { return absent_.load(std::memory_order_relaxed); }
+    std::string serial_number();
+    // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH.
+    CK_FLAGS pin_flags();
+
+    // --- login (token_login.cpp) ---
+    // Whether the user is logged in, as far as anybody has heard. Sends nothing.
+    bool logged_in() const noexcept;
+    // C_Login(CKU_USER) and C_LoginUser. `pin` NULL: on the reader's PIN pad. Throws what C_Login returns.
+    void login(const unsigned char* pin, CK_ULONG length);
+    void logout();
+    // C_Login(CKU_CONTEXT_SPECIFIC) for one signature: on success the card stays in a transaction until end_consent().
+    void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session);
+    void end_consent(CK_SESSION_HANDLE session) noexcept;
+    void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
+    bool needs_consent_each() const noexcept;
+
+    // --- objects (token_objects.cpp) ---
+    // Whether an object of this kind matches; may read the card, and does so only where the template's cheap attributes
+    // match. Returns its handle, or CK_INVALID_HANDLE.
+    CK_OBJECT_HANDLE match(ObjectKind kind, const Template& wanted);
+    // Throws CKR_OBJECT_HANDLE_INVALID for a handle that is not, or not any more, one of this token's.
+    ObjectKind object(CK_OBJECT_HANDLE handle);
+    // No value: CKR_ATTRIBUTE_TYPE_INVALID. May read the card.
+    std::optional<Bytes> attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+
+    // --- mechanisms and the key (token_key.cpp) ---
+    std::vector<CK_MECHANISM_TYPE> mechanisms();
+    bool offers(CK_MECHANISM_TYPE type);
+    // One signature by the card over `data`, checked with the public key where DESIGN.md asks for it. `data` is what the
+    // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
+    Bytes sign(SignForm form, ByteView data);
+    // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
+    std::shared_ptr<const Certificate> certificate();
+    std::shared_ptr<const Certificate> ca_certificate();
+
+private:
+    void require_pin_worth_sending(const Secret& pin);
+    void remember_rejected(const Secret& pin, const PinAnswer& answer);
+    [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
+    void finish_change(const Card::ChangeAnswer& answer);
+    Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, bool hold);
+    std::array<std::uint8_t, 32> fingerprint(const Secret& pin) const;
+    void lose_private_handles();
+    bool is_private(ObjectKind kind);
+    bool exists(ObjectKind kind);
+    std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::shared_ptr<const Certificate> parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept);
+    bool pss();
+    PinPad* pad();
+
+    Services& services_;
+    Insertion& insertion_;
+    const Role role_;
+    std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
+    std::atomic<bool> absent_ = false;
+    std::atomic<bool> certificate_wants_pin_ = false;  // a phone, or the signature certificate
+    std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
+    std::mutex mutex_;        // what follows; never held over I/O
+    std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
+    std::vector<std::array<std::uint8_t, 32>> rejected_;
+    std::shared_ptr<const Certificate> certificate_, ca_certificate_;
+    std::optional<bool> pss_;
+    CK_SESSION_HANDLE consenting_ = 0;
+};
+
+}  // namespace jpki

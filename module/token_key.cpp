@@ -1,0 +1,98 @@
+// The key and its mechanisms.
+#include "module/token.hpp"
+
+#include "module/insertion.hpp"
+
+namespace jpki {
+
+std::shared_ptr<const Certificate> Token::parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept) {
+    if (!file.data) return nullptr;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (kept) return kept;
+    }
+    auto certificate = services_.crypto.parse(*file.data);
+    const std::scoped_lock lock(mutex_);
+    kept = certificate;
+    return certificate;
+}
+
+std::shared_ptr<const Certificate> Token::certificate() {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (certificate_) return certificate_;
+    }
+    const CardFile file = card().certificate(role_);
+    if (file.kind == FileAnswer::Kind::locked) certificate_wants_pin_ = true;
+    return parsed(file, certificate_);
+}
+
+std::shared_ptr<const Certificate> Token::ca_certificate() {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (ca_certificate_) return ca_certificate_;
+    }
+    return parsed(card().ca_certificate(role_), ca_certificate_);
+}
+
+bool Token::pss() {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (pss_) return *pss_;
+    }
+    bool offered = services_.settings.pss == Settings::Pss::on;
+    if (services_.settings.pss == Settings::Pss::automatic) {
+        const auto information = card().token_information();
+        offered = information && pss_was_measured(information->model);
+        if (!offered) offered = card().probe_pss(role_).value_or(false);
+    }
+    const std::scoped_lock lock(mutex_);
+    if (!pss_) pss_ = offered;
+    return *pss_;
+}
+
+bool Token::offers(CK_MECHANISM_TYPE type) {
+    const MechanismFacts* facts = find_mechanism(type);
+    return facts && (facts->form != SignForm::pss_sha256 || pss());
+}
+
+std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
+    std::vector<CK_MECHANISM_TYPE> types;
+    for (const MechanismFacts& facts : all_mechanisms())
+        if (offers(facts.type)) types.push_back(facts.type);
+    return types;
+}
+
+Bytes Token::sign(SignForm form, ByteView data) {
+    require(logged_in(), CKR_USER_NOT_LOGGED_IN);
+    // The signature key's public key is always at hand to check with, even if nobody asked for the certificate.
+    std::shared_ptr<const Certificate> check;
+    if (role_ == Role::signature) {
+        check = certificate();
+        if (!check && !card().verified(role_)) throw Error{CKR_USER_NOT_LOGGED_IN};
+        if (!check) throw CardFault("no signature certificate to check a signature with");
+    } else {
+        const std::scoped_lock lock(mutex_);
+        check = certificate_;
+    }
+    SignAnswer answer = card().sign(role_, form, data);
+    switch (answer.kind) {
+    case SignAnswer::Kind::done: break;
+    case SignAnswer::Kind::not_verified:
+        services_.log.info(std::string("the card does not honour the ") + name_of(role_) + " login any more");
+        throw Error{CKR_USER_NOT_LOGGED_IN};
+    case SignAnswer::Kind::form_unknown: {
+        const std::scoped_lock lock(mutex_);
+        pss_ = false;
+        services_.log.error("this card does not have PSS; it is not offered any more");
+        throw Error{CKR_FUNCTION_FAILED};
+    }
+    case SignAnswer::Kind::elsewhere: throw CardFault("the card does not know its own key");
+    }
+    const bool good = !check || (form == SignForm::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
+                                                              : services_.crypto.verify_pkcs1(*check, data, answer.signature));
+    if (!good) throw CardFault("the card's signature does not match its certificate; it is not handed out");
+    return std::move(answer.signature);
+}
+
+}  // namespace jpki

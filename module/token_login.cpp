@@ -1,0 +1,179 @@
+// PINs: C_Login, C_Logout, C_SetPIN, and the consent to one signature. One VERIFY a call at the most.
+#include "module/token.hpp"
+
+#include "module/insertion.hpp"
+#include "module/output.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+namespace {
+
+// For C_Login the standard has one name for every PIN that is not the right one (PKCS#11 5.6), and programs ask again
+// for that name only.
+void require_shape(PinShape shape) { require(shape == PinShape::good, CKR_PIN_INCORRECT); }
+
+// For a PIN that is to be set the standard names what is wrong with it.
+void require_new_shape(PinShape shape) {
+    require(shape != PinShape::wrong_length, CKR_PIN_LEN_RANGE);
+    require(shape == PinShape::good, CKR_PIN_INVALID);
+}
+
+}  // namespace
+
+bool Token::needs_consent_each() const noexcept {
+    return role_ == Role::signature && services_.settings.consent == Settings::Consent::each;
+}
+
+bool Token::logged_in() const noexcept {
+    if (!user_.load(std::memory_order_acquire) || insertion_.gone()) return false;
+    // With consent for each signature the card is locked between signatures, and the session stays a user's.
+    return needs_consent_each() || insertion_.card().verified(role_);
+}
+
+std::array<std::uint8_t, 32> Token::fingerprint(const Secret& pin) const {
+    return services_.crypto.fingerprint(pin.view());
+}
+
+// What the card is known to refuse is not sent to it.
+void Token::require_pin_worth_sending(const Secret& pin) {
+    const auto print = fingerprint(pin);
+    const std::scoped_lock lock(mutex_);
+    if (std::find(rejected_.begin(), rejected_.end(), print) == rejected_.end()) return;
+    services_.log.info("this PIN was rejected by this card before; it is not sent again");
+    throw Error{CKR_PIN_INCORRECT};
+}
+
+void Token::remember_rejected(const Secret& pin, const PinAnswer& answer) {
+    const auto print = fingerprint(pin);
+    const std::scoped_lock lock(mutex_);
+    if (answer.kind == PinAnswer::Kind::accepted) rejected_.clear();
+    if (answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked) rejected_.push_back(print);
+}
+
+void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
+    if (last_try_kept) {
+        services_.log.info(std::string("the last try of the ") + name_of(role_) + " PIN is kept, as the settings ask");
+        throw Error{CKR_PIN_LOCKED};
+    }
+    switch (answer.kind) {
+    case PinAnswer::Kind::rejected: throw Error{CKR_PIN_INCORRECT};
+    case PinAnswer::Kind::blocked: throw Error{CKR_PIN_LOCKED};
+    case PinAnswer::Kind::cancelled: throw Error{CKR_FUNCTION_CANCELED};
+    case PinAnswer::Kind::not_entered: throw Error{CKR_PIN_INCORRECT};
+    default: throw Error{CKR_USER_PIN_NOT_INITIALIZED};
+    }
+}
+
+// The one way of a PIN to the card.
+Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, bool hold) {
+    const bool on_pad = pin == nullptr && pad() != nullptr;
+    Secret secret;
+    if (!on_pad) {
+        require(pin != nullptr, CKR_ARGUMENTS_BAD);
+        require_shape(take_pin(role_, input(pin, length), secret));
+        require_pin_worth_sending(secret);
+    }
+    // Known to be blocked: asked again, which costs nothing, rather than sent.
+    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
+        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
+
+    const bool keep = services_.settings.keep_last_try;
+    if (on_pad) return pad()->verify(card(), role_, keep, hold);
+    const Card::VerifyAnswer answer = card().verify(role_, secret, keep, hold);
+    if (!answer.last_try_kept) remember_rejected(secret, answer);
+    return answer;
+}
+
+void Token::login(const unsigned char* pin, CK_ULONG length) {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    require(!logged_in(), CKR_USER_ALREADY_LOGGED_IN);
+    lose_private_handles();
+    const Card::VerifyAnswer answer = ask_pin(pin, length, false);
+    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    if (needs_consent_each()) {
+        // The certificate can be read now and not later; it is needed to check each signature. Then the card is locked
+        // again: this login is no consent to anything.
+        try {
+            certificate();
+        } catch (const CardFault& fault) {
+            services_.log.error(std::string("the signature certificate cannot be read: ") + fault.what());
+        }
+        card().lock();
+    }
+    user_.store(true, std::memory_order_release);
+}
+
+void Token::logout() {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    const bool was_open = card().verified(role_);
+    user_.store(false, std::memory_order_release);
+    lose_private_handles();
+    {
+        const std::scoped_lock lock(mutex_);
+        if (certificate_wants_pin_) certificate_.reset();
+    }
+    if (insertion_.gone()) return;
+    card().forget(role_, certificate_wants_pin_);
+    // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
+    // refusal is ours; the last one to log out locks the card.
+    if (was_open && !insertion_.token(other(role_)).logged_in()) card().lock();
+}
+
+void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    require(logged_in(), CKR_USER_NOT_LOGGED_IN);
+    {
+        const std::scoped_lock lock(mutex_);
+        // Another session has the card's consent and has not signed yet: this PIN would open the card for its signature.
+        require(consenting_ == 0 || consenting_ == session, CKR_OPERATION_ACTIVE);
+    }
+    const Card::VerifyAnswer answer = ask_pin(pin, length, true);
+    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    const std::scoped_lock lock(mutex_);
+    consenting_ = session;
+}
+
+void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (consenting_ != session) return;
+        consenting_ = 0;
+    }
+    try {
+        if (!insertion_.gone()) card().lock();
+    } catch (const std::exception& fault) {
+        services_.log.error(std::string("the card could not be locked again: ") + fault.what());
+    }
+}
+
+void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
+        finish_change(pad()->change(card(), role_, services_.settings.keep_last_try));
+        return;
+    }
+    require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
+    // The new one first: it can be judged without the card, and nothing is to be spent on a change that cannot be made.
+    Secret fresh;
+    require_new_shape(take_new_pin(role_, input(new_pin, new_length), fresh));
+    Secret old;
+    require_shape(take_pin(role_, input(old_pin, old_length), old));
+    require_pin_worth_sending(old);
+    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
+        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
+
+    const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, services_.settings.keep_last_try);
+    if (!answer.last_try_kept) remember_rejected(old, answer);
+    finish_change(answer);
+}
+
+void Token::finish_change(const Card::ChangeAnswer& answer) {
+    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    if (answer.changed) return;
+    services_.log.error(std::string("the ") + name_of(role_) + " PIN was not changed; the old one is still valid");
+    throw Error{CKR_FUNCTION_FAILED};
+}
+
+}  // namespace jpki
