@@ -1,0 +1,241 @@
+// The card model against CARD.md: the tries query, VERIFY, CHANGE, and how long a login lasts.
+#include <boost/test/unit_test.hpp>
+
+#include "card_model_fixture.hpp"
+
+using namespace card_model_test;
+
+BOOST_AUTO_TEST_SUITE(pins)
+
+BOOST_AUTO_TEST_CASE(the_tries_query_costs_nothing_and_never_tells_of_a_login) {
+    OpenCard card;
+    BOOST_TEST(card.sw("00200098") == 0x63C3U);
+    BOOST_TEST(card.sw("0020009B") == 0x63C5U);
+    card.sw(verify_auth);
+    BOOST_TEST(card.sw("00200098") == 0x63C3U);
+    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.counts().verify[0] == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_tries_query_has_exactly_four_bytes_or_exactly_five) {
+    OpenCard card;
+    BOOST_TEST(card.sw("00200098 00") == 0x6700U);
+    OpenCard other(with([](Knobs& k) { k.query_needs_le = true; }));
+    BOOST_TEST(other.sw("00200098") == 0x6700U);
+    BOOST_TEST(other.sw("00200098 00") == 0x63C3U);
+    BOOST_TEST(other.sw("00200098 04") == 0x6700U);
+}
+
+BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_asked_with_p2_80) {
+    OpenCard card;
+    BOOST_TEST(card.sw("00200080") == 0x6986U);
+    card.sw("00A4020C 02 001B");
+    BOOST_TEST(card.sw("00200080") == 0x63C5U);
+    BOOST_TEST(card.sw("00200080 06 414243313233") == 0x9000U);
+    BOOST_TEST(card.verified(Role::signature));
+    card.sw("00A4020C 02 000A");
+    BOOST_TEST(card.sw("00200080") == 0x6981U);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_references_answer_by_their_fault) {
+    OpenCard card;
+    BOOST_TEST(card.sw("00200001") == 0x6A86U);
+    BOOST_TEST(card.sw("00200198") == 0x6A86U);
+    BOOST_TEST(card.sw("00200097") == 0x6981U);
+    BOOST_TEST(card.sw("00200083") == 0x6A82U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_pin_costs_a_try_and_a_right_one_restores_them) {
+    OpenCard card;
+    BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C2U);
+    BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C1U);
+    BOOST_TEST(card.tries(Role::signature) == 5);
+    BOOST_TEST(card.sw(verify_auth) == 0x9000U);
+    BOOST_TEST(card.tries(Role::authentication) == 3);
+    BOOST_TEST(card.counts().wrong[0] == 2U);
+    BOOST_TEST(card.counts().verify[0] == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(pins_are_compared_byte_by_byte) {
+    OpenCard card;
+    BOOST_TEST(card.sw("0020009B 06 616263313233") == 0x63C4U);    // abc123
+    BOOST_TEST(card.sw("0020009B 07 41424331323300") == 0x63C3U);  // padded
+    BOOST_TEST(card.sw("0020009B 05 4142433132") == 0x63C2U);      // the beginning
+}
+
+BOOST_AUTO_TEST_CASE(the_try_that_blocks_gives_63c0_and_then_even_the_right_pin_is_refused) {
+    OpenCard card(with([](Knobs& k) { k.tries = {1, 5}; }));
+    BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C0U);
+    BOOST_TEST(card.sw(verify_auth) == 0x6984U);
+    BOOST_TEST(card.sw("00200098") == 0x63C0U);
+    BOOST_TEST(card.tries(Role::authentication) == 0);
+    BOOST_TEST(card.counts().wrong[0] == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_blocked_card_says_is_a_knob) {
+    using Form = Knobs::TriesForm;
+    constexpr std::array<std::pair<Form, unsigned>, 3> forms = {
+        {{Form::x63c0, 0x63C0U}, {Form::x6983, 0x6983U}, {Form::x6984, 0x6984U}}};
+    OpenCard card(with([](Knobs& k) { k.tries = {0, 0}; }));
+    for (const auto& [form, status] : forms) {
+        card.change_knobs([form = form](Knobs& k) { k.blocked_query = k.blocked_verify = form; });
+        BOOST_TEST(card.sw("0020009B") == status);
+        BOOST_TEST(card.sw(verify_sign) == status);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_a_failure_ends_its_own_login) {
+    OpenCard card;
+    card.sw(verify_auth);
+    card.sw(verify_sign);
+    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(Role::signature));
+    card.sw(verify_sign_wrong);
+    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(Role::signature));
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_may_end_both_logins) {
+    OpenCard card(with([](Knobs& k) { k.failure_clears_other_role = true; }));
+    card.sw(verify_auth);
+    card.sw(verify_sign_wrong);
+    BOOST_TEST(!card.verified(Role::authentication));
+}
+
+BOOST_AUTO_TEST_CASE(a_success_may_end_the_other_login) {
+    OpenCard card(with([](Knobs& k) { k.one_pin_at_a_time = true; }));
+    card.sw(verify_auth);
+    card.sw(verify_sign);
+    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(card.verified(Role::signature));
+}
+
+BOOST_AUTO_TEST_CASE(a_login_lasts_through_select_file_reselection_and_warm_reset) {
+    OpenCard card;
+    card.sw(verify_auth);
+    card.sw("00A4020C 02 0006");
+    card.sw(select_jpki);
+    BOOST_TEST(card.verified(Role::authentication));
+    card.warm_reset();
+    BOOST_TEST(!card.application_selected());
+    card.sw(select_jpki);
+    BOOST_TEST(card.sign(0x00, Role::authentication, {1}).sw == 0x9000U);
+    card.other_program_resets();
+    BOOST_TEST(card.verified(Role::authentication));
+}
+
+BOOST_AUTO_TEST_CASE(a_login_ends_with_the_power_and_with_another_application) {
+    OpenCard card;
+    card.sw(verify_auth);
+    card.power_off();
+    BOOST_CHECK_THROW(card.transmit(hex(select_jpki)), CardModel::CardGone);
+    card.power_on();
+    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.application_selected());
+    card.sw(select_jpki);
+    card.sw(verify_auth);
+    card.power_on();  // it is on: nothing happens
+    BOOST_TEST(card.verified(Role::authentication));
+    card.other_program_selects_another_application();
+    BOOST_TEST(!card.verified(Role::authentication));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_may_forget_a_login_on_reselection_or_reset) {
+    OpenCard card(with([](Knobs& k) { k.reselect_clears_pin = true; }));
+    card.sw(verify_auth);
+    card.sw(select_jpki);
+    BOOST_TEST(!card.verified(Role::authentication));
+    OpenCard other(with([](Knobs& k) { k.reset_clears_pin = true; }));
+    other.sw(verify_auth);
+    other.warm_reset();
+    BOOST_TEST(!other.verified(Role::authentication));
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_is_changed_after_its_verification_only) {
+    OpenCard card;
+    BOOST_TEST(card.sw("00240198 04 39383736") == 0x6982U);
+    card.sw(verify_sign);
+    BOOST_TEST(card.sw("00240198 04 39383736") == 0x6982U);
+    card.sw(verify_auth);
+    BOOST_TEST(card.sw("00240198 04 39383736") == 0x9000U);
+    BOOST_TEST(card.pin(Role::authentication) == "9876");
+    BOOST_TEST(card.counts().changes[0] == 1U);
+    BOOST_TEST(card.sw(verify_auth) == 0x63C2U);
+    BOOST_TEST(card.sw("00200098 04 39383736") == 0x9000U);
+}
+
+BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_changed_with_p2_80) {
+    OpenCard card;
+    card.sw("00A4020C 02 001B");
+    card.sw("00200080 06 414243313233");
+    BOOST_TEST(card.sw("00240180 06 5A5A5A393939") == 0x9000U);
+    BOOST_TEST(card.pin(Role::signature) == "ZZZ999");
+}
+
+BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
+    OpenCard card;
+    card.sw(verify_auth);
+    BOOST_TEST(card.sw("00240098 04 39383736") == 0x6A86U);
+    BOOST_TEST(card.sw("00240198") == 0x6700U);
+    BOOST_TEST(card.sw("00240198 11 3131313131313131313131313131313131") == 0x6700U);
+    BOOST_TEST(card.pin(Role::authentication) == "1234");
+}
+
+BOOST_AUTO_TEST_CASE(a_card_may_enforce_the_rules_for_passwords) {
+    OpenCard lax;
+    lax.sw(verify_sign);
+    BOOST_TEST(lax.sw("0024019B 04 61626364") == 0x9000U);
+    OpenCard card(with([](Knobs& k) { k.enforces_password_rules = true; }));
+    card.sw(verify_auth);
+    card.sw(verify_sign);
+    for (const char* command : {"0024019B 06 616263313233", "0024019B 06 414243444546", "0024019B 06 313233343536",
+                                "0024019B 05 4142433132", "00240198 03 313233", "00240198 04 41424344"})
+        BOOST_TEST(card.sw(command) == 0x6A80U, command);
+    BOOST_TEST(card.sw("0024019B 06 5A5A5A393939") == 0x9000U);
+    BOOST_TEST(card.sw("00240198 04 39383736") == 0x9000U);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_without_a_signature_certificate_answers_in_one_of_three_ways) {
+    const auto card_with = [](Knobs::Missing missing) {
+        Knobs knobs;
+        knobs.has_signature = false;
+        knobs.missing_file = missing;
+        return knobs;
+    };
+    OpenCard none(card_with(Knobs::Missing::not_found));
+    for (const char* command : {"00B08100 04", "0020009B", "00A4020C 02 0001", "00A4020C 02 001A", "00A4020C 02 001B"})
+        BOOST_TEST(none.sw(command) == 0x6A82U, command);
+    BOOST_TEST(none.sw("00B08200 04") == 0x9000U);
+
+    OpenCard empty(card_with(Knobs::Missing::empty));
+    BOOST_TEST(empty.sw("00A4020C 02 0001") == 0x9000U);
+    BOOST_TEST(empty.sw("0020009B") == 0x63C0U);
+    BOOST_TEST(empty.sw(verify_sign) == 0x6984U);
+    BOOST_TEST(empty.sign(0x00, Role::signature, {1}).sw == 0x6A82U);
+
+    OpenCard filler(card_with(Knobs::Missing::filler));
+    BOOST_TEST(filler.sw(verify_sign) == 0x9000U);
+    BOOST_TEST(filler.send("00B08100 04").data == Bytes(4, 0xFF));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_may_lack_the_authentication_certificate) {
+    OpenCard card(with([](Knobs& k) { k.has_authentication = false; }));
+    for (const char* command : {"00B08A00 04", "00200098", "00A4020C 02 0017"})
+        BOOST_TEST(card.sw(command) == 0x6A82U, command);
+    BOOST_TEST(card.sw(verify_sign) == 0x9000U);
+}
+
+BOOST_AUTO_TEST_CASE(tries_pins_and_their_most_are_knobs) {
+    OpenCard card(with([](Knobs& k) {
+        k.tries = {2, 1};
+        k.max_tries = {7, 9};
+        k.pins = {"0000", "ZZZ999"};
+    }));
+    BOOST_TEST(card.sw("00200098") == 0x63C2U);
+    BOOST_TEST(card.sw("00200098 04 30303030") == 0x9000U);
+    BOOST_TEST(card.sw("00200098") == 0x63C7U);
+    card.set_tries(Role::signature, 4);
+    BOOST_TEST(card.sw("0020009B") == 0x63C4U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

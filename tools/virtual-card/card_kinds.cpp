@@ -1,0 +1,100 @@
+#include "card_kinds.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace jpki::model {
+
+namespace {
+
+void no_signature(Knobs& k, Knobs::Missing missing) {
+    k.has_signature = false;
+    k.missing_file = missing;
+}
+
+constexpr std::array kinds = {
+    CardKind{"adult", "an ordinary card: both certificates, both PINs", [](Knobs&) {}},
+    CardKind{"child", "no signature certificate; its files answer 6A82",
+             [](Knobs& k) { no_signature(k, Knobs::Missing::not_found); }},
+    CardKind{"child-empty", "no signature certificate; its file is empty, its password blocked",
+             [](Knobs& k) { no_signature(k, Knobs::Missing::empty); }},
+    CardKind{"child-filler", "no signature certificate; its file holds only filler",
+             [](Knobs& k) { no_signature(k, Knobs::Missing::filler); }},
+    CardKind{"no-authentication", "no authentication certificate; its files answer 6A82",
+             [](Knobs& k) { k.has_authentication = false; }},
+    CardKind{"without-pin", "issued for face recognition: the authentication PIN is blocked for good",
+             [](Knobs& k) { k.tries[0] = 0; }},
+    CardKind{"blocked", "both PINs blocked",
+             [](Knobs& k) {
+                 k.tries = {0, 0};
+             }},
+    CardKind{"blocked-password", "the signature password blocked", [](Knobs& k) { k.tries[1] = 0; }},
+    CardKind{"blocked-6983", "both PINs blocked, and the tries query says so with 6984, VERIFY with 6983",
+             [](Knobs& k) {
+                 k.tries = {0, 0};
+                 k.blocked_query = Knobs::TriesForm::x6984;
+                 k.blocked_verify = Knobs::TriesForm::x6983;
+             }},
+    CardKind{"last-try", "one try left for each PIN",
+             [](Knobs& k) {
+                 k.tries = {1, 1};
+             }},
+    CardKind{"expired", "certificates that ended ten days ago", [](Knobs&) {}, true},
+    CardKind{"phone", "a phone's copy: the authentication certificate wants the PIN", [](Knobs& k) { k.phone = true; }},
+    CardKind{"resident", "the older resident card's label", [](Knobs& k) { k.resident_card = true; }},
+    CardKind{"no-short-forms", "refuses SFI in READ, VERIFY and signing", [](Knobs& k) { k.short_forms = false; }},
+    CardKind{"no-pss", "P1 04 and 05 answer 6A86, and the model is another",
+             [](Knobs& k) {
+                 k.pss = false;
+                 k.model = "E00X00XX";
+             }},
+    CardKind{"no-pss-known-model", "P1 04 and 05 answer 6A86 though the model promises them",
+             [](Knobs& k) { k.pss = false; }},
+    CardKind{"pss-other-model", "has PSS, but only a probe can tell", [](Knobs& k) { k.model = "E00X00XX"; }},
+    CardKind{"bare", "neither EF 0006 nor EF 0008",
+             [](Knobs& k) {
+                 k.has_existence_file = false;
+                 k.has_token_information = false;
+             }},
+    CardKind{"zero-filler", "certificate files filled with 00", [](Knobs& k) { k.certificate_filler = 0x00; }},
+    CardKind{"exact-files", "certificate files that end with the certificate",
+             [](Knobs& k) { k.certificate_file_size = 0; }},
+    CardKind{"extended", "takes extended APDUs", [](Knobs& k) { k.extended_length = true; }},
+    CardKind{"first-6f00", "6F00 to the first command after a cold reset",
+             [](Knobs& k) { k.first_command_6f00 = true; }},
+    CardKind{"query-needs-le", "the tries query wants a fifth byte", [](Knobs& k) { k.query_needs_le = true; }},
+    CardKind{"forgetful", "selecting the application again, a warm reset and a failed VERIFY end every login",
+             [](Knobs& k) {
+                 k.reselect_clears_pin = true;
+                 k.reset_clears_pin = true;
+                 k.failure_clears_other_role = true;
+             }},
+    CardKind{"one-login", "a VERIFY ends the other PIN's login", [](Knobs& k) { k.one_pin_at_a_time = true; }},
+    CardKind{"strict", "PIN before P1, 6985 for a wrong length, refuses new PINs against the rules",
+             [](Knobs& k) {
+                 k.checks_pin_before_p1 = true;
+                 k.wrong_length_6985 = true;
+                 k.enforces_password_rules = true;
+             }},
+    CardKind{"t0", "61xx and 6Cxx as a T=0 reader shows them",
+             [](Knobs& k) {
+                 k.answers_61xx = true;
+                 k.answers_6cxx = true;
+             }},
+    CardKind{"foreign", "a card of another kind",
+             [](Knobs& k) {
+                 k.is_jpki = false;
+                 k.atr = {0x3B, 0x80, 0x80, 0x01, 0x01};
+             }},
+};
+
+}  // namespace
+
+std::span<const CardKind> card_kinds() { return kinds; }
+
+const CardKind* find_card_kind(std::string_view name) {
+    const auto found = std::ranges::find(kinds, name, &CardKind::name);
+    return found == kinds.end() ? nullptr : &*found;
+}
+
+}  // namespace jpki::model

@@ -1,0 +1,26 @@
+// The virtual card's log: one line for each command with its answer, and for what happens to the card.
+#pragma once
+
+#include "card_model.hpp"
+
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace jpki::virtual_card {
+
+class CardLog {
+public:
+    explicit CardLog(const std::string& path);  // empty: logs nothing; "-": stdout. The file is made with mode 0600.
+    // PINs are masked. Long answers are counted and not shown: the signature certificate holds name and address.
+    void command(model::ByteView command, model::ByteView answer);
+    void event(std::string_view text);
+
+private:
+    void line(const std::string& text);
+
+    bool to_stdout_ = false;
+    std::ofstream file_;
+};
+
+}  // namespace jpki::virtual_card

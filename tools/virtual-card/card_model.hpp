@@ -1,0 +1,152 @@
+// A model of the JPKI card application: speaks APDUs, keeps the state that CARD.md describes.
+// One class serves the tests in-process, the fake of PC/SC, and jpki-virtual-card behind pcscd.
+// It deliberately shares no code with apdu/, so that a misreading of CARD.md in one is caught by the other.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace jpki::model {
+
+using Bytes = std::vector<std::uint8_t>;
+using ByteView = std::span<const std::uint8_t>;
+
+class TestPki;  // test_pki.hpp: keys and certificates shaped like the real ones
+
+enum class Role { authentication = 0, signature = 1 };
+
+Bytes contact_atr();  // the measured one (CARD.md, Recognition)
+
+// What CARD.md calls unknown, and every kind of card. The defaults are an ordinary adult's card.
+// knob_text.hpp sets them by name.
+struct Knobs {
+    Bytes atr = contact_atr();
+    bool is_jpki = true;                       // false: a card of another kind, every SELECT of ours answers 6A82
+    bool has_signature = true;                 // false: no signature certificate (see missing_file)
+    bool has_authentication = true;
+    enum class Missing { not_found, empty, filler } missing_file = Missing::not_found;
+    // Of a role that the card lacks: not_found: its three files answer 6A82. empty: a certificate file without a
+    // byte, a blocked PIN, no key. filler: a file of nothing but filler, PIN and key work (certificate removed later).
+    bool has_existence_file = true;            // EF 0008
+    bool has_token_information = true;         // EF 0006
+    bool phone = false;                        // label JPKIAPGPSETOKEN, authentication certificate wants the PIN
+    bool resident_card = false;                // label JPKIAPICCTOKEN
+    std::string model = "E16R01NJ";            // EF 0006
+    bool short_forms = true;                   // SFI reads, P2 = 80|SFI
+    bool sfi_read_sets_current_file = true;    // ISO 7816-4; G
+    bool pss = true;                           // P1 = 04 and 05; false: 6A86
+    bool extended_length = false;              // false: an extended APDU answers 6700
+    bool first_command_6f00 = false;           // after each cold reset
+    enum class TriesForm { x63c0, x6983, x6984 };
+    TriesForm blocked_query = TriesForm::x63c0;    // tries query when blocked
+    TriesForm blocked_verify = TriesForm::x6984;   // VERIFY when blocked
+    bool query_needs_le = false;               // the four byte tries query answers 6700, a fifth byte 00 is needed
+    bool reselect_clears_pin = false;          // the opposite of CARD.md
+    bool reset_clears_pin = false;             // warm reset; the opposite of CARD.md
+    bool failure_clears_other_role = false;    // a failed VERIFY ends both logins
+    bool one_pin_at_a_time = false;            // a successful VERIFY ends the other role's login
+    bool checks_pin_before_p1 = false;         // sign: 6982 comes before 6A86
+    bool wrong_length_6985 = false;            // sign: data of a wrong length answers 6985 and not 6700
+    bool enforces_password_rules = false;      // CHANGE answers 6A80 for a password against the rules
+    std::uint8_t certificate_filler = 0xFF;
+    std::size_t certificate_file_size = 3808;
+    std::array<int, 2> tries = {3, 5};         // tries left now
+    std::array<int, 2> max_tries = {3, 5};
+    std::array<std::string, 2> pins = {"1234", "ABC123"};
+    // Any other application that is selected (security domain too): what it answers to a command of ours, and what
+    // the one of Fault::other_application answers to a READ (a short-form read may hit somebody else's file).
+    std::uint16_t foreign_status = 0x6D00;
+    enum class ForeignRead { refused, other_bytes, other_certificate } foreign_read = ForeignRead::other_bytes;
+    // Answers 61xx (then GET RESPONSE) or 6Cxx (then again with that Le) where a T=0 reader would show them: 61xx
+    // to a command with data and an answer (signing), 6Cxx to a read whose Le is more than there is.
+    bool answers_61xx = false;
+    bool answers_6cxx = false;
+};
+
+// A disturbance of one command, counted from the next command (0) on.
+struct Fault {
+    enum class Kind {
+        none,
+        card_gone,        // as if pulled out before the command
+        card_gone_after,  // the command is carried out, the answer is lost
+        reset,            // a warm reset before the command
+        sw_6f00,          // 6F00, the command is not carried out
+        unknown_status,   // 69C2 (looks like tries left to a careless reader), the command is not carried out
+        // The command is carried out, its answer spoilt:
+        truncated,        // half of the data lost, status kept; without data one byte of the status is left
+        too_long,         // data filled up to 300 bytes, more than any short Le
+        empty,            // not a single byte
+        bits_flipped,     // a bit in the middle of the data, or without data the lowest bit of the status
+        delay,            // calls the delay hook, then answers properly
+        other_application // another program selects another application just before the command
+    } kind = Kind::none;
+    std::size_t at = 0;
+};
+
+// The card as seen from the wire: CARD.md, Commands for what it answers, State for what it remembers. Thread-safe.
+class CardModel {
+public:
+    explicit CardModel(std::shared_ptr<const TestPki> pki, Knobs knobs = {});
+    ~CardModel();
+    CardModel(const CardModel&) = delete;
+    CardModel& operator=(const CardModel&) = delete;
+
+    struct CardGone {};  // thrown by transmit for Fault::card_gone*; the transport turns it into removal
+
+    // A new card is powered, straight after a cold reset.
+    Bytes power_on();       // cold reset when it was off; returns the ATR
+    void power_off();       // ends every PIN state; commands throw CardGone until power_on
+    Bytes warm_reset();     // returns the ATR; no application is selected, PIN states last (CARD.md, State)
+    Bytes atr() const;
+    // Answer with its two status bytes; at least two bytes unless a fault says otherwise. Throws CardGone when off.
+    Bytes transmit(ByteView command);
+
+    // What a test looks at.
+    int tries(Role) const;
+    bool verified(Role) const;
+    std::string pin(Role) const;
+    bool application_selected() const;
+    void set_tries(Role, int);
+    Knobs knobs() const;                // with the tries and PINs of this moment
+    void change_knobs(const std::function<void(Knobs&)>&);  // the function must not call the model
+    void inject(Fault);                 // replaces the pending one
+    bool fault_pending() const;         // not yet struck
+    // Hooks are called without the lock, so they may call the model.
+    void on_delay(std::function<void()>);
+    void on_command(std::function<void(ByteView command, ByteView answer)>);  // e.g. a log; PINs are not masked here
+    // What another program does between our transactions (CARD.md, State): selecting ends every PIN state and leaves
+    // an application that knows none of our commands; resetting is warm_reset.
+    void other_program_selects_another_application();
+    void other_program_resets();
+
+    struct Counts {
+        std::size_t commands = 0, bytes_in = 0, bytes_out = 0;  // in: command bytes, out: answer bytes
+        std::array<std::size_t, 2> verify = {0, 0};             // VERIFYs with a PIN that reached the card
+        std::array<std::size_t, 2> wrong = {0, 0};              // of these, how many cost a try
+        std::array<std::size_t, 2> signatures = {0, 0};
+        std::array<std::size_t, 2> changes = {0, 0};
+        std::size_t issuer_commands = 0;                        // 80 32, 80 5x, 80 8A: nobody but the office sends them
+    };
+    Counts counts() const;
+    void reset_counts();
+
+    const TestPki& pki() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+// A command as text for a log: header, lengths, data in hex, with PINs (VERIFY, CHANGE) shown as asterisks.
+std::string masked(ByteView command);
+
+}  // namespace jpki::model

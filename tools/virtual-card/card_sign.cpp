@@ -1,0 +1,91 @@
+// The sign command: CARD.md, table of P1.
+#include "card_state.hpp"
+
+#include "test_pki.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include <algorithm>
+
+namespace jpki::model {
+
+namespace {
+
+constexpr std::size_t key_bytes = 256;
+
+// SEQUENCE { SEQUENCE { sha256, NULL }, OCTET STRING } up to the hash (RFC 8017, 9.2).
+constexpr std::array<std::uint8_t, 19> sha256_digest_info = {0x30, 0x31, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                                             0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+
+Bytes sha256(ByteView message) {
+    Bytes hash(32);
+    if (EVP_Digest(message.data(), message.size(), hash.data(), nullptr, EVP_sha256(), nullptr) != 1) return {};
+    return hash;
+}
+
+Bytes with_digest_info(ByteView hash) {
+    Bytes info(sha256_digest_info.begin(), sha256_digest_info.end());
+    info.insert(info.end(), hash.begin(), hash.end());
+    return info;
+}
+
+bool set_pss(EVP_PKEY_CTX* context) {
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, 32) == 1;
+}
+
+// Without a digest in the context PKCS#1 padding goes around the bytes as they are. Empty when OpenSSL fails.
+Bytes rsa_sign(EVP_PKEY* key, ByteView input, bool pss) {
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr),
+                                                                           &EVP_PKEY_CTX_free);
+    if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
+    const bool padded = pss ? set_pss(context.get())
+                            : EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1;
+    Bytes signature(key_bytes);
+    std::size_t length = signature.size();
+    if (!padded || EVP_PKEY_sign(context.get(), signature.data(), &length, input.data(), input.size()) != 1) return {};
+    signature.resize(length);
+    return signature;
+}
+
+bool length_fits(std::uint8_t p1, std::size_t length) {
+    switch (p1) {
+    case 0x00: return length >= 1 && length <= 245;
+    case 0x02:
+    case 0x04: return length == 32;
+    default: return length >= 1 && length <= 255;
+    }
+}
+
+}  // namespace
+
+Reply CardModel::State::sign(const CommandApdu& command) {
+    const std::uint8_t p1 = command.p1;
+    const bool known = p1 <= 0x03 || (p1 <= 0x05 && knobs.pss);
+    if (!known && !knobs.checks_pin_before_p1) return {sw::bad_p1p2};
+    File file{};
+    if (const auto status = resolve(command.p2, FileType::key, file); status != sw::ok) return {status};
+    if (!verified[index(file.role)]) return {sw::not_verified};
+    if (!known) return {sw::bad_p1p2};
+    if (!length_fits(p1, command.data.size())) return {knobs.wrong_length_6985 ? sw::conditions : sw::wrong_length};
+    // T=0 has no room for Le beside data, so there the answer waits for GET RESPONSE without one.
+    if (!knobs.answers_61xx && (!command.le || *command.le < key_bytes)) {
+        const bool tells_length = knobs.answers_6cxx && command.le && !command.extended;
+        return {tells_length ? std::uint16_t{0x6C00} : sw::wrong_length};
+    }
+
+    EVP_PKEY* key = file.role == Role::signature ? pki->signature_key : pki->authentication_key;
+    const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
+    const bool pss = p1 == 0x04 || p1 == 0x05;
+    Bytes input = hashes ? sha256(command.data) : Bytes(command.data.begin(), command.data.end());
+    if (p1 == 0x02 || p1 == 0x03) input = with_digest_info(input);
+    Bytes signature = rsa_sign(key, input, pss);
+    if (signature.size() != key_bytes) return {sw::internal};
+    ++counts.signatures[index(file.role)];
+    return {sw::ok, std::move(signature)};
+}
+
+}  // namespace jpki::model

@@ -1,0 +1,85 @@
+// Inside of CardModel: the state of CARD.md, and one function for each command. Whoever calls holds the mutex.
+#pragma once
+
+#include "card_model.hpp"
+#include "command_apdu.hpp"
+
+namespace jpki::model {
+
+// CARD.md, Files of the JPKI application.
+namespace ef {
+inline constexpr std::uint16_t signature_certificate = 0x0001, signature_ca = 0x0002, token_information = 0x0006,
+                               existence = 0x0008, authentication_certificate = 0x000A, authentication_ca = 0x000B,
+                               authentication_key = 0x0017, authentication_pin = 0x0018, signature_key = 0x001A,
+                               signature_password = 0x001B;
+}  // namespace ef
+
+inline std::size_t index(Role role) { return static_cast<std::size_t>(role); }
+inline Role other(Role role) { return role == Role::authentication ? Role::signature : Role::authentication; }
+
+struct CardModel::State {
+    State(std::shared_ptr<const TestPki> its_pki, Knobs its_knobs)
+        : pki(std::move(its_pki)), knobs(std::move(its_knobs)) {}
+
+    // none: after a reset. security_domain: the issuer's, which the module selects to leave. foreign: any other one.
+    enum class Application { none, jpki, security_domain, foreign };
+    enum class FileType { data, key, pin };
+    struct File {
+        std::uint16_t id;
+        FileType type;
+        Role role;
+    };
+
+    mutable std::mutex mutex;
+    const std::shared_ptr<const TestPki> pki;
+    Knobs knobs;
+    bool powered = true;
+    bool first_command = true;  // none since the cold reset
+    Application application = Application::none;
+    std::optional<std::uint16_t> current_file;
+    std::array<bool, 2> verified = {false, false};
+    Bytes pending;  // what GET RESPONSE fetches
+    Counts counts;
+    Fault fault;
+    std::function<void()> delay_hook;
+    std::function<void(ByteView, ByteView)> command_hook;
+
+    // card_model.cpp
+    void cold_reset();
+    void warm_reset();
+    void power_off();
+    void select_other(Application);
+    Fault::Kind next_fault();
+
+    // card_commands.cpp
+    Bytes execute(ByteView bytes);
+    Reply dispatch(const CommandApdu&);
+    Reply shape_for_t0(const CommandApdu&, Reply);
+    Reply get_response(const CommandApdu&);
+    Reply select(const CommandApdu&);
+    Reply foreign_command(const CommandApdu&) const;
+    Reply challenge(const CommandApdu&) const;
+
+    // card_files.cpp
+    std::optional<File> find_file(std::uint16_t id) const;  // nothing: the card answers 6A82
+    // What P2 (80, or 80|SFI) of VERIFY, CHANGE and signing names; a status word when it is not of the type.
+    std::uint16_t resolve(std::uint8_t p2, FileType type, File& found) const;
+    Bytes content(const File&) const;
+    bool readable(const File&) const;
+    bool has(Role) const;
+    Reply read(const CommandApdu&);
+
+    // card_pins.cpp
+    Reply verify(const CommandApdu&);
+    Reply query_tries(const CommandApdu&, Role) const;
+    Reply change(const CommandApdu&);
+    bool pin_is_set(Role) const;
+    int tries_left(Role) const;
+
+    // card_sign.cpp
+    Reply sign(const CommandApdu&);
+};
+
+Bytes token_information(const Knobs&);  // EF 0006, 160 bytes
+
+}  // namespace jpki::model

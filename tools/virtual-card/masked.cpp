@@ -1,0 +1,35 @@
+// A command for a log: nothing that could be a PIN gets out, not even from a malformed command.
+#include "card_model.hpp"
+
+#include "command_apdu.hpp"
+
+#include <algorithm>
+
+namespace jpki::model {
+
+std::string masked(ByteView command) {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    std::size_t shown = command.size();
+    const bool tries_query = command.size() == 4 || (command.size() == 5 && command[4] == 0);
+    if (command.size() > 1 && (command[1] == 0x20 || command[1] == 0x24) && !tries_query) {
+        shown = std::min<std::size_t>(command.size(), 4);
+        // Lc is shown only where it really is one; else its place may hold a digit of a PIN sent wrongly. A last byte
+        // that parses as Le is hidden for the same reason.
+        const auto parsed = parse_command(command);
+        if (parsed && !parsed->data.empty()) shown = static_cast<std::size_t>(parsed->data.data() - command.data());
+    }
+
+    std::string text;
+    for (std::size_t i = 0; i < command.size(); ++i) {
+        if (i > 0) text += ' ';
+        if (i >= shown) {
+            text += "**";
+        } else {
+            text += digits[command[i] >> 4];
+            text += digits[command[i] & 0x0F];
+        }
+    }
+    return text;
+}
+
+}  // namespace jpki::model

@@ -1,0 +1,41 @@
+// The cards that may be put into the virtual reader: for each kind and each person one, with its own keys and PINs.
+#pragma once
+
+#include "card_kinds.hpp"
+#include "card_model.hpp"
+#include "card_store.hpp"
+#include "test_pki.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace jpki::virtual_card {
+
+class Wallet {
+public:
+    // Keys and certificates are kept in pki_directory (person 1's right there, the others' and expired ones in
+    // directories below), tries and PINs in state_file; either may be empty: then they end with the process.
+    Wallet(std::string pki_directory, const std::string& state_file);
+
+    struct Card {
+        std::string name;  // "<kind>#<person>"
+        std::shared_ptr<model::CardModel> model;
+    };
+    // The same card each time, as it was left. The knobs are set on it the first time only, and what the state file
+    // says wins. Throws std::invalid_argument for an unknown kind or knob.
+    Card card(const std::string& kind, unsigned person, const std::vector<std::string>& knobs = {});
+    // Writes tries and PINs if they changed. To be called before the answer to a command leaves.
+    void keep(const Card& card);
+
+private:
+    std::shared_ptr<const model::TestPki> pki(unsigned person, bool expired);
+
+    std::string pki_directory_;
+    CardStore store_;
+    std::map<std::string, std::shared_ptr<model::CardModel>> cards_;
+    std::map<std::pair<unsigned, bool>, std::shared_ptr<const model::TestPki>> pkis_;
+};
+
+}  // namespace jpki::virtual_card
