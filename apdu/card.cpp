@@ -22,11 +22,22 @@ void Card::give_up(const std::exception& fault) noexcept {
 
 // --- selecting -------------------------------------------------------------------------------------------------------
 
-bool Card::recognise() {
+bool Card::recognise(std::span<const Role> overview) {
     return run([&](Scope& scope) {
         if (recognised_) return true;
         if (!scope.applet().select(true)) return false;
         recognised_ = selected_ = selected_now_ = true;
+        if (overview.empty()) return true;
+        try {
+            existence(scope);
+            identity(scope);
+            for (const Role role : overview) hear_tries(scope, role);
+        } catch (const TransportFault&) {
+            throw;
+        } catch (const CardFault& fault) {
+            // Who wants to know asks again, and is told what is wrong.
+            log_.info(fault.what());
+        }
         return true;
     });
 }
@@ -97,18 +108,19 @@ void Card::note(Role role, const PinAnswer& answer) {
     }
 }
 
-TriesAnswer Card::hear_tries(Scope& scope, Role role) {
+void Card::hear_tries(Scope& scope, Role role) {
     confirm_selected(scope);
-    Heard& heard = heard_[index_of(role)];
-    heard = {scope.applet().tries(role), Clock::now(), true};
-    return heard.left;
+    heard_[index_of(role)] = {scope.applet().tries(role), Clock::now(), true};
 }
 
 TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
     return run([&](Scope& scope) {
         const Heard& heard = heard_[index_of(role)];
         if (heard.valid && Clock::now() - heard.when < max_age) return heard.left;
-        return hear_tries(scope, role);
+        // Whoever polls one token polls the other: one SELECT serves both.
+        if (heard_[index_of(other(role))].valid) hear_tries(scope, other(role));
+        hear_tries(scope, role);
+        return heard.left;
     });
 }
 
@@ -221,10 +233,20 @@ void Card::lock() {
     });
 }
 
-void Card::forget(Role role, bool certificate_too) {
+void Card::exclusively(const std::function<void()>& f) {
+    run([&](Scope&) { f(); });
+}
+
+bool Card::forget(Role role) {
     const std::scoped_lock lock(mutex_);
     verified_[index_of(role)] = false;
-    if (certificate_too) forget_file(facts_of(role).certificate);
+    if (!certificate_wants_pin(role) && !authentication_read_with_pin_) return false;
+    forget_file(facts_of(role).certificate);
+    if (role == Role::authentication) {
+        authentication_start_.clear();
+        authentication_read_with_pin_ = false;
+    }
+    return true;
 }
 
 // --- signatures ------------------------------------------------------------------------------------------------------

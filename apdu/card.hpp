@@ -37,8 +37,9 @@ public:
     Card& operator=(const Card&) = delete;
 
     // Selects the application for the first time (1 command, 2 when the card stumbles after a cold reset).
-    // False: a card of another kind, which is not to be touched again.
-    bool recognise();
+    // False: a card of another kind, which is not to be touched again. With roles in `overview`, the same transaction asks
+    // what a list of tokens shows: which roles there are, the identity, the tries of these roles (1 command each).
+    bool recognise(std::span<const Role> overview = {});
 
     bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
     // The registry has seen the card go. Does not wait for an operation that is under way.
@@ -61,7 +62,8 @@ public:
     // The certificate if it was read already; sends nothing.
     std::shared_ptr<const Bytes> certificate_in_memory(Role role);
 
-    // Tries left, not older than `max_age`. No value: no such PIN. 1 or 2 commands for each role asked of.
+    // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other role's count was heard before
+    // it is brought up to date too, with 1 more.
     TriesAnswer tries(Role role, std::chrono::milliseconds max_age);
     // The count that was last heard, whatever its age; sends nothing.
     TriesAnswer last_heard_tries(Role role);
@@ -94,9 +96,15 @@ public:
 
     // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
     bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
-    // Takes it that `role` is logged out, without a word to the card, and drops its certificate from memory when
-    // `certificate_too`: one that wants the PIN is not kept without it.
-    void forget(Role role, bool certificate_too);
+    // Takes it that `role` is logged out, without a word to the card. Returns whether its certificate was dropped from
+    // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
+    bool forget(Role role);
+    // The certificate of `role` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
+    // as that was seen. Sends nothing.
+    bool certificate_wants_pin(Role role) const noexcept { return role == Role::signature || authentication_locked_; }
+    // Runs `f` inside a transaction, with nothing sent to the card: for what is asked of the reader.
+    void exclusively(const std::function<void()>& f);
+
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold.
     void lock();
@@ -118,7 +126,9 @@ private:
     void end_logins() noexcept;
     void leave(Scope& scope);
     bool refuses_last_try(Applet applet, Role role, bool keep_last_try);
-    TriesAnswer hear_tries(Scope& scope, Role role);
+    void hear_tries(Scope& scope, Role role);
+    const std::array<std::optional<bool>, 2>& existence(Scope& scope);
+    const Bytes& identity(Scope& scope);
 
     std::unique_ptr<Link> link_;
     CertificateCheck check_;
@@ -142,6 +152,8 @@ private:
     std::optional<std::array<std::optional<bool>, 2>> existence_;
     std::optional<std::optional<TokenInformation>> token_information_;
     Bytes identity_;
+    std::atomic<bool> authentication_locked_ = false;
+    bool authentication_read_with_pin_ = false;
     Bytes authentication_start_;  // first bytes of the authentication certificate, when only these were read
     std::array<CardFile, 4> files_{};
     std::array<bool, 4> file_known_{};

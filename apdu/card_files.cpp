@@ -25,6 +25,7 @@ constexpr std::uint8_t exists = 0x8F;
 // Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
 void Card::remember_start(Ef ef, const Bytes& data) {
     if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
+    authentication_read_with_pin_ = verified_[index_of(Role::authentication)];
     authentication_start_.assign(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
 }
 
@@ -64,6 +65,7 @@ CardFile Card::file(Ef ef) {
             if (answer.kind == FileAnswer::Kind::malformed) throw CardFault("a certificate file holds no certificate");
             // A file that wants a PIN is there; it is asked again after the login.
             if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
+            if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
             // A login that opens nothing is none.
             if (answer.kind == FileAnswer::Kind::locked)
                 for (const Role role : all_roles)
@@ -78,20 +80,21 @@ std::shared_ptr<const Bytes> Card::certificate_in_memory(Role role) {
     return files_[slot_of(facts_of(role).certificate)].data;
 }
 
+const std::array<std::optional<bool>, 2>& Card::existence(Scope& scope) {
+    if (existence_) return *existence_;
+    // Asked for certain: what another application's file says must not make a role vanish.
+    confirm_selected(scope);
+    const FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
+    existence_.emplace();
+    if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
+        (*existence_)[index_of(Role::signature)] = answer.data[0] == exists;
+        (*existence_)[index_of(Role::authentication)] = answer.data[1] == exists;
+    }
+    return *existence_;
+}
+
 std::optional<bool> Card::says_it_has(Role role) {
-    return run([&](Scope& scope) {
-        if (!existence_) {
-            // Asked for certain: what another application's file says must not make a role vanish.
-            confirm_selected(scope);
-            existence_.emplace();
-            const FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
-            if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
-                (*existence_)[index_of(Role::signature)] = answer.data[0] == exists;
-                (*existence_)[index_of(Role::authentication)] = answer.data[1] == exists;
-            }
-        }
-        return (*existence_)[index_of(role)];
-    });
+    return run([&](Scope& scope) { return existence(scope)[index_of(role)]; });
 }
 
 const std::optional<TokenInformation>& Card::token_information() {
@@ -106,27 +109,30 @@ const std::optional<TokenInformation>& Card::token_information() {
     });
 }
 
+const Bytes& Card::identity(Scope& scope) {
+    if (!identity_.empty()) return identity_;
+    if (authentication_start_.empty()) {
+        confirm_selected(scope);
+        const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
+        std::size_t total = 0;
+        if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
+            remember_start(Ef::authentication_certificate, start.data);
+        if (start.kind == FileAnswer::Kind::locked) authentication_locked_ = true;
+    }
+    identity_ = authentication_start_;
+    if (identity_.empty()) {
+        // No authentication certificate, or one that wants the PIN (a phone): what else is public.
+        for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
+            const FileAnswer part = scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
+            identity_.insert(identity_.end(), part.data.begin(), part.data.end());
+        }
+        if (identity_.empty()) identity_.push_back(0);
+    }
+    return identity_;
+}
+
 Bytes Card::identity() {
-    return run([&](Scope& scope) {
-        if (!identity_.empty()) return identity_;
-        if (authentication_start_.empty()) {
-            confirm_selected(scope);
-            const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
-            std::size_t total = 0;
-            if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
-                remember_start(Ef::authentication_certificate, start.data);
-        }
-        identity_ = authentication_start_;
-        if (identity_.empty()) {
-            // No authentication certificate, or one that wants the PIN (a phone): what else is public.
-            for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
-                const FileAnswer part = scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
-                identity_.insert(identity_.end(), part.data.begin(), part.data.end());
-            }
-            if (identity_.empty()) identity_.push_back(0);
-        }
-        return identity_;
-    });
+    return run([&](Scope& scope) { return identity(scope); });
 }
 
 }  // namespace jpki

@@ -29,10 +29,15 @@ bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SC
 // Asks every few milliseconds: the one who waits is a person at a PIN prompt or a browser's worker thread.
 constexpr std::chrono::milliseconds poll_interval{10};
 
+constexpr std::chrono::milliseconds removal_news{500};
+
 }  // namespace
 
-PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience) : Link(log), patience_(patience) {
-    if (!context_.open()) throw CardRemoved("no PC/SC resource manager");
+PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience)
+    : Link(log), reader_(reader), patience_(patience) {
+    const auto status = context_.status({reader});
+    if (!status) throw CardRemoved("no PC/SC resource manager");
+    events_ = status->front().events;
     const auto deadline = Clock::now() + patience_;
     for (;;) {
         const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED,
@@ -78,6 +83,18 @@ void PcscLink::reconnect() {
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
+// A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
+// every 400 ms (pcsc-lite) and knows a moment later.
+void PcscLink::wait_for_news_of_removal(LONG rc) {
+    const auto deadline = Clock::now() + removal_news;
+    do {
+        const auto status = context_.status({reader_});
+        if (!status || !status->front().card_present || status->front().events != events_)
+            throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");
+        std::this_thread::sleep_for(poll_interval);
+    } while (Clock::now() < deadline);
+}
+
 bool PcscLink::begin() {
     bool was_reset = false;
     // Another program may reset the card again just after we reconnected; three times in a row is a fault.
@@ -99,6 +116,7 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     DWORD size = static_cast<DWORD>(answer.size());
     const LONG rc = SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
+    if (rc != SCARD_S_SUCCESS && !means_removed(rc) && !means_reset(rc)) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
     if (size > answer.size()) throw TransportFault("SCardTransmit: impossible length");
     return static_cast<std::size_t>(size);

@@ -30,10 +30,13 @@ protected:
 
 private:
     void wait_until_free();
+    void wait_for_news_of_removal(LONG rc);
     void reconnect();
     [[noreturn]] void fail(LONG rc, const char* where);
 
     PcscContext context_;
+    std::string reader_;
+    std::uint16_t events_ = 0;  // the reader's event counter when we connected
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     DWORD protocol_ = 0;

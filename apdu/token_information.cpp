@@ -9,7 +9,7 @@ namespace {
 // Offsets of CK_TOKEN_INFO's members when every CK_ULONG takes four bytes and nothing is aligned.
 constexpr std::size_t label_at = 0, label_size = 32;
 constexpr std::size_t model_at = 64, model_size = 16;
-constexpr std::size_t hardware_at = 140, firmware_at = 142;
+static_assert(model_at + model_size == TokenInformation::size);
 
 std::optional<std::string> text_at(ByteView file, std::size_t at, std::size_t size) {
     const ByteView field = file.subspan(at, size);
@@ -32,8 +32,6 @@ std::optional<TokenInformation> parse_token_information(ByteView file) {
     TokenInformation information;
     information.label = std::move(*label);
     information.model = std::move(*model);
-    information.hardware_major = file[hardware_at];
-    information.firmware_major = file[firmware_at];
     return information;
 }
 

@@ -31,7 +31,8 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
         const auto runtime = Runtime::get();
         require(count != nullptr, CKR_ARGUMENTS_BAD);
         // Asking for the count is how a caller learns of new readers (PKCS#11 5.5); the list that follows has the same slots.
-        if (list == nullptr) runtime->slots.discover();
+        // p11-kit never asks for the count: its first call discovers too.
+        runtime->slots.discover(list == nullptr);
         std::vector<CK_SLOT_ID> ids;
         for (const SlotView& slot : runtime->slots.view())
             if (!token_present || slot.card_present) ids.push_back(slot.id);
@@ -56,7 +57,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
     return guarded([&] {
         const auto runtime = Runtime::get();
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        const auto insertion = runtime->slots.insertion(id);
+        const auto insertion = runtime->slots.insertion(id, true);
         Token& token = insertion->token(runtime->slots.role_of(id));
         token.require_offered();
         const std::string serial = token.serial_number();

@@ -14,7 +14,10 @@ PinPad* Insertion::pad(Role role) {
     if (!services_.settings.pinpad) return nullptr;
     // No reader says whether its keys have letters; the owner of one that has says so in the settings.
     if (role == Role::signature && !services_.settings.pinpad_letters) return nullptr;
-    std::call_once(pad_looked_for_, [this] { pad_ = PinPad::find(*link_); });
+    const std::scoped_lock lock(pad_mutex_);
+    // In a transaction: while another program has one, the reader would not answer, and look like one without a pad.
+    if (!pad_looked_for_) card_.exclusively([this] { pad_ = PinPad::find(*link_); });
+    pad_looked_for_ = true;
     return pad_.get();
 }
 

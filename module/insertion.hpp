@@ -42,7 +42,8 @@ private:
     PcscLink* link_ = nullptr;  // owned by card_
     Card card_;
     std::array<Token, 2> tokens_;
-    std::once_flag pad_looked_for_;
+    std::mutex pad_mutex_;
+    bool pad_looked_for_ = false;
     std::unique_ptr<PinPad> pad_;
 };
 

@@ -64,10 +64,8 @@ void SlotTable::refresh_all() {
 
 void SlotTable::discover_locked() {
     const auto names = context_.readers();
-    if (!names) {
-        lose_everything();
-        return;
-    }
+    if (!names) return lose_everything();
+    discovered_ = true;
     for (const std::string& name : *names) {
         const bool known = std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });
         if (known) continue;
@@ -83,9 +81,9 @@ void SlotTable::discover_locked() {
     }
 }
 
-void SlotTable::discover() {
+void SlotTable::discover(bool again) {
     const std::scoped_lock lock(mutex_);
-    discover_locked();
+    if (again || !discovered_) discover_locked();
 }
 
 std::vector<SlotView> SlotTable::view() {
@@ -104,7 +102,7 @@ SlotView SlotTable::view(CK_SLOT_ID id) {
     return view_of(reader, id % variant_roles().size());
 }
 
-std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id) {
+std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     Reader* reader = nullptr;
     {
         const std::scoped_lock lock(mutex_);
@@ -126,7 +124,7 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id) {
         bool ours = false;
         try {
             fresh = std::make_shared<Insertion>(services_, reader->name);
-            ours = fresh->card().recognise();
+            ours = fresh->card().recognise(overview ? variant_roles() : std::span<const Role>());
         } catch (const CardRemoved&) {
             continue;
         }

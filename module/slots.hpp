@@ -26,8 +26,8 @@ class SlotTable {
 public:
     explicit SlotTable(Services& services) : services_(services) {}
 
-    // Asks PC/SC for readers that appeared. 0 commands.
-    void discover();
+    // Asks PC/SC for readers that appeared: always with `again`, else only if that was never done. 0 commands.
+    void discover(bool again);
     // 0 commands.
     std::vector<SlotView> view();
     // Throws CKR_SLOT_ID_INVALID. 0 commands.
@@ -35,7 +35,8 @@ public:
 
     // The card in that slot's reader, connected and recognised (1 command when it is new). Throws CKR_SLOT_ID_INVALID,
     // CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED.
-    std::shared_ptr<Insertion> insertion(CK_SLOT_ID id);
+    // With `overview` what C_GetTokenInfo shows of all its tokens is asked in the same breath.
+    std::shared_ptr<Insertion> insertion(CK_SLOT_ID id, bool overview = false);
     Role role_of(CK_SLOT_ID id);
 
     // False when the card is gone, even if it came back since. 0 commands.
@@ -77,6 +78,7 @@ private:
     Services& services_;
     std::mutex mutex_;
     PcscContext context_;
+    bool discovered_ = false;
     std::vector<std::unique_ptr<Reader>> readers_;
     std::mutex waiting_mutex_;
     std::vector<PcscContext*> waiting_;

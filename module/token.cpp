@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds tries_age_max{1000};
 }  // namespace
 
 Token::Token(Services& services, Insertion& insertion, Role role)
-    : services_(services), insertion_(insertion), role_(role), certificate_wants_pin_(role == Role::signature) {}
+    : services_(services), insertion_(insertion), role_(role) {}
 
 Token::~Token() = default;
 

@@ -88,7 +88,6 @@ private:
     const Role role_;
     std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
     std::atomic<bool> absent_ = false;
-    std::atomic<bool> certificate_wants_pin_ = false;  // a phone, or the signature certificate
     std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
     std::mutex mutex_;        // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};

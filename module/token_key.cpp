@@ -22,9 +22,7 @@ std::shared_ptr<const Certificate> Token::certificate() {
         const std::scoped_lock lock(mutex_);
         if (certificate_) return certificate_;
     }
-    const CardFile file = card().certificate(role_);
-    if (file.kind == FileAnswer::Kind::locked) certificate_wants_pin_ = true;
-    return parsed(file, certificate_);
+    return parsed(card().certificate(role_), certificate_);
 }
 
 std::shared_ptr<const Certificate> Token::ca_certificate() {

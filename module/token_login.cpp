@@ -110,12 +110,11 @@ void Token::logout() {
     const bool was_open = card().verified(role_);
     user_.store(false, std::memory_order_release);
     lose_private_handles();
-    {
-        const std::scoped_lock lock(mutex_);
-        if (certificate_wants_pin_) certificate_.reset();
-    }
     if (insertion_.gone()) return;
-    card().forget(role_, certificate_wants_pin_);
+    if (card().forget(role_)) {
+        const std::scoped_lock lock(mutex_);
+        certificate_.reset();
+    }
     // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
     // refusal is ours; the last one to log out locks the card.
     if (was_open && !insertion_.token(other(role_)).logged_in()) card().lock();

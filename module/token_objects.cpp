@@ -96,7 +96,7 @@ bool Token::is_private(ObjectKind kind) {
     switch (kind) {
     case ObjectKind::private_key: return true;
     case ObjectKind::certificate:
-    case ObjectKind::public_key: return certificate_wants_pin_;
+    case ObjectKind::public_key: return card().certificate_wants_pin(role_);
     default: return false;
     }
 }
@@ -176,11 +176,11 @@ bool Token::exists(ObjectKind kind) {
     case ObjectKind::private_key: return logged_in();
     case ObjectKind::certificate:
     case ObjectKind::public_key:
-        if (certificate_wants_pin_ && !logged_in()) return false;
+        if (card().certificate_wants_pin(role_) && !logged_in()) return false;
         return certificate() != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
     // Says that certificates are to be had without a login (PKCS#11 Profiles 3.0, public certificates token).
-    case ObjectKind::profile: return role_ == Role::authentication && !certificate_wants_pin_;
+    case ObjectKind::profile: return role_ == Role::authentication && !card().certificate_wants_pin(role_);
     }
     return false;
 }

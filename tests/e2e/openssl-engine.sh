@@ -1,0 +1,63 @@
+#!/bin/bash
+# OpenSSL's command line signs files, CMS messages and certificate requests with both keys through libp11's engine,
+# and verifies them without it.
+. "$(dirname "$0")/lib.sh"
+need openssl pkcs11-tool
+
+start_card
+certificates
+printf 'To be signed.\n' >data
+
+engines=$(openssl version -e | sed 's/.*"\(.*\)"/\1/')
+[ -e "$engines/pkcs11.so" ] || fail "libp11's engine is not installed in $engines (Debian: libengine-pkcs11-openssl)"
+cat >engine.cnf <<CNF
+openssl_conf = settings
+[settings]
+engines = engines
+[engines]
+pkcs11 = pkcs11
+[pkcs11]
+engine_id = pkcs11
+dynamic_path = $engines/pkcs11.so
+MODULE_PATH = $module
+init = 0
+[req]
+distinguished_name = name
+[name]
+CNF
+with_engine() { OPENSSL_CONF=$work/engine.cnf openssl "$@"; }
+
+for role in auth sign; do
+  if [ "$role" = auth ]; then
+    key="$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin"
+  else
+    key="$sign_uri;id=%$sign_id;type=private;pin-value=$sign_pin"
+  fi
+  for hash in sha256 sha384 sha512; do
+    rm -f signature
+    check "$role: dgst -$hash signs" \
+      with_engine dgst "-$hash" -engine pkcs11 -keyform engine -sign "$key" -out signature data
+    verified "$role: and verifies" "$hash" "$role.pub" signature data
+  done
+  rm -f signature
+  check "$role: dgst signs with PSS" \
+    with_engine dgst -sha256 "${pss[@]}" -engine pkcs11 -keyform engine -sign "$key" -out signature data
+  verified "$role: and verifies" sha256 "$role.pub" signature data "${pss[@]}"
+
+  rm -f message.cms
+  check "$role: cms -sign" with_engine cms -sign -binary -nodetach -md sha256 -engine pkcs11 -keyform engine \
+    -inkey "$key" -signer "$role.pem" -in data -outform DER -out message.cms
+  # Who issued the certificate is another test's matter; here the signer must be the one on the token.
+  says "$role: cms -verify" "Verification successful" \
+    openssl cms -verify -binary -noverify -inform DER -in message.cms -signer signer.pem -out message
+  check "$role: the message is what was signed" cmp message data
+  check "$role: the signer is the token's certificate" cmp signer.pem "$role.pem"
+
+  rm -f request.pem
+  check "$role: req -new" with_engine req -new -sha256 -subj /CN=test -engine pkcs11 \
+    -keyform engine -key "$key" -out request.pem
+  # Exits with 0 on a bad signature too.
+  says "$role: req -verify" "verify OK" openssl req -config engine.cnf -verify -noout -in request.pem
+  openssl req -config engine.cnf -in request.pem -noout -pubkey >request.pub
+  check "$role: the request has the token's key" cmp request.pub "$role.pub"
+done

@@ -1,0 +1,109 @@
+// The world behind the fake of SCard*: readers, cards, the service, another program, and faults.
+// Behaves like pcsc-lite 1.9.9, also where that surprises; see README.md beside this file.
+// Everything here is thread-safe and may be called from the hooks. Names of readers that do not exist, and
+// impossible commands (a second card into a full reader), throw std::logic_error: the test is wrong then.
+#pragma once
+
+#include "pin_pad.hpp"
+
+#include "card_model.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <winscard.h>
+
+namespace jpki::fake {
+
+using model::ByteView;
+using model::Bytes;
+using Card = std::shared_ptr<model::CardModel>;
+
+// Back to a running service without readers, hooks or counts. Contexts that are open answer as if the service had gone.
+void reset_everything();
+
+// Readers. A reader takes the lowest free place, and the event counter belongs to the place: it counts insertions and
+// removals only, and unplugging and plugging a reader, with whatever card, does not change it.
+void add_reader(const std::string& reader, Card card = {});
+void remove_reader(const std::string& reader);
+
+// Cards. Each counts one event, a swap two.
+void insert_card(const std::string& reader, Card card);
+void insert_mute_card(const std::string& reader);  // a card that does not answer to reset
+void remove_card(const std::string& reader);
+void swap_card(const std::string& reader, Card card);
+// The service does not notice: no event, handles stay. The next transmit of a handle that is open now fails with
+// SCARD_E_NOT_TRANSACTED (a socket to a virtual card that died), later ones reach the new card.
+void swap_unnoticed(const std::string& reader, Card card);
+// What pcscd does some seconds after the last handle was closed: the card loses power, and nobody is told.
+// Does nothing while a handle is open.
+void power_down_idle(const std::string& reader);
+
+// The service. While it is stopped the cards have no power. Counters restart at 0.
+void stop_service();
+void start_service();
+
+// One other program, with at most one handle to each reader. All of these answer at once, or wait for at most `patience`.
+using Patience = std::chrono::milliseconds;
+bool other_begins_transaction(const std::string& reader, Patience patience = Patience{0});  // false: it could not
+void other_ends_transaction(const std::string& reader, DWORD disposition = SCARD_LEAVE_CARD);
+bool other_opens_exclusively(const std::string& reader);
+void other_closes(const std::string& reader, DWORD disposition = SCARD_LEAVE_CARD);
+// False when we hold a transaction: pcscd keeps it waiting then.
+bool other_resets(const std::string& reader, DWORD how = SCARD_RESET_CARD, Patience patience = Patience{0});
+struct OtherFailed : std::runtime_error {
+    explicit OtherFailed(LONG rc);
+    LONG code;
+};
+// Raw APDUs in a shared connection, as another process would send them; opened when it is not. Throws OtherFailed.
+Bytes other_transmit(const std::string& reader, ByteView apdu, Patience patience = Patience{0});
+
+// Faults.
+enum class Function {
+    establish_context, release_context, is_valid_context, connect, reconnect, disconnect, begin_transaction,
+    end_transaction, status, get_status_change, cancel, transmit, control, list_readers, list_reader_groups, free_memory,
+    get_attrib, set_attrib, count_
+};
+// After `pass` more calls, `times` calls answer `code` and do nothing.
+void fail(Function function, LONG code, std::size_t times = 1, std::size_t pass = 0);
+// Like CardModel::inject, but knows PC/SC: Kind::reset strikes as another program's reset in the middle of our transaction
+// (a race in pcscd makes that possible): SCARD_W_RESET_CARD, the command is not carried out. (The same kind injected into
+// the model itself is a card that lost its selection and says nothing.) card_gone* become removals in both ways.
+void inject(const std::string& reader, model::Fault fault);
+// What a command answers whose card is pulled while it is under way. Default SCARD_W_REMOVED_CARD; readers' drivers also
+// make SCARD_E_NO_SMARTCARD (CCID) and SCARD_E_NOT_TRANSACTED (vpcd) of it.
+void removal_answers(const std::string& reader, LONG code);
+// Every command of ours takes this long, or until the card is pulled.
+void delay_commands(const std::string& reader, std::chrono::milliseconds delay);
+
+// Hooks, in the thread that called SCard*. They may call anything in this header, but SCard* only in another thread
+// (libpcsclite's locks are held, as they would be). An empty function takes a hook away.
+void on_transmit(std::function<void(const std::string& reader, ByteView command)> hook);  // before the card sees it
+void on_wait(std::function<void()> hook);  // in SCardGetStatusChange, before it can be cancelled
+
+// What a test looks at.
+std::size_t calls(Function function);
+std::size_t calls();  // of all functions
+void reset_calls();
+struct Open {
+    std::size_t contexts = 0, handles = 0, transactions = 0;  // ours; nested transactions count each
+    bool operator==(const Open&) const = default;
+};
+Open open_now();
+std::size_t events(const std::string& reader);  // the event counter
+// Waits until `n` threads are blocked inside `function`. False when that did not happen in time.
+bool wait_until_blocked(Function function, std::size_t n = 1, std::chrono::milliseconds patience = std::chrono::seconds{5});
+
+// PIN pad (PC/SC part 10).
+void give_pad(const std::string& reader, PinPad pad);
+void take_pad(const std::string& reader);
+// What the user will do at the next request. Nobody at the pad (nothing left of what was told) is a timeout.
+void user_will(const std::string& reader, PinEntry entry);
+std::vector<PinPadRequest> pad_requests(const std::string& reader);
+
+}  // namespace jpki::fake

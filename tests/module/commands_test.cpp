@@ -1,0 +1,115 @@
+// Speed, counted at the card: the table of the ground issue. Certificates of about 1550 bytes.
+#define BOOST_TEST_MODULE commands
+#include "fixture.hpp"
+
+using namespace jpki::test;
+using jpki::model::Role;
+
+namespace {
+
+std::size_t chunks(std::size_t size) { return (size + 255) / 256; }
+
+std::size_t bytes_both_ways(const CardModel& card) { return card.counts().bytes_in + card.counts().bytes_out; }
+
+struct CommandCounts : Fixture {
+    CommandCounts() : Fixture() {}
+    std::size_t commands() const { return card->counts().commands; }
+};
+
+const Bytes text = {'t', 'e', 'x', 't'};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(initialising_and_polling_slots_and_sessions_sends_nothing) {
+    CommandCounts f;
+    const auto session = f.open(auth_slot);
+    f.card->reset_counts();
+    for (int i = 0; i < 100; ++i) {
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+        BOOST_REQUIRE_EQUAL(count, 2u);
+        CK_SLOT_INFO slot{};
+        REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
+        REQUIRE_OK(C_GetSlotInfo(sign_slot, &slot));
+        BOOST_REQUIRE(f.state(session) == CKS_RO_PUBLIC_SESSION);
+    }
+    BOOST_CHECK_EQUAL(f.commands(), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_a_fresh_process_takes_5_commands) {
+    CommandCounts f;
+    CK_TOKEN_INFO info{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
+    REQUIRE_OK(C_GetTokenInfo(sign_slot, &info));
+    BOOST_CHECK_LE(f.commands(), 5u);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_signature_takes_4_commands_and_400_bytes) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    BOOST_CHECK_LE(f.commands(), 4u);
+    BOOST_CHECK_LE(bytes_both_ways(*f.card), 400u);
+}
+
+BOOST_AUTO_TEST_CASE(each_further_signature_with_the_authentication_key_takes_1_command) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    f.card->reset_counts();
+    for (int i = 0; i < 5; ++i) signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    BOOST_CHECK_EQUAL(f.commands(), 5u);
+}
+
+BOOST_AUTO_TEST_CASE(all_objects_of_the_authentication_slot_cost_their_bytes_and_a_tenth) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto objects = find(session);
+    BOOST_CHECK_EQUAL(objects.size(), 5u);
+    for (const auto object : objects) all_attributes(session, object);
+    const auto& pki = f.card->pki();
+    const std::size_t der = pki.authentication_certificate.size() + pki.authentication_ca.size();
+    BOOST_TEST_MESSAGE(f.commands() << " commands, " << bytes_both_ways(*f.card) << " bytes for " << der << " bytes of DER");
+    BOOST_CHECK_LE(f.commands(), chunks(pki.authentication_certificate.size()) + chunks(pki.authentication_ca.size()) + 4);
+    BOOST_CHECK_LE(bytes_both_ways(*f.card), der + der / 10);
+}
+
+BOOST_AUTO_TEST_CASE(login_and_certificate_of_the_signature_key_take_3_commands_and_the_certificate) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(sign_slot);
+    CK_OBJECT_CLASS object_class = CKO_CERTIFICATE;
+    unsigned char id = 2;
+    const auto found = find(session, {{CKA_CLASS, &object_class, sizeof object_class}, {CKA_ID, &id, 1}});
+    BOOST_REQUIRE_EQUAL(found.size(), 1u);
+    BOOST_CHECK(attribute(session, found.front(), CKA_VALUE) == f.card->pki().signature_certificate);
+    BOOST_CHECK_LE(f.commands(), 3 + chunks(f.card->pki().signature_certificate.size()));
+}
+
+BOOST_AUTO_TEST_CASE(each_further_signature_with_the_signature_key_takes_1_command) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    f.card->reset_counts();
+    for (int i = 0; i < 5; ++i) signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    BOOST_CHECK_EQUAL(f.commands(), 5u);
+}
+
+BOOST_AUTO_TEST_CASE(a_signature_with_consent_for_it_takes_4_commands_and_leaves_the_card_locked) {
+    Fixture f("[signature]\nconsent = \"each\"\n");
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    f.card->reset_counts();
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+    REQUIRE_OK(C_SignInit(session, &mechanism, key));
+    REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
+    Bytes data = text;
+    Bytes signature(256);
+    CK_ULONG length = 256;
+    REQUIRE_OK(C_Sign(session, data.data(), static_cast<CK_ULONG>(data.size()), signature.data(), &length));
+    BOOST_CHECK_LE(f.card->counts().commands, 4u);
+    BOOST_CHECK(!f.card->verified(Role::signature));
+    BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
+}
