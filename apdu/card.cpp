@@ -20,6 +20,13 @@ void Card::give_up(const std::exception& fault) noexcept {
     end_logins();
 }
 
+void Card::check_connection() noexcept {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || gone() || link_->alive()) return;
+    set_gone();
+    end_logins();
+}
+
 // --- selecting -------------------------------------------------------------------------------------------------------
 
 bool Card::recognise(std::span<const Role> overview) {

@@ -45,6 +45,10 @@ public:
     // The registry has seen the card go. Does not wait for an operation that is under way.
     void set_gone() noexcept { gone_.store(true, std::memory_order_release); }
 
+    // Asks PC/SC whether the connection is dead, unless an operation is under way (which will see for itself). Does not wait,
+    // sends nothing to the card. Afterwards gone() is up to date.
+    void check_connection() noexcept;
+
     // EF 0008 (1 command, once). No value: the card does not say; then the files must be tried.
     std::optional<bool> says_it_has(Role role);
 

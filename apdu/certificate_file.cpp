@@ -11,6 +11,8 @@ FileHead examine_head(ByteView head, std::size_t& total) noexcept {
     const std::uint8_t first = head.front();
     if ((first == 0x00 || first == 0xFF) && std::all_of(head.begin(), head.end(), [first](std::uint8_t b) { return b == first; }))
         return FileHead::nothing;
+    // One byte of tag: OpenSSL would also take a SEQUENCE spelled in the long form, which DER does not have.
+    if (first != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED)) return FileHead::malformed;
     // Tag and length by OpenSSL. It is told that a whole certificate_size_max is there, so that a length which goes
     // beyond what was read so far is no error, while one beyond the limit is.
     const unsigned char* at = head.data();
@@ -25,8 +27,7 @@ FileHead examine_head(ByteView head, std::size_t& total) noexcept {
     ERR_pop_to_mark();
     const auto header = static_cast<std::size_t>(at - padded);
     // 0x80: error. 0x20: constructed. 1: indefinite length, which DER does not have.
-    if ((flags & 0x80) || (flags & 1) || !(flags & V_ASN1_CONSTRUCTED) || tag != V_ASN1_SEQUENCE ||
-        tag_class != V_ASN1_UNIVERSAL || header > head.size() || length <= 0)
+    if ((flags & 0x80) || (flags & 1) || header > head.size() || length <= 0)
         return FileHead::malformed;
     total = header + static_cast<std::size_t>(length);
     return total <= certificate_size_max ? FileHead::certificate : FileHead::malformed;

@@ -47,6 +47,9 @@ public:
         bool power_off_ = false;
     };
 
+    // False when the connection is known to be dead. Sends nothing to the card.
+    virtual bool alive() noexcept { return true; }
+
 protected:
     // Returns whether the card was reset since the last transaction.
     virtual bool begin() = 0;

@@ -6,13 +6,15 @@ namespace jpki {
 
 namespace {
 
+constexpr std::size_t readers_max = 16;
 constexpr const char* new_reader_notification = "\\\\?PnP?\\Notification";
 
 }  // namespace
 
 bool means_service_lost(LONG rc) noexcept {
     return rc == SCARD_E_NO_SERVICE || rc == SCARD_E_SERVICE_STOPPED || rc == SCARD_E_INVALID_HANDLE ||
-           rc == SCARD_F_COMM_ERROR || rc == SCARD_F_INTERNAL_ERROR;
+           rc == SCARD_F_COMM_ERROR || rc == SCARD_F_INTERNAL_ERROR ||
+           rc == SCARD_W_SECURITY_VIOLATION;  // polkit's no; also what is left of a pcscd that died in the middle of a request
 }
 
 bool PcscContext::open() noexcept {
@@ -84,13 +86,18 @@ std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<s
 PcscContext::Wait PcscContext::wait(const std::vector<std::string>& names, const std::vector<DWORD>& known,
                                     std::chrono::milliseconds timeout) {
     if (!open()) return Wait::lost;
-    std::vector<SCARD_READERSTATE> states(names.size() + 1);
+    // pcsc-lite takes no more than 16 names in a call, as many as it has readers. One that comes when all are there is
+    // nothing to wait for.
+    const bool with_notification = names.size() < readers_max;
+    std::vector<SCARD_READERSTATE> states(names.size() + (with_notification ? 1 : 0));
     for (std::size_t i = 0; i < names.size(); ++i) {
         states[i].szReader = names[i].c_str();
         states[i].dwCurrentState = known[i];
     }
-    states.back().szReader = new_reader_notification;
-    states.back().dwCurrentState = SCARD_STATE_UNAWARE;
+    if (with_notification) {
+        states.back().szReader = new_reader_notification;
+        states.back().dwCurrentState = SCARD_STATE_UNAWARE;
+    }
     const LONG rc = SCardGetStatusChange(context_, static_cast<DWORD>(timeout.count()), states.data(),
                                          static_cast<DWORD>(states.size()));
     switch (rc) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <reader.h>
 #include <thread>
+#include <utility>
 
 namespace jpki {
 
@@ -21,7 +22,8 @@ std::string code_text(LONG rc) {
 
 bool means_removed(LONG rc) noexcept {
     return rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
-           rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_NO_READERS_AVAILABLE || means_service_lost(rc);
+           rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_NO_READERS_AVAILABLE || means_service_lost(rc) ||
+           rc == SCARD_E_INVALID_VALUE;  // what pcsc-lite says to a handle whose reader was unplugged
 }
 
 bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SCARD_W_UNPOWERED_CARD; }
@@ -83,25 +85,43 @@ void PcscLink::reconnect() {
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
+// Whether the reader still has the card that we connected to.
+bool PcscLink::same_stay() {
+    const auto status = context_.status({reader_});
+    return status && status->front().card_present && status->front().events == events_;
+}
+
+bool PcscLink::alive() noexcept {
+    std::uint8_t atr[MAX_ATR_SIZE];
+    DWORD size = sizeof atr;
+    return !means_removed(SCardGetAttrib(card_, SCARD_ATTR_ATR_STRING, atr, &size));
+}
+
 // A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
 // every 400 ms (pcsc-lite) and knows a moment later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
     const auto deadline = Clock::now() + removal_news;
     do {
-        const auto status = context_.status({reader_});
-        if (!status || !status->front().card_present || status->front().events != events_)
+        if (!same_stay())
             throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");
         std::this_thread::sleep_for(poll_interval);
     } while (Clock::now() < deadline);
 }
 
 bool PcscLink::begin() {
-    bool was_reset = false;
+    bool was_reset = std::exchange(reset_at_end_, false);
     // Another program may reset the card again just after we reconnected; three times in a row is a fault.
     for (int attempt = 0; attempt < 3; ++attempt) {
         wait_until_free();
         const LONG rc = SCardBeginTransaction(card_);
-        if (rc == SCARD_S_SUCCESS) return was_reset;
+        if (rc == SCARD_S_SUCCESS) {
+            // pcsc-lite remembers one event a handle: after a swap and a reset of the new card it tells of the reset alone.
+            if (was_reset && !same_stay()) {
+                SCardEndTransaction(card_, SCARD_LEAVE_CARD);
+                throw CardRemoved("the card was exchanged and reset");
+            }
+            return was_reset;
+        }
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
         was_reset = true;
         reconnect();
@@ -109,7 +129,14 @@ bool PcscLink::begin() {
     throw TransportFault("the card is reset again and again");
 }
 
-void PcscLink::end(bool power_off) noexcept { SCardEndTransaction(card_, power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD); }
+void PcscLink::end(bool power_off) noexcept {
+    const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
+    if (!means_reset(SCardEndTransaction(card_, disposition))) return;
+    // pcscd told of a reset instead of ending the transaction: nobody else would ever get at the card again.
+    reset_at_end_ = true;
+    if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) == SCARD_S_SUCCESS)
+        SCardEndTransaction(card_, disposition);
+}
 
 std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {
     const SCARD_IO_REQUEST* request = protocol_ == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;

@@ -14,10 +14,15 @@ namespace jpki {
 class PcscLink final : public Link {
 public:
     // Connects to the card in `reader`. Waits up to `patience` for a program that has the reader for itself alone; the
-    // same time bounds the wait at the beginning of each transaction.
+    // same time bounds the wait at the beginning of each transaction. (pcscd itself lets SCardConnect wait for another
+    // program's transaction, and nothing can bound that; the connection is then kept for as long as the card stays.)
     // Throws CardRemoved (no card, no reader, no resource manager), CardBusy, CardFault (a card that does not answer).
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
     ~PcscLink() override;
+
+    // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
+    // resource manager, never the card. Not while another thread is inside of this object.
+    bool alive() noexcept override;
 
     // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or nothing when the reader
     // refuses. `rc` receives the PC/SC code.
@@ -29,6 +34,7 @@ protected:
     std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override;
 
 private:
+    bool same_stay();
     void wait_until_free();
     void wait_for_news_of_removal(LONG rc);
     void reconnect();
@@ -37,6 +43,7 @@ private:
     PcscContext context_;
     std::string reader_;
     std::uint16_t events_ = 0;  // the reader's event counter when we connected
+    bool reset_at_end_ = false;  // noticed by end(), to be reported by the next begin()
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     DWORD protocol_ = 0;

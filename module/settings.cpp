@@ -1,5 +1,6 @@
 #include "module/settings.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -141,10 +142,31 @@ void apply_environment(const char* name, const char* allowed, Settings& settings
         settings.complaints.push_back(std::string("environment:0: ") + name + " is to be " + allowed);
 }
 
+// What the parser is given: comment lines blanked, so that they may be in any script, and the rest ASCII. toml++ 3.3 runs
+// into undefined behaviour on some other characters outside of strings (its test for white space). Returns the line of the
+// first byte that is not ASCII, or 0.
+std::size_t keep_ascii(std::string& text) {
+    std::size_t line = 1;
+    for (std::size_t at = 0; at < text.size(); ++line) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        const std::size_t first = text.find_first_not_of(" \t", at);
+        if (first < end && text[first] == '#') std::fill(text.begin() + static_cast<std::ptrdiff_t>(first), text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
+        for (std::size_t i = at; i < end; ++i)
+            if (static_cast<unsigned char>(text[i]) >= 0x80) return line;
+        at = end + 1;
+    }
+    return 0;
+}
+
 }  // namespace
 
-void apply_settings(std::string_view text, const std::string& name, Settings& settings) {
-    const toml::parse_result parsed = toml::parse(text, name);
+void apply_settings(std::string_view original, const std::string& name, Settings& settings) {
+    std::string text(original);
+    if (const std::size_t line = keep_ascii(text)) {
+        settings.complaints.push_back(name + ":" + std::to_string(line) + ": outside of comment lines only ASCII is understood (\\u escapes in strings are)");
+        return;
+    }
+    const toml::parse_result parsed = toml::parse(std::string_view(text), name);
     if (!parsed) {
         settings.complaints.push_back(name + ":" + std::to_string(parsed.error().source().begin.line) + ": " +
                                       std::string(parsed.error().description().substr(0, 200)));

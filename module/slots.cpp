@@ -112,13 +112,19 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     // A card that is changed while we connect is looked at again; not for ever.
     for (int attempt = 0; attempt < 3; ++attempt) {
         std::uint16_t events = 0;
+        std::shared_ptr<Insertion> known;
         {
             const std::scoped_lock lock(mutex_);
             refresh(*reader);
             require(reader->status.card_present, CKR_TOKEN_NOT_PRESENT);
             require(may_be_ours(*reader), CKR_TOKEN_NOT_RECOGNIZED);
-            if (reader->insertion) return reader->insertion;
+            known = reader->insertion;
             events = reader->status.events;
+        }
+        if (known) {
+            known->card().check_connection();
+            if (!known->gone()) return known;
+            continue;
         }
         std::shared_ptr<Insertion> fresh;
         bool ours = false;
@@ -144,11 +150,16 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     throw Error{CKR_TOKEN_NOT_PRESENT};
 }
 
-bool SlotTable::still_there(CK_SLOT_ID id, const Insertion& insertion) {
-    const std::scoped_lock lock(mutex_);
-    Reader& reader = *readers_[reader_index(id)];
-    refresh(reader);
-    return reader.insertion.get() == &insertion && !insertion.gone();
+bool SlotTable::still_there(CK_SLOT_ID id, Insertion& insertion) {
+    {
+        const std::scoped_lock lock(mutex_);
+        Reader& reader = *readers_[reader_index(id)];
+        refresh(reader);
+        if (reader.insertion.get() != &insertion) return false;
+    }
+    // A reader that was unplugged and plugged again looks as before, counter and all; only the connection knows.
+    insertion.card().check_connection();
+    return !insertion.gone();
 }
 
 std::vector<std::shared_ptr<Insertion>> SlotTable::insertions() {

@@ -40,7 +40,7 @@ public:
     Role role_of(CK_SLOT_ID id);
 
     // False when the card is gone, even if it came back since. 0 commands.
-    bool still_there(CK_SLOT_ID id, const Insertion& insertion);
+    bool still_there(CK_SLOT_ID id, Insertion& insertion);
 
     // All insertions that are alive; for C_Finalize.
     std::vector<std::shared_ptr<Insertion>> insertions();

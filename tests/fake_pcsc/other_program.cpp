@@ -21,10 +21,13 @@ SCARDHANDLE handle_of_other(const Reader& reader) {
     return 0;
 }
 
-bool free_for_other(const Reader& reader) { return reader.lock_handle == 0 || reader.lock_handle == handle_of_other(reader); }
+bool free_for_other(const Reader& reader) {
+    return reader.lock_handle == 0 || reader.lock_handle == handle_of_other(reader);
+}
 
 bool wait_until_free(Service& service, Lock& lock, const ReaderPtr& reader, Patience patience) {
-    return service.changed.wait_for(lock, patience, [&] { return free_for_other(*reader) || !reader->plugged; }) && reader->plugged;
+    service.changed.wait_for(lock, patience, [&] { return free_for_other(*reader) || !reader->plugged; });
+    return free_for_other(*reader) && reader->plugged;
 }
 
 // A shared connection that has seen no event. The reader must be free. 0 and the code, when there is none.

@@ -27,7 +27,9 @@ struct PinEntry {
     std::function<void()> meanwhile = {};     // called while the user types: pull the card, say
 
     static PinEntry typed(std::string pin) { return {What::types, std::move(pin)}; }
-    static PinEntry changed(std::string old_pin, std::string new_pin) { return {What::types, std::move(old_pin), std::move(new_pin)}; }
+    static PinEntry changed(std::string old_pin, std::string new_pin) {
+        return {What::types, std::move(old_pin), std::move(new_pin)};
+    }
     static PinEntry cancelled() { return {What::cancels, {}}; }
     static PinEntry gone_away() { return {What::goes_away, {}}; }
 };

@@ -49,7 +49,8 @@ bool evaluate(SCARD_READERSTATE& out, const Reader* reader, std::uint16_t counte
 }
 
 std::size_t plugged(const Service& service) {
-    return static_cast<std::size_t>(std::count_if(service.readers.begin(), service.readers.end(), [](const auto& r) { return r != nullptr; }));
+    const auto there = [](const ReaderPtr& reader) { return reader != nullptr; };
+    return static_cast<std::size_t>(std::count_if(service.readers.begin(), service.readers.end(), there));
 }
 
 }  // namespace
