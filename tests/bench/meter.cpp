@@ -1,0 +1,16 @@
+#include "meter.hpp"
+
+namespace jpki::bench {
+
+// Asking the card for its counters takes time too: the clock runs only between the two questions.
+void Meter::start() {
+    counts_at_start_ = card_.counts();
+    started_ = Clock::now();
+}
+
+void Meter::stop() {
+    time_ += Clock::now() - started_;
+    counts_ += card_.counts() - counts_at_start_;
+}
+
+}  // namespace jpki::bench

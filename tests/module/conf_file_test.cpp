@@ -1,0 +1,147 @@
+// conf/jpki-pkcs11.toml and jpki-pkcs11.toml(5) say what the module does: every setting, each with its default.
+#define BOOST_TEST_MODULE conf_file
+#include "module/settings.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <sstream>
+
+using namespace jpki;
+
+namespace {
+
+std::string contents(const std::string& path) {
+    std::ifstream file(std::string(JPKI_SOURCE_DIR) + "/" + path);
+    BOOST_REQUIRE_MESSAGE(file, path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The file as it is after somebody took away the # before every setting ("#key = value"; prose has "# ").
+std::string uncommented(const std::string& text) {
+    std::istringstream lines(text);
+    std::string result;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.size() > 1 && line[0] == '#' && line[1] != ' ') line.erase(0, 1);
+        result += line + "\n";
+    }
+    return result;
+}
+
+struct Setting {
+    std::string table, key, value;
+};
+
+std::vector<Setting> settings_in(const std::string& text) {
+    static const std::regex table_line(R"(\[(\w+)\])"), key_line(R"((\w+) = (.+))");
+    std::vector<Setting> result;
+    std::istringstream lines(uncommented(text));
+    std::string table;
+    std::smatch match;
+    for (std::string line; std::getline(lines, line);) {
+        if (std::regex_match(line, match, table_line)) table = match[1];
+        else if (std::regex_match(line, match, key_line)) result.push_back({table, match[1], match[2]});
+        else BOOST_CHECK_MESSAGE(line.empty() || line[0] == '#', "neither a table nor a setting nor prose: " + line);
+    }
+    return result;
+}
+
+std::set<std::string> names_in(const std::string& text) {
+    std::set<std::string> result;
+    for (const Setting& setting : settings_in(text)) result.insert(setting.table + "." + setting.key);
+    return result;
+}
+
+// What the source reads: a setting that was added there and not to the file would otherwise go unnoticed.
+std::set<std::string> names_in_source() {
+    static const std::regex reading(R"re(reader\.\w+\("(\w+)", "(\w+)")re");
+    const std::string source = contents("module/settings.cpp");
+    std::set<std::string> result;
+    for (std::sregex_iterator i(source.begin(), source.end(), reading), end; i != end; ++i)
+        result.insert((*i)[1].str() + "." + (*i)[2].str());
+    return result;
+}
+
+void check_equal(const Settings& a, const Settings& b) {
+    BOOST_CHECK(a.consent == b.consent);
+    BOOST_CHECK(a.pss == b.pss);
+    BOOST_CHECK_EQUAL(a.keep_last_try, b.keep_last_try);
+    BOOST_CHECK_EQUAL(a.pinpad, b.pinpad);
+    BOOST_CHECK_EQUAL(a.pinpad_letters, b.pinpad_letters);
+    BOOST_CHECK_EQUAL(a.busy_timeout.count(), b.busy_timeout.count());
+    BOOST_CHECK_EQUAL(a.log_file, b.log_file);
+    BOOST_CHECK(a.log_level == b.log_level);
+    BOOST_CHECK_EQUAL(a.complaints.size(), b.complaints.size());
+}
+
+// As far from the defaults as can be, so that a value which the file does not set shows.
+Settings others() {
+    Settings settings;
+    settings.consent = Settings::Consent::each;
+    settings.pss = Settings::Pss::off;
+    settings.keep_last_try = true;
+    settings.pinpad = false;
+    settings.pinpad_letters = true;
+    settings.busy_timeout = std::chrono::milliseconds(1);
+    settings.log_file = "elsewhere";
+    settings.log_level = LogLevel::debug;
+    return settings;
+}
+
+const char* const file = "conf/jpki-pkcs11.toml";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(as_it_is_installed_the_file_changes_nothing) {
+    Settings settings = others();
+    apply_settings(contents(file), file, settings);
+    check_equal(settings, others());
+}
+
+BOOST_AUTO_TEST_CASE(every_setting_is_there_with_its_default) {
+    Settings settings = others();
+    apply_settings(uncommented(contents(file)), file, settings);
+    for (const std::string& complaint : settings.complaints) BOOST_ERROR(complaint);
+    check_equal(settings, Settings{});
+
+    const auto there = names_in(contents(file)), known = names_in_source();
+    BOOST_CHECK_GE(known.size(), 8u);  // or else the regular expression has gone blind
+    BOOST_CHECK_EQUAL_COLLECTIONS(there.begin(), there.end(), known.begin(), known.end());
+}
+
+BOOST_AUTO_TEST_CASE(every_setting_has_a_reason_before_it) {
+    std::istringstream lines(contents(file));
+    std::string before;
+    for (std::string line; std::getline(lines, line); before = line)
+        if (line.size() > 1 && line[0] == '#' && line[1] != ' ')
+            BOOST_CHECK_MESSAGE(before.rfind("# ", 0) == 0, line);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_value_for_each_setting_is_one_complaint_that_names_it) {
+    for (const Setting& setting : settings_in(contents(file))) {
+        Settings settings;
+        apply_settings("[" + setting.table + "]\n" + setting.key + " = [1]\n", "bad", settings);
+        BOOST_REQUIRE_EQUAL(settings.complaints.size(), 1u);
+        BOOST_CHECK_MESSAGE(settings.complaints[0].rfind("bad:2: " + setting.table + "." + setting.key + " is to be ", 0) == 0,
+                            settings.complaints[0]);
+        settings.complaints.clear();
+        check_equal(settings, Settings{});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_man_page_says_the_same) {
+    const std::string page = contents("conf/man/jpki-pkcs11.toml.5");
+    for (const Setting& setting : settings_in(contents(file))) {
+        BOOST_CHECK_NE(page.find(".SS [" + setting.table + "]\n"), std::string::npos);
+        const std::string value = std::regex_replace(setting.value, std::regex("\""), "\\(dq");
+        const std::string entry = ".BR " + setting.key + " \" = \" " + value + "\n";
+        BOOST_CHECK_MESSAGE(page.find(entry) != std::string::npos, "not in the man page: " + entry);
+    }
+    const std::string source = contents("module/settings.cpp");
+    const std::regex variable("\"(JPKI_PKCS11_\\w+)\"");
+    for (std::sregex_iterator i(source.begin(), source.end(), variable), end; i != end; ++i)
+        BOOST_CHECK_MESSAGE(page.find((*i)[1].str()) != std::string::npos, (*i)[1].str());
+}
