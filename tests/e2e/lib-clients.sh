@@ -1,0 +1,112 @@
+# What the tests of other people's programs share beyond lib.sh; sourced after it.
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # lib.sh's variables, and what is set here for the tests
+
+background=()
+end_background() {
+  local process
+  for process in "${background[@]}"; do kill -TERM "$process" 2>/dev/null || true; done
+  [ -z "$card_pid" ] || kill -TERM "$card_pid" 2>/dev/null || true
+}
+trap end_background EXIT
+
+has_line() { grep -Eq -e "$2" "$1" 2>/dev/null; } # FILE REGEX
+# wait_for DESCRIPTION FILE REGEX: until a line of the file matches; 20 seconds at most.
+wait_for() {
+  until_true 20 has_line "$2" "$3" || {
+    cat "$2" >&2
+    fail "$1 (waited for: $3)"
+  }
+}
+# card_control COMMAND...: to a card that was started with --control "$work/control"
+card_control() { "$virtual_card" --ctl "$work/control" "$@"; }
+
+# ---- a TLS server that requires a certificate issued by the CA on the card ----
+
+# server_certificate: server.key and server.pem, self-signed, for localhost
+server_certificate() {
+  openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=localhost" -days 2 \
+    -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -addext "basicConstraints=critical,CA:FALSE" \
+    -addext "extendedKeyUsage=serverAuth" -keyout server.key -out server.pem 2>server.log ||
+    { cat server.log >&2; fail "cannot make the server's certificate"; }
+}
+# the_ca: auth-ca.pem from the token
+the_ca() {
+  local id
+  id=$(p11 --token-label "$auth_token" -O --type cert 2>/dev/null |
+    awk -v own="$auth_id" '$1 == "ID:" && $2 != own { print $2 }')
+  object cert "$auth_token" "$id" auth-ca.der
+  pem auth-ca
+}
+# tls_server VERSION: openssl s_server, which shows whom it has verified; sets $port. VERSION: 1.2 or 1.3
+tls_server() {
+  tls_version=$1
+  openssl s_server -accept 127.0.0.1:0 -cert server.pem -key server.key -CAfile auth-ca.pem -no-CApath -no-CAstore \
+    -Verify 1 -verify_return_error -www "-tls${1/./_}" >"server-$1.log" 2>&1 </dev/null &
+  background+=("$!")
+  wait_for "the TLS $1 server did not start" "server-$1.log" '^ACCEPT .*:[0-9]+'
+  port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "server-$1.log" | head -n 1)
+}
+# verified_by_server DESCRIPTION PAGE: the page is the server's, and says that it verified the card's certificate.
+verified_by_server() {
+  expect "$1: TLS $tls_version" "$2" "Protocol +: TLSv$tls_version"
+  expect "$1: the server verified the certificate" "$2" "Verify return code: 0 \\(ok\\)"
+  expect "$1: and it is the one on the card" "$2" "Subject:.*CN ?= ?$(holder auth.pem)"
+}
+holder() { openssl x509 -in "$1" -noout -subject -nameopt multiline | sed -n 's/^ *commonName *= //p'; }
+# rejected_by_server DESCRIPTION COMMAND...: without a certificate there is no page; shows that the server is a judge.
+rejected_by_server() {
+  local description=$1
+  shift
+  refuse "$description" "$("$@" 2>&1)" "Verify return code: 0 \\(ok\\)"
+}
+
+# ---- libp11's engine for OpenSSL ----
+
+# engine_configuration [MODULE]: engine.cnf
+engine_configuration() {
+  local engines
+  engines=$(openssl version -e | sed 's/.*"\(.*\)"/\1/')
+  [ -e "$engines/pkcs11.so" ] || fail "libp11's engine is not installed in $engines (Debian: libengine-pkcs11-openssl)"
+  cat >engine.cnf <<CNF
+openssl_conf = settings
+[settings]
+engines = engines
+[engines]
+pkcs11 = pkcs11
+[pkcs11]
+engine_id = pkcs11
+dynamic_path = $engines/pkcs11.so
+MODULE_PATH = ${1:-$module}
+init = 0
+CNF
+}
+
+# ---- p11-kit ----
+
+# installed: as after `cmake --install` to /, for this test only, so that p11-kit finds the module by its name.
+installed() {
+  if [ "$JPKI_ISOLATED" != 1 ]; then
+    say "SKIPPED: mounting is not allowed here, and this test installs nothing for real"
+    exit 77
+  fi
+  check "cmake --install" env "DESTDIR=$work/root" cmake --install "$build"
+  local directory name
+  for directory in "$work"/root/*; do
+    name=/${directory##*/}
+    mount -t overlay -o "ro,lowerdir=$directory:$name" overlay "$name" ||
+      fail "cannot lay the installed files over $name"
+  done
+}
+
+# ---- NSS ----
+
+# nss_database DIRECTORY MODULE: a database without a password that knows the module as "jpki"
+nss_database() {
+  mkdir -p "$1"
+  certutil -N -d "sql:$1" --empty-password || fail "certutil -N"
+  modutil -dbdir "sql:$1" -add jpki -libfile "$2" -force >"$1/modutil.log" 2>&1 || {
+    cat "$1/modutil.log" >&2
+    fail "modutil -add"
+  }
+}

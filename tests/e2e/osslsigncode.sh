@@ -1,0 +1,44 @@
+#!/bin/bash
+# osslsigncode signs a Windows program with the signature key through libp11's engine; openssl verifies the signature.
+. "$(dirname "$0")/lib.sh"
+. "$here/lib-clients.sh"
+need osslsigncode openssl pkcs11-tool python3
+
+start_card
+certificates
+id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | awk '$1 == "ID:" { print $2 }')
+object cert "$sign_token" "$id" sign-ca.der
+pem sign-ca
+engine_configuration
+
+# The least that is a program: headers, and one section of zeros.
+python3 - <<'PYTHON'
+import struct
+dos = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40)
+coff = b"PE\0\0" + struct.pack("<HHIIIHH", 0x14C, 1, 0, 0, 0, 224, 0x102)
+optional = struct.pack("<HBBIIIIIIIII", 0x10B, 1, 0, 0x200, 0, 0, 0x1000, 0x1000, 0x2000, 0x400000, 0x1000, 0x200)
+optional += struct.pack("<HHHHHHIIIIHHIIIIII", 4, 0, 0, 0, 4, 0, 0, 0x2000, 0x200, 0, 3,
+                        0, 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
+optional += bytes(16 * 8)
+section = struct.pack("<8sIIIIIIHHI", b".text", 0x200, 0x1000, 0x200, 0x200, 0, 0, 0, 0, 0x60000020)
+with open("program.exe", "wb") as file:
+    file.write((dos + coff + optional + section).ljust(0x200, b"\0") + bytes(0x200))
+PYTHON
+
+engine=$(sed -n 's/^dynamic_path = //p' engine.cnf)
+says "osslsigncode sign" "Succeeded" osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$module" -h sha256 \
+  -certs sign.pem -key "$sign_uri;id=%$sign_id;type=private;pin-value=$sign_pin" -in program.exe -out signed.exe
+
+verdict=$(osslsigncode verify -CAfile sign-ca.pem -in signed.exe 2>&1 || true)
+expect "osslsigncode finds the signer" "$verdict" "CN=$(holder sign.pem)"
+calculated=$(sed -n 's/^Calculated message digest *: *//p' <<<"$verdict")
+expect "the digest is the file's" "$verdict" "^Current message digest *: *${calculated:-none}\$"
+check "the signature can be taken out" osslsigncode extract-signature -pem -in signed.exe -out signature.pem
+# The content is Microsoft's own structure without its header: what openssl has to hash, but does not find by itself.
+read -r offset header length < <(openssl asn1parse -in signature.pem | grep -A 2 -m 1 '1\.3\.6\.1\.4\.1\.311\.2\.1\.4$' |
+  sed -n '3s/^ *\([0-9]*\):d=5 *hl=\([0-9]*\) *l= *\([0-9]*\) cons: SEQUENCE.*/\1 \2 \3/p')
+openssl pkcs7 -in signature.pem -outform DER -out signature.der
+dd if=signature.der of=content bs=1 skip=$((offset + header)) count="$length" status=none
+says "and openssl verifies it" "Verification successful" openssl smime -verify -binary -noverify -inform DER \
+  -in signature.der -content content -signer signer.pem -out /dev/null
+check "the signer is the certificate on the card" cmp signer.pem sign.pem

@@ -1,0 +1,58 @@
+#!/bin/bash
+# poppler's pdfsig signs a PDF with the signature key; pdfsig and openssl verify it.
+. "$(dirname "$0")/lib.sh"
+. "$here/lib-clients.sh"
+need pdfsig modutil certutil python3 openssl pkcs11-tool
+
+start_card --control "$work/control"
+certificates
+cat >page.pdf <<'PDF'
+%PDF-1.7
+1 0 obj
+<< /Type /Catalog /Pages 2 0 R >>
+endobj
+2 0 obj
+<< /Type /Pages /Kids [3 0 R] /Count 1 >>
+endobj
+3 0 obj
+<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>
+endobj
+PDF
+# The table says where each object begins.
+offsets=$(grep -abo '^[0-9] 0 obj' page.pdf | cut -d : -f 1)
+table=$(stat -c %s page.pdf)
+{
+  printf 'xref\n0 4\n0000000000 65535 f \n'
+  # shellcheck disable=SC2086 # one line for each
+  printf '%010d 00000 n \n' $offsets
+  printf 'trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%s\n%%%%EOF\n' "$table"
+} >>page.pdf
+
+printf '%s' "$sign_pin" >sign.pin
+nss_database nss "$module_sign"
+nickname=$(certutil -L -d sql:nss -h "$sign_token" -f sign.pin 2>/dev/null |
+  sed -n "s/^\($sign_token:.*[^ ]\)  *u,u,u *\$/\1/p")
+[ -n "$nickname" ] || fail "NSS does not find the signature certificate"
+
+pdfsig page.pdf signed.pdf -nssdir nss -add-signature -nick "$nickname" -nss-pwd "$sign_pin" -digest SHA256 \
+  >pdfsig.log 2>&1 || { cat pdfsig.log >&2; fail "pdfsig -add-signature"; }
+verdict=$(pdfsig signed.pdf 2>&1 || true)
+expect "pdfsig verifies the signature" "$verdict" "Signature Validation: Signature is Valid"
+expect "with the certificate on the card" "$verdict" "Signer Certificate Common Name: $(holder sign.pem)"
+[ "$(card_control tries sign)" = 5 ] || fail "signing cost a try: $(card_control tries sign) left"
+say "ok: it cost no try"
+
+# What pdfsig says about its own work, openssl must say too: the signed ranges of the file, the CMS message between them.
+python3 - <<'PYTHON'
+import re
+pdf = open("signed.pdf", "rb").read()
+start1, length1, start2, length2 = map(int, re.search(rb"/ByteRange *\[([0-9 ]*)\]", pdf)[1].split())
+assert start1 == 0 and start2 + length2 == len(pdf), "the signature does not cover the whole file"
+open("ranges", "wb").write(pdf[:length1] + pdf[start2:])
+open("message.cms", "wb").write(bytes.fromhex(pdf[length1 + 1:start2 - 1].decode()))
+PYTHON
+says "openssl verifies the signature" "Verification successful" openssl cms -verify -binary -noverify -inform DER \
+  -in message.cms -content ranges -signer signer.pem -out /dev/null
+check "the signer is the certificate on the card" cmp signer.pem sign.pem
+printf ' ' | dd of=signed.pdf bs=1 seek=20 conv=notrunc 2>/dev/null
+refuse "pdfsig does not verify a file that was changed" "$(pdfsig signed.pdf 2>&1 || true)" "Signature is Valid"
