@@ -28,7 +28,7 @@ constexpr bool is_pin_answer(std::uint16_t status) noexcept {
 constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
     switch (status) {
     case sw::file_not_found:
-    case 0x6A80:
+    case sw::incorrect_data:
     case 0x6A81:
     case 0x6A83:
     case sw::incorrect_p1_p2:
@@ -144,16 +144,23 @@ PinAnswer Applet::verify(Role role, const Secret& pin) {
     return pin_answer(status);
 }
 
-bool Applet::change(Role role, const Secret& new_pin) {
+PinAnswer::Kind Applet::change(Role role, const Secret& new_pin) {
     const auto p2 = reference(facts_of(role).pin);
     if (!p2) throw CardFault("CHANGE REFERENCE DATA: the PIN is not there");
     return change_answer(transaction_.transmit(Command({0x00, 0x24, 0x01, *p2}, new_pin.view())).status);
 }
 
-bool Applet::change_answer(std::uint16_t status) {
-    if (status == sw::ok) return true;
-    if (status == sw::security_status_not_satisfied) return false;
-    unexpected("CHANGE REFERENCE DATA", status);
+PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
+    switch (status) {
+    case sw::ok: return PinAnswer::Kind::accepted;
+    case sw::security_status_not_satisfied: return PinAnswer::Kind::rejected;
+    case sw::pad_timeout:
+    case sw::pad_cancelled: return PinAnswer::Kind::cancelled;
+    case sw::pad_pins_differ:
+    case sw::pad_pin_size:
+    case sw::incorrect_data: return PinAnswer::Kind::not_entered;
+    default: unexpected("CHANGE REFERENCE DATA", status);
+    }
 }
 
 SignAnswer Applet::sign(Role role, SignForm form, ByteView data) {

@@ -26,7 +26,7 @@ struct PinAnswer {
         blocked,
         absent,      // the card has no such PIN
         cancelled,   // on the reader's PIN pad: given up, or too late; the card was not asked
-        not_entered  // on the reader's PIN pad: too short, too long, or two that differ; the card was not asked
+        not_entered  // on the reader's PIN pad: too short, too long, or two that differ; or a new PIN that the card refuses
     };
     Kind kind = Kind::absent;
     int tries_left = 0;  // after `rejected`: 1..15; 0 otherwise
@@ -80,10 +80,11 @@ public:
     // What a status word says when it answers a VERIFY. Throws CardFault for one that is not known there.
     static PinAnswer pin_answer(std::uint16_t status);
 
-    // CHANGE REFERENCE DATA after a VERIFY of the same PIN. False: 6982, not verified.
-    bool change(Role role, const Secret& new_pin);
+    // CHANGE REFERENCE DATA after a VERIFY of the same PIN. `accepted`, `cancelled`, `not_entered`, or `rejected`: 6982, not
+    // verified.
+    PinAnswer::Kind change(Role role, const Secret& new_pin);
     // What a status word says when it answers a CHANGE. Throws CardFault for one that is not known there.
-    static bool change_answer(std::uint16_t status);
+    static PinAnswer::Kind change_answer(std::uint16_t status);
 
     // `80 2A P1`: data as the P1 table wants it, 1..245 bytes.
     SignAnswer sign(Role role, SignForm form, ByteView data);

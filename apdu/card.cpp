@@ -12,8 +12,7 @@ Card::Card(std::unique_ptr<Link> link, Log& log, CertificateCheck check)
 Card::~Card() = default;
 
 // The connection is of no use any more.
-void Card::give_up(const std::exception& fault) noexcept {
-    log_.info(fault.what());
+void Card::give_up() noexcept {
     set_gone();
     held_ = false;
     transaction_.reset();
@@ -68,6 +67,11 @@ void Card::reselect(Scope& scope) {
     const Bytes& known = authentication_start_;
     if (known.empty()) return;
     const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), Command::le_max));
+    // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
+    if (again.kind == FileAnswer::Kind::locked && authentication_read_with_pin_) {
+        verified_[index_of(Role::authentication)] = false;
+        return;
+    }
     if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
         !std::equal(again.data.begin(), again.data.end(), known.begin())) {
         set_gone();
@@ -101,14 +105,10 @@ void Card::note(Role role, const PinAnswer& answer) {
     Heard& heard = heard_[index_of(role)];
     switch (answer.kind) {
     case PinAnswer::Kind::accepted:
-        verified_[index_of(role)] = true;
         heard.valid = false;  // a right PIN resets the count; how high is for the card to say
         break;
     case PinAnswer::Kind::rejected:
-    case PinAnswer::Kind::blocked:
-        verified_[index_of(role)] = false;
-        heard = {answer.tries_left, Clock::now(), true};
-        break;
+    case PinAnswer::Kind::blocked: heard = {answer.tries_left, Clock::now(), true}; break;
     case PinAnswer::Kind::absent:
     case PinAnswer::Kind::cancelled:
     case PinAnswer::Kind::not_entered: break;
@@ -137,22 +137,39 @@ TriesAnswer Card::last_heard_tries(Role role) {
     return heard.valid ? heard.left : std::nullopt;
 }
 
-bool Card::refuses_last_try(Applet applet, Role role, bool keep_last_try) {
-    if (!keep_last_try) return false;
-    const TriesAnswer left = applet.tries(role);
-    heard_[index_of(role)] = {left, Clock::now(), true};
-    return left && *left == 1;
-}
-
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most.
 Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
     select_now(scope);
-    if (refuses_last_try(scope.applet(), role, keep_last_try)) return {{PinAnswer::Kind::rejected, 1}, true};
+    if (keep_last_try) {
+        hear_tries(scope, role);
+        const TriesAnswer left = heard_[index_of(role)].left;
+        if (left && *left == 0) return {{PinAnswer::Kind::blocked, 0}, false};
+        if (left && *left == 1) return {{PinAnswer::Kind::rejected, 1}, true};
+    }
+    auto& verified = verified_[index_of(role)];
+    auto& open = open_[index_of(role)];
+    const bool was_verified = verified;
+    const bool was_open = open;
     // Whatever happens to the answer on its way, from here on the old knowledge is void.
     heard_[index_of(role)].valid = false;
-    verified_[index_of(role)] = false;
-    const PinAnswer answer = ask(scope.applet());
+    verified = false;
+    open = true;
+    PinAnswer answer;
+    try {
+        answer = ask(scope.applet());
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault&) {
+        // Whether the card took the PIN is not known; nobody is logged in by it.
+        leave_if_unused(scope);
+        throw;
+    }
     note(role, answer);
+    const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
+    const bool accepted = answer.kind == PinAnswer::Kind::accepted;
+    verified = accepted || (was_verified && !refused);  // at the pad nothing may have been sent
+    open = accepted || was_open;  // that a failure ends an earlier success is a guess (CARD.md, State)
+    if (refused) leave_if_unused(scope);
     return {answer, false};
 }
 
@@ -176,25 +193,31 @@ Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bo
 }
 
 Card::ChangeAnswer Card::change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified,
-                                   const std::function<bool(Applet)>& change) {
+                                   const std::function<PinAnswer::Kind(Applet)>& change) {
     ChangeAnswer result{verified, false, verified.last_try_kept};
     if (verified.last_try_kept || verified.kind != PinAnswer::Kind::accepted) return result;
+    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
+    const auto restore = [&] {
+        if (was_verified) return;
+        verified_[index_of(role)] = false;
+        leave_if_unused(scope);
+    };
     try {
-        result.changed = change(scope.applet());
+        const PinAnswer::Kind said = change(scope.applet());
+        result.changed = said == PinAnswer::Kind::accepted;
+        if (said == PinAnswer::Kind::cancelled || said == PinAnswer::Kind::not_entered) result.kind = said;
     } catch (const CardRemoved&) {
         log_.error("the card went away during the change of a PIN; the old one is still valid unless the new one is accepted");
         throw;
     } catch (const TransportFault&) {
         log_.error("the answer to the change of a PIN was lost; the old one is still valid unless the new one is accepted");
         throw;
-    } catch (const CardFault& fault) {
-        log_.error(std::string("the PIN was not changed: ") + fault.what());
+    } catch (const CardFault&) {
+        log_.error("the card did not confirm the change of a PIN; the old one is still valid unless the new one is accepted");
+        restore();
+        throw;
     }
-    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
-    if (!was_verified) {
-        verified_[index_of(role)] = false;
-        if (!verified_[index_of(other(role))]) leave(scope);
-    }
+    restore();
     return result;
 }
 
@@ -222,22 +245,41 @@ Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify
 
 void Card::end_logins() noexcept {
     for (auto& verified : verified_) verified.store(false, std::memory_order_release);
+    for (auto& open : open_) open.store(false, std::memory_order_release);
+}
+
+// No PIN state is left at the card that nobody here is logged in by.
+void Card::leave_if_unused(Scope& scope) {
+    if (may_be_open() && !verified_[0] && !verified_[1]) leave(scope);
 }
 
 // Ends every PIN state; the next use selects our application again.
 void Card::leave(Scope& scope) {
-    end_logins();
     selected_ = selected_now_ = false;
-    if (scope.applet().leave()) return;
+    bool left = false;
+    try {
+        left = scope.applet().leave();
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault& fault) {
+        log_.info(fault.what());
+    }
+    end_logins();
+    lock_due_ = false;
+    if (left) return;
     log_.info("the card did not let its application go; its power is taken to end the login");
     scope.transaction().power_off_at_end();
 }
 
+void Card::lock_now() {
+    held_ = false;
+    lock_due_ = true;
+    for (auto& verified : verified_) verified = false;
+    in_transaction([&](Scope& scope) { leave(scope); });
+}
+
 void Card::lock() {
-    run([&](Scope& scope) {
-        held_ = false;
-        leave(scope);
-    });
+    watched([&] { lock_now(); });
 }
 
 void Card::exclusively(const std::function<void()>& f) {
@@ -268,7 +310,7 @@ SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
             answer = scope.applet().sign(role, form, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
-        if (answer.kind == SignAnswer::Kind::not_verified) verified_[index_of(role)] = false;
+        if (answer.kind == SignAnswer::Kind::not_verified) verified_[index_of(role)] = open_[index_of(role)] = false;
         return answer;
     });
 }

@@ -75,6 +75,7 @@ public:
     // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
     // without a VERIFY when it is 1. `hold`: once accepted, the transaction stays open until lock(), and everything that is
     // asked of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one transaction).
+    // When nobody is logged in by it, because the answer was lost or not the right one, no PIN state is left at the card.
     struct VerifyAnswer : PinAnswer {
         bool last_try_kept = false;
     };
@@ -100,23 +101,29 @@ public:
 
     // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
     bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
+    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: lock() ends that.
+    bool may_be_open() const noexcept { return !gone() && (open_[0] || open_[1]); }
     // Takes it that `role` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
     bool forget(Role role);
     // The certificate of `role` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
     // as that was seen. Sends nothing.
     bool certificate_wants_pin(Role role) const noexcept { return role == Role::signature || authentication_locked_; }
+    // Whether the authentication certificate is there, for everybody to read (1 command, once).
+    bool certificate_is_public();
     // Runs `f` inside a transaction, with nothing sent to the card: for what is asked of the reader.
     void exclusively(const std::function<void()>& f);
 
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
-    // does not do that. Also ends a hold.
+    // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
     void lock();
-
 
 private:
     class Scope;
     template <class F> auto run(F&& f);
+    template <class F> auto watched(F&& f);
+    template <class F> auto in_transaction(F&& f);
+    void lock_now();
     void select_now(Scope& scope);
     void reselect(Scope& scope);
     void confirm_selected(Scope& scope);
@@ -125,14 +132,17 @@ private:
     void remember_start(Ef ef, const Bytes& data);
     void note(Role role, const PinAnswer& answer);
     VerifyAnswer verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
-    ChangeAnswer change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified, const std::function<bool(Applet)>& change);
-    void give_up(const std::exception& fault) noexcept;
+    ChangeAnswer change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified, const std::function<PinAnswer::Kind(Applet)>& change);
+    void give_up() noexcept;
     void end_logins() noexcept;
     void leave(Scope& scope);
-    bool refuses_last_try(Applet applet, Role role, bool keep_last_try);
+    void leave_if_unused(Scope& scope);
     void hear_tries(Scope& scope, Role role);
     const std::array<std::optional<bool>, 2>& existence(Scope& scope);
     const Bytes& identity(Scope& scope);
+    const std::optional<TokenInformation>& token_information(Scope& scope);
+    void look_at_authentication_certificate(Scope& scope);
+    void look_for_phone(Scope& scope);
 
     std::unique_ptr<Link> link_;
     CertificateCheck check_;
@@ -146,7 +156,9 @@ private:
     bool selected_now_ = false;  // certain: in this transaction
     bool recognised_ = false;
     Dialect dialect_;
+    bool lock_due_ = false;
     std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
+    std::array<std::atomic<bool>, 2> open_{};      // the same; see may_be_open()
     struct Heard {
         TriesAnswer left;
         Clock::time_point when{};

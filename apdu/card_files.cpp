@@ -53,6 +53,7 @@ CardFile Card::file(Ef ef) {
             }
             if (answer.kind == FileAnswer::Kind::read) {
                 remember_start(ef, answer.data);
+                if (ef == Ef::authentication_certificate) look_for_phone(scope);
                 files_[slot] = {FileAnswer::Kind::read, std::make_shared<const Bytes>(std::move(answer.data))};
                 file_known_[slot] = true;
                 return files_[slot];
@@ -97,28 +98,54 @@ std::optional<bool> Card::says_it_has(Role role) {
     return run([&](Scope& scope) { return existence(scope)[index_of(role)]; });
 }
 
+const std::optional<TokenInformation>& Card::token_information(Scope& scope) {
+    if (!token_information_) {
+        confirm_selected(scope);
+        if (token_information_) return *token_information_;
+        const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
+        token_information_.emplace(answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt);
+    }
+    return *token_information_;
+}
+
 const std::optional<TokenInformation>& Card::token_information() {
-    return run([&](Scope& scope) -> std::reference_wrapper<const std::optional<TokenInformation>> {
-        if (!token_information_) {
-            confirm_selected(scope);
-            if (token_information_) return *token_information_;
-            const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
-            token_information_.emplace(answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt);
-        }
-        return *token_information_;
+    return run([&](Scope& scope) { return std::cref(token_information(scope)); });
+}
+
+// Whoever is logged in is shown a phone's certificate as if it were public; what the card says of itself tells.
+void Card::look_for_phone(Scope& scope) {
+    if (!authentication_read_with_pin_ || authentication_locked_) return;
+    try {
+        const auto& information = token_information(scope);
+        if (information && information->is_phone()) authentication_locked_ = true;
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault& fault) {
+        log_.info(fault.what());  // the certificate is good all the same
+    }
+}
+
+void Card::look_at_authentication_certificate(Scope& scope) {
+    if (!authentication_start_.empty()) return;
+    confirm_selected(scope);
+    const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
+    std::size_t total = 0;
+    if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
+        remember_start(Ef::authentication_certificate, start.data);
+    if (start.kind == FileAnswer::Kind::locked) authentication_locked_ = true;
+    look_for_phone(scope);
+}
+
+bool Card::certificate_is_public() {
+    return run([&](Scope& scope) {
+        look_at_authentication_certificate(scope);
+        return !authentication_start_.empty() && !authentication_locked_;
     });
 }
 
 const Bytes& Card::identity(Scope& scope) {
     if (!identity_.empty()) return identity_;
-    if (authentication_start_.empty()) {
-        confirm_selected(scope);
-        const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
-        std::size_t total = 0;
-        if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
-            remember_start(Ef::authentication_certificate, start.data);
-        if (start.kind == FileAnswer::Kind::locked) authentication_locked_ = true;
-    }
+    look_at_authentication_certificate(scope);
     identity_ = authentication_start_;
     if (identity_.empty()) {
         // No authentication certificate, or one that wants the PIN (a phone): what else is public.

@@ -30,20 +30,39 @@ private:
 };
 
 template <class F> auto Card::run(F&& f) {
+    return watched([&] {
+        if (lock_due_) lock_now();
+        return in_transaction(f);
+    });
+}
+
+template <class F> auto Card::in_transaction(F&& f) {
+    Scope scope(*this);
+    try {
+        return f(scope);
+    } catch (const TransportFault&) {
+        // The connection is given up, and nobody can log out through it any more. Should the card still be there, it must not
+        // go on honouring a PIN.
+        if (may_be_open()) scope.transaction().power_off_at_end();
+        throw;
+    }
+}
+
+// Under the lock, with what a fault means for the connection.
+template <class F> auto Card::watched(F&& f) {
     const std::scoped_lock lock(mutex_);
     if (gone()) throw CardRemoved("the card was removed");
     try {
-        Scope scope(*this);
-        return f(scope);
+        return f();
     } catch (const CardRemoved& fault) {
-        give_up(fault);
+        log_.info(fault.what());
+        give_up();
         throw;
-    } catch (const TransportFault& fault) {
-        give_up(fault);
+    } catch (const TransportFault&) {
+        give_up();
         throw;
-    } catch (const CardFault& fault) {
-        // The connection stays. What is selected is not certain any more.
-        log_.error(fault.what());
+    } catch (const CardFault&) {
+        // The connection stays. What is selected is not certain any more. Whoever asked tells the log.
         selected_ = false;
         throw;
     }

@@ -17,7 +17,7 @@ enum class FileHead {
 };
 
 // Looks at the first bytes of a certificate file (at least four, or all there are). `total` receives the size of header
-// and contents in bytes when it is a certificate: 5..certificate_size_max.
+// and contents in bytes when it is a certificate: 3..certificate_size_max.
 FileHead examine_head(ByteView head, std::size_t& total) noexcept;
 
 }  // namespace jpki

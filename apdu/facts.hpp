@@ -62,6 +62,7 @@ inline constexpr std::uint16_t security_status_not_satisfied = 0x6982;
 inline constexpr std::uint16_t authentication_method_blocked = 0x6983;
 inline constexpr std::uint16_t reference_data_not_usable = 0x6984;
 inline constexpr std::uint16_t wrong_length = 0x6700;
+inline constexpr std::uint16_t incorrect_data = 0x6A80;
 inline constexpr std::uint16_t file_not_found = 0x6A82;
 inline constexpr std::uint16_t incorrect_p1_p2 = 0x6A86;
 inline constexpr std::uint16_t no_precise_diagnosis = 0x6F00;

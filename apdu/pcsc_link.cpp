@@ -2,6 +2,7 @@
 
 #include "apdu/errors.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <reader.h>
 #include <thread>
@@ -66,14 +67,19 @@ void PcscLink::fail(LONG rc, const char* where) {
     throw TransportFault(text);
 }
 
+// SCardGetAttrib looks at the connection before anything else, does not wait for another program's transaction, and sends
+// nothing to the card. What the attribute is does not matter; a driver answers this one from its memory.
+LONG PcscLink::ask_about_connection() noexcept {
+    std::uint8_t vendor[256];
+    DWORD size = sizeof vendor;
+    return SCardGetAttrib(card_, SCARD_ATTR_VENDOR_NAME, vendor, &size);
+}
+
 void PcscLink::wait_until_free() {
-    // SCardBeginTransaction of pcsc-lite waits without a bound. SCardGetAttrib answers at once with a sharing violation
-    // while another program holds a transaction, and sends nothing to the card.
+    // SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation tells when it would.
     const auto deadline = Clock::now() + patience_;
     for (;;) {
-        std::uint8_t atr[MAX_ATR_SIZE];
-        DWORD size = sizeof atr;
-        const LONG rc = SCardGetAttrib(card_, SCARD_ATTR_ATR_STRING, atr, &size);
+        const LONG rc = ask_about_connection();
         if (rc != SCARD_E_SHARING_VIOLATION) return;  // any other trouble is for SCardBeginTransaction to report
         if (Clock::now() >= deadline) throw CardBusy("another program holds a transaction on the card");
         std::this_thread::sleep_for(poll_interval);
@@ -92,15 +98,13 @@ bool PcscLink::same_stay() {
 }
 
 bool PcscLink::alive() noexcept {
-    std::uint8_t atr[MAX_ATR_SIZE];
-    DWORD size = sizeof atr;
-    return !means_removed(SCardGetAttrib(card_, SCARD_ATTR_ATR_STRING, atr, &size));
+    return !means_removed(ask_about_connection());
 }
 
 // A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
 // every 400 ms (pcsc-lite) and knows a moment later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
-    const auto deadline = Clock::now() + removal_news;
+    const auto deadline = Clock::now() + std::min(removal_news, patience_);
     do {
         if (!same_stay())
             throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");

@@ -35,6 +35,7 @@ protected:
 
 private:
     bool same_stay();
+    LONG ask_about_connection() noexcept;
     void wait_until_free();
     void wait_for_news_of_removal(LONG rc);
     void reconnect();

@@ -112,7 +112,6 @@ Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, boo
 }
 
 Card::ChangeAnswer PinPad::change(Card& card, Role role, bool keep_last_try) {
-    if (modify_code_ == 0) return {};
     return card.change_pin_with_pad(
         role, [&](std::uint8_t p2) { return verify_command(role, p2); }, [&](std::uint8_t p2) { return change_command(role, p2); },
         keep_last_try);

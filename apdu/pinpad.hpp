@@ -15,7 +15,8 @@ public:
 
     // As Card::verify and Card::change_pin. `cancelled` and `not_entered` are answers of the reader; the card was not asked.
     Card::VerifyAnswer verify(Card& card, Role role, bool keep_last_try, bool hold);
-    // Kind::absent when the reader has no FEATURE_MODIFY_PIN_DIRECT.
+    // Only where the reader has FEATURE_MODIFY_PIN_DIRECT.
+    bool can_change() const noexcept { return modify_code_ != 0; }
     Card::ChangeAnswer change(Card& card, Role role, bool keep_last_try);
 
 private:

@@ -32,6 +32,8 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK
 CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_ULONG length, CK_UTF8CHAR* name,
                   CK_ULONG name_length) {
     return guarded([&] {
+        const auto runtime = Runtime::get();
+        runtime->sessions.get(session);
         input(name, name_length);
         // The token knows its one holder, and no names.
         require(name_length == 0, CKR_USER_TYPE_INVALID);

@@ -4,7 +4,7 @@ namespace jpki {
 
 void Insertion::lock_card() noexcept {
     try {
-        if (!gone() && (card_.verified(Role::authentication) || card_.verified(Role::signature))) card_.lock();
+        if (card_.may_be_open()) card_.lock();
     } catch (const std::exception& fault) {
         services_.log.error(std::string("the login could not be ended at the card: ") + fault.what());
     }

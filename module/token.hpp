@@ -68,6 +68,7 @@ public:
     std::shared_ptr<const Certificate> ca_certificate();
 
 private:
+    void require_not_blocked();
     void require_pin_worth_sending(const Secret& pin);
     void remember_rejected(const Secret& pin, const PinAnswer& answer);
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
@@ -81,6 +82,7 @@ private:
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::shared_ptr<const Certificate> parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept);
     bool pss();
+    void withdraw_pss();  // the card said that it does not have it
     PinPad* pad();
 
     Services& services_;

@@ -49,6 +49,11 @@ bool Token::pss() {
     return *pss_;
 }
 
+void Token::withdraw_pss() {
+    const std::scoped_lock lock(mutex_);
+    pss_ = false;
+}
+
 bool Token::offers(CK_MECHANISM_TYPE type) {
     const MechanismFacts* facts = find_mechanism(type);
     return facts && (facts->form != SignForm::pss_sha256 || pss());
@@ -79,12 +84,10 @@ Bytes Token::sign(SignForm form, ByteView data) {
     case SignAnswer::Kind::not_verified:
         services_.log.info(std::string("the card does not honour the ") + name_of(role_) + " login any more");
         throw Error{CKR_USER_NOT_LOGGED_IN};
-    case SignAnswer::Kind::form_unknown: {
-        const std::scoped_lock lock(mutex_);
-        pss_ = false;
+    case SignAnswer::Kind::form_unknown:
+        for (const Role role : all_roles) insertion_.token(role).withdraw_pss();
         services_.log.error("this card does not have PSS; it is not offered any more");
         throw Error{CKR_FUNCTION_FAILED};
-    }
     case SignAnswer::Kind::elsewhere: throw CardFault("the card does not know its own key");
     }
     const bool good = !check || (form == SignForm::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)

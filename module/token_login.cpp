@@ -5,6 +5,7 @@
 #include "module/output.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace jpki {
 
@@ -36,6 +37,12 @@ std::array<std::uint8_t, 32> Token::fingerprint(const Secret& pin) const {
     return services_.crypto.fingerprint(pin.view());
 }
 
+// Known to be blocked: asked again, which costs nothing, rather than sent.
+void Token::require_not_blocked() {
+    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
+        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
+}
+
 // What the card is known to refuse is not sent to it.
 void Token::require_pin_worth_sending(const Secret& pin) {
     const auto print = fingerprint(pin);
@@ -49,7 +56,8 @@ void Token::remember_rejected(const Secret& pin, const PinAnswer& answer) {
     const auto print = fingerprint(pin);
     const std::scoped_lock lock(mutex_);
     if (answer.kind == PinAnswer::Kind::accepted) rejected_.clear();
-    if (answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked) rejected_.push_back(print);
+    // A blocked card does not compare: the PIN may be the right one.
+    if (answer.kind == PinAnswer::Kind::rejected) rejected_.push_back(print);
 }
 
 void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
@@ -73,11 +81,9 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
     if (!on_pad) {
         require(pin != nullptr, CKR_ARGUMENTS_BAD);
         require_shape(take_pin(role_, input(pin, length), secret));
-        require_pin_worth_sending(secret);
     }
-    // Known to be blocked: asked again, which costs nothing, rather than sent.
-    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
-        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
+    require_not_blocked();
+    if (!on_pad) require_pin_worth_sending(secret);
 
     const bool keep = services_.settings.keep_last_try;
     if (on_pad) return pad()->verify(card(), role_, keep, hold);
@@ -90,14 +96,14 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     const std::scoped_lock one_at_a_time(login_mutex_);
     require(!logged_in(), CKR_USER_ALREADY_LOGGED_IN);
     lose_private_handles();
-    const Card::VerifyAnswer answer = ask_pin(pin, length, false);
+    const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each());
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (needs_consent_each()) {
         // The certificate can be read now and not later; it is needed to check each signature. Then the card is locked
-        // again: this login is no consent to anything.
+        // again, before anybody else had a turn: this login is no consent to anything.
         try {
             certificate();
-        } catch (const CardFault& fault) {
+        } catch (const std::exception& fault) {
             services_.log.error(std::string("the signature certificate cannot be read: ") + fault.what());
         }
         card().lock();
@@ -107,7 +113,11 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
 
 void Token::logout() {
     const std::scoped_lock one_at_a_time(login_mutex_);
-    const bool was_open = card().verified(role_);
+    bool consent_given = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        consent_given = std::exchange(consenting_, 0) != 0;
+    }
     user_.store(false, std::memory_order_release);
     lose_private_handles();
     if (insertion_.gone()) return;
@@ -116,8 +126,8 @@ void Token::logout() {
         certificate_.reset();
     }
     // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
-    // refusal is ours; the last one to log out locks the card.
-    if (was_open && !insertion_.token(other(role_)).logged_in()) card().lock();
+    // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
+    if (consent_given || (card().may_be_open() && !card().verified(other(role_)))) card().lock();
 }
 
 void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
@@ -150,6 +160,8 @@ void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
 void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
     const std::scoped_lock one_at_a_time(login_mutex_);
     if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
+        require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
+        require_not_blocked();
         finish_change(pad()->change(card(), role_, services_.settings.keep_last_try));
         return;
     }
@@ -159,9 +171,8 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     require_new_shape(take_new_pin(role_, input(new_pin, new_length), fresh));
     Secret old;
     require_shape(take_pin(role_, input(old_pin, old_length), old));
+    require_not_blocked();
     require_pin_worth_sending(old);
-    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
-        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
 
     const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, services_.settings.keep_last_try);
     if (!answer.last_try_kept) remember_rejected(old, answer);
@@ -169,6 +180,7 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
 }
 
 void Token::finish_change(const Card::ChangeAnswer& answer) {
+    require(answer.kind != PinAnswer::Kind::not_entered, CKR_PIN_INVALID);
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (answer.changed) return;
     services_.log.error(std::string("the ") + name_of(role_) + " PIN was not changed; the old one is still valid");

@@ -173,14 +173,16 @@ std::optional<Bytes> Token::attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
 
 bool Token::exists(ObjectKind kind) {
     switch (kind) {
-    case ObjectKind::private_key: return logged_in();
+    case ObjectKind::private_key:
+        // A signature key whose signatures cannot be checked is not offered.
+        return logged_in() && (role_ == Role::authentication || certificate() != nullptr);
     case ObjectKind::certificate:
     case ObjectKind::public_key:
         if (card().certificate_wants_pin(role_) && !logged_in()) return false;
         return certificate() != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
     // Says that certificates are to be had without a login (PKCS#11 Profiles 3.0, public certificates token).
-    case ObjectKind::profile: return role_ == Role::authentication && !card().certificate_wants_pin(role_);
+    case ObjectKind::profile: return role_ == Role::authentication && card().certificate_is_public();
     }
     return false;
 }
@@ -188,6 +190,9 @@ bool Token::exists(ObjectKind kind) {
 CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
     std::vector<const Wanted*> dear;
     for (const Wanted& attribute : wanted) {
+        // Only a look at the file tells a phone, whose certificate is private.
+        const bool open_question = role_ == Role::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
+        if (attribute.type == CKA_PRIVATE && open_question) continue;
         // What cannot match is not read.
         if (const auto value = cheap_attribute(kind, attribute.type)) {
             if (*value != attribute.value) return CK_INVALID_HANDLE;
@@ -196,7 +201,7 @@ CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
         }
     }
     if (!exists(kind)) return CK_INVALID_HANDLE;
-    // CKA_PRIVATE may have become true by the look at the file.
+    // Now that the file was looked at.
     for (const Wanted& attribute : wanted)
         if (attribute.type == CKA_PRIVATE && attribute.value != bool_value(is_private(kind))) return CK_INVALID_HANDLE;
     for (const Wanted* attribute : dear) {

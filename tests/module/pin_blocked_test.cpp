@@ -1,0 +1,165 @@
+// Blocked PINs, and the flags that warn of them.
+#include "pin_fixture.hpp"
+
+#include <thread>
+
+using namespace jpki::test;
+
+namespace {
+
+using Form = Knobs::TriesForm;
+constexpr Form forms[] = {Form::x63c0, Form::x6983, Form::x6984};
+
+Knobs blocked(Role role, Form query = Form::x63c0, Form verify = Form::x6984) {
+    Knobs knobs;
+    knobs.tries[index(role)] = 0;
+    knobs.blocked_query = query;
+    knobs.blocked_verify = verify;
+    return knobs;
+}
+
+void let_a_second_pass() { std::this_thread::sleep_for(std::chrono::milliseconds(1010)); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(blocked_pins)
+
+BOOST_AUTO_TEST_CASE(a_pin_that_is_known_to_be_blocked_is_not_sent_whatever_the_card_says_for_blocked) {
+    for (const Role role : both_roles)
+        for (const Form query : forms) {
+            Fixture f(blocked(role, query));
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
+            const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
+            CHECK_RV(set_pin(session, f.card->pin(role), role == Role::authentication ? "9999" : "FRESH99"), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_verify_that_meets_a_blocked_pin_says_so_once_and_is_not_repeated) {
+    for (const Role role : both_roles)
+        for (const Form query : forms)
+            for (const Form verify : forms) {
+                Fixture f(blocked(role, query, verify));
+                const auto session = f.open(slot_of(role));  // nobody has asked the card for the count
+                for (int i = 0; i < 3; ++i) CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+                BOOST_CHECK_LE(verifies(*f.card, role), 1u);
+                BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(with_keep_last_try_a_blocked_pin_is_not_sent_either) {
+    for (const Role role : both_roles)
+        for (const Form query : forms) {
+            const Knobs knobs = blocked(role, query);
+            Fixture f("[pin]\nkeep_last_try = true\n", knobs);
+            const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_wrong_pin_that_blocks_answers_locked_and_so_does_everything_after_it) {
+    for (const Role role : both_roles)
+        for (const Form form : forms) {
+            Knobs knobs = blocked(role, form, form);
+            knobs.tries[index(role)] = 1;
+            Fixture f(knobs);
+            const auto session = f.open(slot_of(role));
+            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+            BOOST_CHECK_EQUAL(f.card->tries(role), 0);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_that_is_opened_again_while_the_card_stays_is_asked_for_and_not_refused_from_memory) {
+    Fixture f(blocked(Role::authentication));
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
+    f.card->set_tries(Role::authentication, 3);
+    let_a_second_pass();
+    CHECK_RV(f.login(session, auth_pin), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_status_word_is_no_number_of_tries) {
+    Fixture f;
+    pin_flags(auth_slot);
+    f.card->inject({Fault::Kind::unknown_status, 1});  // 69C2, to the VERIFY
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
+    let_a_second_pass();
+    f.card->inject({Fault::Kind::unknown_status, 1});  // to the query
+    CK_TOKEN_INFO info{};
+    CHECK_RV(C_GetTokenInfo(auth_slot, &info), CKR_DEVICE_ERROR);
+}
+
+BOOST_AUTO_TEST_CASE(the_flags_follow_our_own_tries_at_once) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role));
+        BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), 0u);
+        const int most = f.card->knobs().max_tries[index(role)];
+        for (int left = most - 1; left >= 0; --left) {
+            const std::string pin = (role == Role::authentication ? "000" : "WRONG") + std::to_string(left);
+            CHECK_RV(f.login(session, pin), left == 0 ? CKR_PIN_LOCKED : CKR_PIN_INCORRECT);
+            CK_FLAGS expected = CKF_USER_PIN_COUNT_LOW;
+            if (left == 1) expected |= CKF_USER_PIN_FINAL_TRY;
+            if (left == 0) expected = CKF_USER_PIN_LOCKED;
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), expected);
+            BOOST_CHECK_EQUAL(f.card->tries(role), left);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_right_pin_clears_the_flags_at_once) {
+    Fixture f;
+    f.card->set_tries(Role::authentication, 1);
+    BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+    f.open_logged_in(auth_slot);
+    BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_after_another_program_burned_tries_the_flags_tell_also_while_logged_in) {
+    for (const bool logged_in : {false, true}) {
+        Fixture f;
+        const auto session = f.open(auth_slot);
+        if (logged_in) REQUIRE_OK(f.login(session, auth_pin));
+        BOOST_CHECK_EQUAL(pin_flags(auth_slot) | pin_flags(sign_slot), 0u);
+        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
+        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0001"), 0x63C1);
+        BOOST_CHECK_EQUAL(other_verifies(Role::signature, "BURNED1"), 0x63C4);
+        let_a_second_pass();
+        BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+        BOOST_CHECK_EQUAL(pin_flags(sign_slot), CKF_USER_PIN_COUNT_LOW);
+        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0002"), 0x63C0);
+        let_a_second_pass();
+        BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_LOCKED);
+        if (!logged_in) CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
+        BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_with_a_blocked_pin_still_serves_its_certificates_and_its_other_role) {
+    for (const Form form : forms) {
+        Fixture f(blocked(Role::authentication, form, form));
+        const auto auth = f.open(auth_slot);
+        BOOST_CHECK_EQUAL(find_class(auth, CKO_CERTIFICATE).size(), 2u);
+        BOOST_CHECK_EQUAL(find_class(auth, CKO_PUBLIC_KEY).size(), 1u);
+        CHECK_RV(f.login(auth, auth_pin), CKR_PIN_LOCKED);
+        BOOST_CHECK_EQUAL(find_class(auth, CKO_CERTIFICATE).size(), 2u);
+        const auto sign = f.open_logged_in(sign_slot);
+        signed_by(sign, find_key(sign), CKM_SHA256_RSA_PKCS, text);
+    }
+    Fixture f(blocked(Role::signature));
+    const auto sign = f.open(sign_slot);
+    CHECK_RV(f.login(sign, sign_pin), CKR_PIN_LOCKED);
+    BOOST_CHECK_EQUAL(find_class(sign, CKO_CERTIFICATE).size(), 1u);  // the CA's; the holder's wants the password
+    const auto auth = f.open_logged_in(auth_slot);
+    signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

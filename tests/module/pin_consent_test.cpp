@@ -1,0 +1,242 @@
+// Consent: one login for many signatures, or one PIN for each.
+#include "pin_fixture.hpp"
+
+using namespace jpki::test;
+
+namespace {
+
+// Consent for each signature, logged in, and a signature begun.
+struct Begun : Fixture {
+    explicit Begun(Knobs knobs = {}) : Fixture(consent_each, std::move(knobs)), session(open_logged_in(sign_slot)), key(find_key(session)) {
+        BOOST_REQUIRE(!card->verified(Role::signature));
+        REQUIRE_OK(sign_init(session, key));
+        card->reset_counts();
+    }
+    CK_RV consent(const std::string& pin = sign_pin) { return login(session, pin, CKU_CONTEXT_SPECIFIC); }
+    std::size_t signatures() const { return card->counts().signatures[1]; }
+    void check_locked() {
+        BOOST_CHECK(!card->verified(Role::signature));
+        BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+        check_locked_for_others(Role::signature);
+    }
+    const CK_SESSION_HANDLE session;
+    const CK_OBJECT_HANDLE key;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(consent)
+
+BOOST_AUTO_TEST_CASE(by_login_one_pin_is_good_for_many_signatures_and_no_more_is_asked) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    BOOST_CHECK(attribute(session, key, CKA_ALWAYS_AUTHENTICATE) == Bytes{CK_FALSE});
+    for (int i = 0; i < 5; ++i) signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    REQUIRE_OK(sign_init(session, key));
+    CHECK_RV(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(finish_sign(session), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(for_each_is_told_by_always_authenticate_of_the_signature_key_alone) {
+    Fixture f(consent_each);
+    const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
+    BOOST_CHECK(attribute(sign, find_key(sign), CKA_ALWAYS_AUTHENTICATE) == Bytes{CK_TRUE});
+    BOOST_CHECK(attribute(auth, find_key(auth), CKA_ALWAYS_AUTHENTICATE) == Bytes{CK_FALSE});
+    signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(the_login_itself_leaves_the_card_locked_and_lets_nobody_in_between) {
+    Fixture f(consent_each);
+    const auto session = f.open(sign_slot);
+    std::size_t gaps = 0;
+    fake::on_transmit([&](const std::string&, model::ByteView) { if (fake::other_begins_transaction(reader_name)) { ++gaps; fake::other_ends_transaction(reader_name); } });
+    fake::reset_calls();
+    REQUIRE_OK(f.login(session, sign_pin));
+    fake::on_transmit({});
+    BOOST_CHECK_EQUAL(gaps, 0u);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::begin_transaction), 1u);  // VERIFY, certificate, lock
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::end_transaction), 1u);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+    check_locked_for_others(Role::signature);
+    BOOST_CHECK_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_login_that_cannot_read_the_certificate_leaves_the_card_locked_too) {
+    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::bits_flipped})
+        for (std::size_t at = 2; at < 6; ++at) {
+            Fixture f(consent_each);
+            const auto session = f.open(sign_slot);
+            f.card->inject({kind, at});
+            f.login(session, sign_pin);
+            f.card->inject({});
+            BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+            check_locked_for_others(Role::signature);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(without_the_context_login_there_is_no_signature) {
+    Begun f;
+    CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(f.signatures(), 0u);
+    BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_USER_FUNCTIONS);
+    CHECK_RV(finish_sign(f.session), CKR_OPERATION_NOT_INITIALIZED);
+    REQUIRE_OK(sign_init(f.session, f.key));
+}
+
+BOOST_AUTO_TEST_CASE(one_context_login_is_one_signature_in_one_transaction_and_the_card_is_locked_at_its_end) {
+    Begun f;
+    REQUIRE_OK(f.consent());
+    BOOST_CHECK(!fake::other_begins_transaction(reader_name));
+    BOOST_CHECK_THROW(fake::other_transmit(reader_name, Bytes{0x00, 0xA4, 0x04, 0x0C}), fake::OtherFailed);
+    Bytes signature;
+    REQUIRE_OK(finish_sign(f.session, &signature));
+    BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
+    f.check_locked();
+    BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_USER_FUNCTIONS);
+    // The consent is used up.
+    REQUIRE_OK(sign_init(f.session, f.key));
+    CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(f.signatures(), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(looks_between_context_login_and_signature_change_nothing) {
+    Begun f;
+    REQUIRE_OK(f.consent());
+    for (int i = 0; i < 3; ++i) {
+        BOOST_CHECK_EQUAL(pin_flags(sign_slot) | pin_flags(auth_slot), 0u);
+        BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_USER_FUNCTIONS);
+        CK_SLOT_INFO slot{};
+        REQUIRE_OK(C_GetSlotInfo(sign_slot, &slot));
+        BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 2u);
+        BOOST_CHECK(!fake::other_begins_transaction(reader_name));
+    }
+    CK_ULONG length = 0;
+    Bytes data = text;
+    REQUIRE_OK(C_Sign(f.session, data.data(), static_cast<CK_ULONG>(data.size()), nullptr, &length));
+    unsigned char small[10];
+    length = sizeof small;
+    CHECK_RV(C_Sign(f.session, data.data(), static_cast<CK_ULONG>(data.size()), small, &length), CKR_BUFFER_TOO_SMALL);
+    CHECK_RV(finish_sign(f.session), CKR_OK);
+    f.check_locked();
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_context_pin_leaves_session_and_operation_for_another_try) {
+    Begun f;
+    CHECK_RV(f.consent("WRONG1"), CKR_PIN_INCORRECT);
+    BOOST_CHECK_EQUAL(f.card->tries(Role::signature), 4);
+    BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_USER_FUNCTIONS);
+    f.check_locked();
+    CHECK_RV(f.consent("WRONG1"), CKR_PIN_INCORRECT);
+    BOOST_CHECK_EQUAL(f.card->tries(Role::signature), 4);  // the same one is not sent again
+    REQUIRE_OK(f.consent());
+    CHECK_RV(finish_sign(f.session), CKR_OK);
+    f.check_locked();
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_context_pin_does_not_touch_the_card_and_leaves_another_try) {
+    Begun f;
+    CHECK_RV(f.consent(""), CKR_PIN_INCORRECT);
+    CHECK_RV(f.consent("AB"), CKR_PIN_INCORRECT);
+    CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_ARGUMENTS_BAD);
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+    REQUIRE_OK(f.consent());
+    CHECK_RV(finish_sign(f.session), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_blocked_context_pin_says_so_and_leaves_the_session) {
+    Begun f;
+    f.card->set_tries(Role::signature, 1);
+    CHECK_RV(f.consent("WRONG1"), CKR_PIN_LOCKED);
+    CHECK_RV(f.consent(), CKR_PIN_LOCKED);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_USER_FUNCTIONS);
+}
+
+BOOST_AUTO_TEST_CASE(a_context_login_in_parts_signs_too) {
+    Begun f;
+    Bytes data = text;
+    REQUIRE_OK(C_SignUpdate(f.session, data.data(), 2));
+    REQUIRE_OK(f.consent());
+    REQUIRE_OK(C_SignUpdate(f.session, data.data() + 2, 2));
+    Bytes signature(256);
+    CK_ULONG length = 256;
+    REQUIRE_OK(C_SignFinal(f.session, signature.data(), &length));
+    BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
+    f.check_locked();
+}
+
+BOOST_AUTO_TEST_CASE(every_end_of_a_consented_operation_locks_the_card) {
+    const std::vector<std::pair<const char*, void (*)(Begun&)>> ends = {
+        {"cancelled by C_SessionCancel", [](Begun& f) { REQUIRE_OK(C_SessionCancel(f.session, CKF_SIGN)); }},
+        {"cancelled by C_SignInit", [](Begun& f) { REQUIRE_OK(C_SignInit(f.session, nullptr, 0)); }},
+        {"session closed", [](Begun& f) { REQUIRE_OK(C_CloseSession(f.session)); }},
+        {"all sessions closed", [](Begun&) { REQUIRE_OK(C_CloseAllSessions(sign_slot)); }},
+        {"logged out", [](Begun& f) { REQUIRE_OK(C_Logout(f.session)); }},
+        {"finalized", [](Begun&) { REQUIRE_OK(C_Finalize(nullptr)); }},
+        {"bad arguments", [](Begun& f) { CHECK_RV(C_Sign(f.session, nullptr, 5, nullptr, nullptr), CKR_ARGUMENTS_BAD); }}};
+    for (const auto& [name, end] : ends) {
+        BOOST_TEST_CONTEXT(name) {
+            Begun f;
+            REQUIRE_OK(f.consent());
+            end(f);
+            f.check_locked();
+            BOOST_CHECK_EQUAL(f.signatures(), 0u);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_signature_that_fails_locks_the_card) {
+    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty,
+                            Fault::Kind::bits_flipped, Fault::Kind::reset, Fault::Kind::other_application})
+        for (std::size_t at = 0; at < 2; ++at) {  // the signature, the lock after it
+            BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
+                Begun f;
+                REQUIRE_OK(f.consent());
+                fake::inject(reader_name, {kind, at});
+                const CK_RV rv = finish_sign(f.session);
+                if (at == 0) BOOST_CHECK(rv == CKR_DEVICE_ERROR || rv == CKR_USER_NOT_LOGGED_IN);
+                else CHECK_RV(rv, CKR_OK);
+                f.check_locked();
+                BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(another_session_can_neither_take_nor_use_the_consent) {
+    Begun f;
+    const auto second = f.open(sign_slot);
+    REQUIRE_OK(sign_init(second, f.key));
+    REQUIRE_OK(f.consent());
+    CHECK_RV(f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC), CKR_OPERATION_ACTIVE);
+    CHECK_RV(finish_sign(second), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(finish_sign(f.session), CKR_OK);
+    BOOST_CHECK_EQUAL(f.signatures(), 1u);
+    f.check_locked();
+}
+
+BOOST_AUTO_TEST_CASE(a_logout_between_ends_the_consent_also_while_the_other_role_is_logged_in) {
+    Begun f;
+    const auto auth = f.open(auth_slot);
+    REQUIRE_OK(f.consent());
+    REQUIRE_OK(f.login(auth, auth_pin));
+    REQUIRE_OK(C_Logout(f.session));
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+    check_locked_for_others(Role::signature);
+    CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
+    // What the operation leaves behind does not disturb a later login.
+    if (f.state(auth) == CKS_RO_PUBLIC_SESSION) REQUIRE_OK(f.login(auth, auth_pin));
+    signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_context_login_without_a_login_or_an_operation_touches_nothing) {
+    Fixture f(consent_each);
+    const auto session = f.open(sign_slot);
+    f.card->reset_counts();
+    CHECK_RV(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC), CKR_OPERATION_NOT_INITIALIZED);
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

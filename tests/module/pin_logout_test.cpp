@@ -1,0 +1,177 @@
+// A logout is real: the card itself does not honour the PIN any more.
+#include "pin_fixture.hpp"
+
+#include <functional>
+
+using namespace jpki::test;
+
+namespace {
+
+using Way = std::function<void(CK_SESSION_HANDLE, CK_SLOT_ID)>;
+const std::vector<std::pair<const char*, Way>>& ways() {
+    static const std::vector<std::pair<const char*, Way>> all = {
+        {"C_Logout", [](CK_SESSION_HANDLE session, CK_SLOT_ID) { REQUIRE_OK(C_Logout(session)); }},
+        {"C_CloseAllSessions", [](CK_SESSION_HANDLE, CK_SLOT_ID slot) { REQUIRE_OK(C_CloseAllSessions(slot)); }},
+        {"last C_CloseSession", [](CK_SESSION_HANDLE session, CK_SLOT_ID) { REQUIRE_OK(C_CloseSession(session)); }},
+        {"C_Finalize", [](CK_SESSION_HANDLE, CK_SLOT_ID) { REQUIRE_OK(C_Finalize(nullptr)); }}};
+    return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(logout)
+
+BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign) {
+    for (const Role role : both_roles)
+        for (const auto& [name, way] : ways())
+            for (const bool signs : {false, true}) {
+                BOOST_TEST_CONTEXT(name) {
+                    Fixture f;
+                    const auto session = f.open_logged_in(slot_of(role));
+                    if (signs) signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+                    BOOST_CHECK_EQUAL(other_signs(role), 0x9000);  // what a logout has to end
+                    way(session, slot_of(role));
+                    check_locked_for_others(role);
+                }
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_let_its_application_go_loses_its_power) {
+    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::too_long,
+                            Fault::Kind::bits_flipped, Fault::Kind::reset})
+        for (const auto& [name, way] : ways()) {
+            BOOST_TEST_CONTEXT(name << ", fault " << static_cast<int>(kind)) {
+                Fixture f;
+                const auto session = f.open_logged_in(auth_slot);
+                fake::inject(reader_name, {kind, 0});
+                way(session, auth_slot);
+                check_locked_for_others(Role::authentication);
+                BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_breaks_ends_the_login_at_the_card) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
+    Fixture f;
+    const auto first = f.open_logged_in(auth_slot);
+    const auto second = f.open(auth_slot, CKF_RW_SESSION);
+    BOOST_CHECK_EQUAL(f.state(second), CKS_RW_USER_FUNCTIONS);
+    REQUIRE_OK(C_CloseSession(first));
+    signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
+    REQUIRE_OK(C_CloseSession(second));
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(logging_one_role_out_leaves_the_other_and_refuses_its_own_key) {
+    for (const Role leaving : both_roles) {
+        const Role staying = leaving == Role::authentication ? Role::signature : Role::authentication;
+        Fixture f;
+        const auto left = f.open_logged_in(slot_of(leaving)), stayed = f.open_logged_in(slot_of(staying));
+        const auto left_key = find_key(left), stayed_key = find_key(stayed);
+        REQUIRE_OK(sign_init(left, left_key));
+        REQUIRE_OK(C_Logout(left));
+        CHECK_RV(finish_sign(left), CKR_USER_NOT_LOGGED_IN);
+        CHECK_RV(sign_init(left, left_key), CKR_KEY_HANDLE_INVALID);
+        BOOST_CHECK_EQUAL(find_class(left, CKO_PRIVATE_KEY).size(), 0u);
+        BOOST_CHECK_EQUAL(f.state(left), CKS_RO_PUBLIC_SESSION);
+        BOOST_CHECK_EQUAL(f.state(stayed), CKS_RO_USER_FUNCTIONS);
+        signed_by(stayed, stayed_key, CKM_SHA256_RSA_PKCS, text);
+        REQUIRE_OK(C_Logout(stayed));
+        check_locked_for_others(leaving);
+        check_locked_for_others(staying);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_role_whose_pin_the_card_still_honours_is_locked_when_the_other_login_is_lost) {
+    // Logged out in this process only, since the other role was logged in; then that one's login ends by a wrong PIN.
+    Fixture f;
+    const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot, CKF_RW_SESSION);
+    REQUIRE_OK(C_Logout(auth));
+    CHECK_RV(set_pin(sign, "WRONG1", "FRESH99"), CKR_PIN_INCORRECT);
+    BOOST_CHECK_EQUAL(f.state(sign), CKS_RW_PUBLIC_SESSION);
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(with_consent_for_each_the_authentication_logout_locks_although_the_signature_session_goes_on) {
+    Fixture f(consent_each);
+    const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
+    REQUIRE_OK(C_Logout(auth));
+    BOOST_CHECK_EQUAL(f.state(sign), CKS_RO_USER_FUNCTIONS);
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_are_dead) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto objects = find(session);
+    BOOST_CHECK_EQUAL(objects.size(), 4u);
+    std::vector<CK_OBJECT_HANDLE> private_ones, public_ones;
+    for (const auto object : objects) (attribute(session, object, CKA_PRIVATE) == Bytes{CK_TRUE} ? private_ones : public_ones).push_back(object);
+    BOOST_CHECK_EQUAL(private_ones.size(), 3u);
+    const auto all_dead = [&] {
+        for (const auto object : private_ones) {
+            CK_ATTRIBUTE wanted = {CKA_CLASS, nullptr, 0};
+            CHECK_RV(C_GetAttributeValue(session, object, &wanted, 1), CKR_OBJECT_HANDLE_INVALID);
+            CHECK_RV(sign_init(session, object), CKR_KEY_HANDLE_INVALID);
+        }
+    };
+    REQUIRE_OK(C_Logout(session));
+    all_dead();
+    BOOST_CHECK(find(session) == public_ones);
+    REQUIRE_OK(f.login(session, sign_pin));
+    all_dead();  // also once logged in again: a new login shows new handles
+    BOOST_CHECK_EQUAL(find(session).size(), 4u);
+}
+
+BOOST_AUTO_TEST_CASE(a_search_under_way_finds_no_private_object_after_the_logout) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
+    REQUIRE_OK(C_Logout(session));
+    CK_OBJECT_HANDLE found[8];
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_FindObjects(session, found, 8, &count));
+    BOOST_CHECK_EQUAL(count, 1u);
+    BOOST_CHECK(attribute(session, found[0], CKA_PRIVATE) == Bytes{CK_FALSE});
+}
+
+BOOST_AUTO_TEST_CASE(a_logout_that_another_program_delayed_is_made_up_for) {
+    Fixture f("[reader]\nbusy_timeout_ms = 20\n");
+    const auto session = f.open_logged_in(auth_slot);
+    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(C_Logout(session), CKR_FUNCTION_FAILED);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+    fake::other_ends_transaction(reader_name);
+    pin_flags(auth_slot);  // anything that speaks to the card
+    check_locked_for_others(Role::authentication);
+    // And where nothing more is asked of the card, at C_Finalize.
+    REQUIRE_OK(f.login(session, auth_pin));
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(C_CloseSession(session), CKR_FUNCTION_FAILED);
+    fake::other_ends_transaction(reader_name);
+    REQUIRE_OK(C_Finalize(nullptr));
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(logging_out_without_a_login_is_an_error_and_costs_nothing) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    f.card->reset_counts();
+    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+    REQUIRE_OK(C_CloseSession(session));
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

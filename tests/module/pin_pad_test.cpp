@@ -1,0 +1,240 @@
+// Readers with a PIN pad (PC/SC part 10): the PIN never passes through the computer.
+#include "pin_fixture.hpp"
+
+using namespace jpki::test;
+using fake::PinEntry;
+using fake::PinPadRequest;
+
+namespace {
+
+// The pad is there before the module looks for it.
+struct Padded : Fixture {
+    explicit Padded(const std::string& settings = "", fake::PinPad pad = {}, Knobs knobs = {}) : Fixture(settings, std::move(knobs)) {
+        fake::give_pad(reader_name, std::move(pad));
+    }
+    CK_RV pad_login(CK_SESSION_HANDLE session, CK_USER_TYPE user = CKU_USER) { return C_Login(session, user, nullptr, 0); }
+    CK_RV pad_change(CK_SESSION_HANDLE session) { return C_SetPIN(session, nullptr, 0, nullptr, 0); }
+};
+
+const std::string letters = "[pin]\npinpad_letters = true\n";
+const fake::PinPad pad_with_letters{true, true, true, {}};
+bool protected_path(CK_SLOT_ID slot) { return (token_flags(slot) & CKF_PROTECTED_AUTHENTICATION_PATH) != 0; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pin_pad)
+
+BOOST_AUTO_TEST_CASE(the_flag_says_whether_the_reader_takes_this_tokens_pin) {
+    {
+        Fixture f;
+        BOOST_CHECK(!protected_path(auth_slot));
+    }
+    {
+        Padded f;
+        BOOST_CHECK(protected_path(auth_slot));
+        BOOST_CHECK(!protected_path(sign_slot));  // letters
+    }
+    {
+        Padded f(letters, pad_with_letters);
+        BOOST_CHECK(protected_path(auth_slot));
+        BOOST_CHECK(protected_path(sign_slot));
+    }
+    {
+        Padded f("[pin]\npinpad = false\npinpad_letters = true\n", pad_with_letters);
+        BOOST_CHECK(!protected_path(auth_slot));
+        BOOST_CHECK(!protected_path(sign_slot));
+        CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_ARGUMENTS_BAD);
+        BOOST_CHECK(fake::pad_requests(reader_name).empty());
+    }
+    {
+        Padded f("", {false, true, false, {}});
+        BOOST_CHECK(!protected_path(auth_slot));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_login_at_the_pad_asks_for_four_digits_in_a_block_of_four) {
+    Padded f;
+    const auto session = f.open(auth_slot);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    CHECK_RV(f.pad_login(session), CKR_OK);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+    const auto requests = fake::pad_requests(reader_name);
+    BOOST_REQUIRE_EQUAL(requests.size(), 1u);
+    const PinPadRequest& request = requests.front();
+    BOOST_CHECK(request.sent == (Bytes{0x00, 0x20, 0x00, 0x98, 0x04, '1', '2', '3', '4'}));
+    BOOST_CHECK_EQUAL(int{request.min_digits}, 4);
+    BOOST_CHECK_EQUAL(int{request.max_digits}, 4);
+    BOOST_CHECK_EQUAL(request.block_size(), 4u);
+    BOOST_CHECK(request.coding() == PinPadRequest::Coding::ascii);
+    BOOST_CHECK(!request.right_justified());
+    BOOST_CHECK_EQUAL(request.length_bits(), 0u);
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+    REQUIRE_OK(C_Logout(session));
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_card_without_the_short_forms_the_pad_names_the_selected_file) {
+    Knobs knobs;
+    knobs.short_forms = false;
+    Padded f("", {}, knobs);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_OK);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_in_the_call_goes_to_the_card_as_without_a_pad) {
+    Padded f;
+    CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
+    BOOST_CHECK(fake::pad_requests(reader_name).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_pad_costs_one_try_and_blocks_in_the_end) {
+    Padded f;
+    const auto session = f.open(auth_slot);
+    for (const CK_RV expected : {CKR_PIN_INCORRECT, CKR_PIN_INCORRECT, CKR_PIN_LOCKED}) {
+        fake::user_will(reader_name, PinEntry::typed("0000"));
+        CHECK_RV(f.pad_login(session), expected);
+    }
+    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 0);
+    CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);  // nobody is asked to type what is not sent
+    BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 3u);
+}
+
+BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
+    Padded f;
+    const auto session = f.open(auth_slot);
+    fake::user_will(reader_name, PinEntry::cancelled());
+    CHECK_RV(f.pad_login(session), CKR_FUNCTION_CANCELED);
+    fake::user_will(reader_name, PinEntry::gone_away());
+    CHECK_RV(f.pad_login(session), CKR_FUNCTION_CANCELED);
+    fake::user_will(reader_name, PinEntry::typed("12"));
+    CHECK_RV(f.pad_login(session), CKR_PIN_INCORRECT);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    CHECK_RV(f.pad_login(session), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_while_its_owner_types_is_a_removal) {
+    Padded f;
+    const auto session = f.open(auth_slot);
+    PinEntry entry = PinEntry::typed(auth_pin);
+    entry.meanwhile = [] { fake::remove_card(reader_name); };
+    fake::user_will(reader_name, entry);
+    const CK_RV rv = f.pad_login(session);
+    BOOST_CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+}
+
+BOOST_AUTO_TEST_CASE(a_password_with_letters_is_typed_only_where_the_settings_say_that_the_pad_can) {
+    {
+        Padded f("", pad_with_letters);
+        CHECK_RV(f.pad_login(f.open(sign_slot)), CKR_ARGUMENTS_BAD);
+        BOOST_CHECK(fake::pad_requests(reader_name).empty());
+    }
+    Padded f(letters, pad_with_letters);
+    const auto session = f.open(sign_slot);
+    fake::user_will(reader_name, PinEntry::typed(sign_pin));
+    CHECK_RV(f.pad_login(session), CKR_OK);
+    const auto request = fake::pad_requests(reader_name).front();
+    BOOST_CHECK_EQUAL(int{request.min_digits}, 6);
+    BOOST_CHECK_EQUAL(int{request.max_digits}, 16);
+    BOOST_CHECK_EQUAL(request.block_size(), 0u);  // as long as what is typed, without padding
+    BOOST_CHECK(request.sent == (Bytes{0x00, 0x20, 0x00, 0x9B, 0x06, 'A', 'B', 'C', '1', '2', '3'}));
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_the_pad_too) {
+    Padded f(letters + consent_each, pad_with_letters);
+    const auto session = f.open(sign_slot);
+    fake::user_will(reader_name, PinEntry::typed(sign_pin));
+    REQUIRE_OK(f.pad_login(session));
+    REQUIRE_OK(sign_init(session, find_key(session)));
+    fake::user_will(reader_name, PinEntry::cancelled());
+    CHECK_RV(f.pad_login(session, CKU_CONTEXT_SPECIFIC), CKR_FUNCTION_CANCELED);
+    fake::user_will(reader_name, PinEntry::typed(sign_pin));
+    REQUIRE_OK(f.pad_login(session, CKU_CONTEXT_SPECIFIC));
+    BOOST_CHECK(!fake::other_begins_transaction(reader_name));
+    CHECK_RV(finish_sign(session), CKR_OK);
+    check_locked_for_others(Role::signature);
+}
+
+BOOST_AUTO_TEST_CASE(with_keep_last_try_nobody_is_asked_to_type_the_last_one) {
+    Padded f("[pin]\nkeep_last_try = true\n");
+    f.card->set_tries(Role::authentication, 1);
+    CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_PIN_LOCKED);
+    BOOST_CHECK(fake::pad_requests(reader_name).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_change_at_the_pad_verifies_the_old_pin_and_sets_the_one_typed_twice) {
+    Padded f;
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    fake::user_will(reader_name, PinEntry::changed("", "9876"));
+    CHECK_RV(f.pad_change(session), CKR_OK);
+    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "9876");
+    const auto requests = fake::pad_requests(reader_name);
+    BOOST_REQUIRE_EQUAL(requests.size(), 2u);
+    BOOST_CHECK(requests[1].modify);
+    BOOST_CHECK(requests[1].sent == (Bytes{0x00, 0x24, 0x01, 0x98, 0x04, '9', '8', '7', '6'}));
+    BOOST_CHECK_EQUAL(int{requests[1].confirm}, 1);
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and_the_card_locked) {
+    PinEntry differs = PinEntry::changed("", "9876");
+    differs.again = "9875";
+    const std::vector<std::pair<PinEntry, CK_RV>> entries = {{PinEntry::cancelled(), CKR_FUNCTION_CANCELED},
+                                                             {PinEntry::gone_away(), CKR_FUNCTION_CANCELED},
+                                                             {differs, CKR_PIN_INVALID},
+                                                             {PinEntry::changed("", "98"), CKR_PIN_INVALID}};
+    for (const auto& [entry, expected] : entries) {
+        Padded f;
+        const auto session = f.open(auth_slot, CKF_RW_SESSION);
+        fake::user_will(reader_name, PinEntry::typed(auth_pin));
+        fake::user_will(reader_name, entry);
+        CHECK_RV(f.pad_change(session), expected);
+        BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
+        BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+        check_locked_for_others(Role::authentication);
+    }
+    Padded f;
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    fake::user_will(reader_name, PinEntry::cancelled());  // at the old one already
+    CHECK_RV(f.pad_change(session), CKR_FUNCTION_CANCELED);
+    fake::user_will(reader_name, PinEntry::typed("0000"));
+    CHECK_RV(f.pad_change(session), CKR_PIN_INCORRECT);
+    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 2);
+    BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
+}
+
+BOOST_AUTO_TEST_CASE(giving_up_a_change_at_the_pad_leaves_a_login_as_it_was) {
+    Padded f;
+    const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
+    fake::user_will(reader_name, PinEntry::cancelled());
+    CHECK_RV(f.pad_change(session), CKR_FUNCTION_CANCELED);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RW_USER_FUNCTIONS);
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_pad_that_cannot_change_pins_is_not_asked_to_and_no_try_is_risked) {
+    Padded f("", {true, false, false, {}});
+    CHECK_RV(f.pad_change(f.open(auth_slot, CKF_RW_SESSION)), CKR_FUNCTION_NOT_SUPPORTED);
+    BOOST_CHECK(fake::pad_requests(reader_name).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_new_password_that_the_card_refuses_is_an_invalid_pin) {
+    Knobs knobs;
+    knobs.enforces_password_rules = true;
+    Padded f(letters, pad_with_letters, knobs);
+    fake::user_will(reader_name, PinEntry::typed(sign_pin));
+    fake::user_will(reader_name, PinEntry::changed("", "ONLYLETTERS"));
+    CHECK_RV(f.pad_change(f.open(sign_slot, CKF_RW_SESSION)), CKR_PIN_INVALID);
+    BOOST_CHECK_EQUAL(f.card->pin(Role::signature), sign_pin);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
