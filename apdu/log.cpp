@@ -38,6 +38,9 @@ void Log::write(LogLevel level, std::string_view text) noexcept {
                                      now.tv_nsec / 1'000'000, static_cast<long>(::getpid()), names[static_cast<int>(level)],
                                      static_cast<int>(text.size() < 400 ? text.size() : 400), text.data());
     if (length <= 0) return;
+    // One line an event, whatever the text: it may quote a file's name.
+    for (char* c = line; *c != '\0'; ++c)
+        if ((static_cast<unsigned char>(*c) < 0x20 && c[1] != '\0') || *c == 0x7F) *c = '?';
     const int saved = errno;  // logging is no reason for a caller to see another errno
     [[maybe_unused]] const auto written = ::write(descriptor_, line, static_cast<std::size_t>(length) < sizeof line
                                                                          ? static_cast<std::size_t>(length)

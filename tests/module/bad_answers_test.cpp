@@ -1,0 +1,213 @@
+// Cards whose files are too short, too long, not DER, or lie about their length: CKR_DEVICE_ERROR with one line in the log,
+// or no such object where there is nothing; never a crash, and never harm to what is in order.
+#define BOOST_TEST_MODULE bad_answers
+#include "fixture.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+using namespace jpki::test;
+using jpki::model::Fault;
+
+namespace {
+
+// A log file for the C_Initialize of one fixture.
+struct LogFile {
+    std::string path;
+    LogFile() {
+        char name[] = "/tmp/jpki-log-XXXXXX";
+        ::close(::mkstemp(name));
+        path = name;
+    }
+    ~LogFile() { ::unlink(path.c_str()); }
+    std::string settings(const char* level = "info") const { return "[log]\nfile = \"" + path + "\"\nlevel = \"" + level + "\"\n"; }
+    std::vector<std::string> lines() const {
+        std::ifstream file(path);
+        std::vector<std::string> result;
+        for (std::string line; std::getline(file, line);) result.push_back(line);
+        return result;
+    }
+};
+
+enum File { authentication_certificate, authentication_ca, signature_certificate, signature_ca };
+constexpr File files[] = {authentication_certificate, authentication_ca, signature_certificate, signature_ca};
+
+std::shared_ptr<TestPki> copy_of_shared() {
+    const auto original = TestPki::shared();
+    auto pki = std::make_shared<TestPki>();
+    pki->authentication_certificate = original->authentication_certificate;
+    pki->signature_certificate = original->signature_certificate;
+    pki->authentication_ca = original->authentication_ca;
+    pki->signature_ca = original->signature_ca;
+    EVP_PKEY_up_ref(pki->authentication_key = original->authentication_key);
+    EVP_PKEY_up_ref(pki->signature_key = original->signature_key);
+    return pki;
+}
+
+Bytes& content(TestPki& pki, File file) {
+    switch (file) {
+    case authentication_certificate: return pki.authentication_certificate;
+    case authentication_ca: return pki.authentication_ca;
+    case signature_certificate: return pki.signature_certificate;
+    default: return pki.signature_ca;
+    }
+}
+
+struct Spoiling {
+    const char* name;
+    void (*spoil)(Bytes&);
+    bool only_without_filler = false;
+};
+
+void set_length(Bytes& der, std::size_t length) {
+    der[2] = static_cast<std::uint8_t>(length >> 8);
+    der[3] = static_cast<std::uint8_t>(length & 0xFF);
+}
+
+constexpr Spoiling spoilings[] = {
+    {"a file cut in the middle", [](Bytes& b) { b.resize(b.size() / 2); }},
+    // With filler behind it this would be a certificate that is in order but for its issuer's signature.
+    {"a file cut by one byte", [](Bytes& b) { b.pop_back(); }, true},
+    {"a file of one byte", [](Bytes& b) { b = {0x30}; }},
+    {"a header and nothing else", [](Bytes& b) { b.resize(4); }},
+    {"a length of one more", [](Bytes& b) { set_length(b, b.size() - 4 + 1); b.push_back(0); }},
+    {"a length of one less", [](Bytes& b) { set_length(b, b.size() - 4 - 1); }},
+    {"a length of 3", [](Bytes& b) { set_length(b, 3); }},
+    {"a length beyond the file", [](Bytes& b) { set_length(b, 5000); }},
+    {"a length of 64 KiB", [](Bytes& b) { set_length(b, 0xFFFF); }},
+    {"a length of 4 GiB", [](Bytes& b) { b[1] = 0x84; b[2] = b[3] = b[4] = b[5] = 0xFF; }},
+    {"a length of 126 bytes", [](Bytes& b) { b[1] = 0xFE; }},
+    {"an indefinite length", [](Bytes& b) { b[1] = 0x80; }},
+    {"an empty SEQUENCE", [](Bytes& b) { b = {0x30, 0x00}; b.resize(300, 0xFF); }},
+    {"another tag", [](Bytes& b) { b[0] = 0x04; }},
+    {"a tag in the long form", [](Bytes& b) { b[0] = 0x3F; b[1] = 0x10; }},
+    {"random bytes", [](Bytes& b) { for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<std::uint8_t>(i * 131 + 89); }},
+    {"a SEQUENCE of garbage", [](Bytes& b) { std::fill(b.begin() + 4, b.end(), std::uint8_t{0x41}); }},
+    {"a text", [](Bytes& b) { const char text[] = "<html>404</html>"; b.assign(text, text + sizeof text); }},
+    {"a key of another kind", [](Bytes& b) { for (std::size_t i = 0; i + 9 < b.size(); ++i) if (b[i] == 0x2A && b[i + 1] == 0x86 && b[i + 6] == 0x01 && b[i + 8] == 0x01) b[i + 8] = 0x07; }},
+};
+
+CK_SLOT_ID slot_of(File file) { return file == authentication_certificate || file == authentication_ca ? auth_slot : sign_slot; }
+
+struct Search {
+    CK_RV rv = CKR_OK;
+    std::size_t found = 0;
+};
+Search search(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class, std::uint8_t id) {
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &object_class, sizeof object_class}, {CKA_ID, &id, 1}};
+    REQUIRE_OK(C_FindObjectsInit(session, wanted, 2));
+    CK_OBJECT_HANDLE objects[4];
+    CK_ULONG count = 0;
+    Search result;
+    result.rv = C_FindObjects(session, objects, 4, &count);
+    result.found = count;
+    REQUIRE_OK(C_FindObjectsFinal(session));
+    return result;
+}
+
+std::uint8_t id_of(File file) {
+    switch (file) {
+    case authentication_certificate: return 0x01;
+    case authentication_ca: return 0x11;
+    case signature_certificate: return 0x02;
+    default: return 0x12;
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_spoilt_certificate_is_a_device_error_with_one_line_in_the_log) {
+    for (const File file : files)
+        for (const Spoiling& spoiling : spoilings)
+            for (const bool exact_file : {true, false})
+                if (exact_file || !spoiling.only_without_filler) BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name << (exact_file ? ", the file ends there" : ", then filler")) {
+                    const auto pki = copy_of_shared();
+                    spoiling.spoil(content(*pki, file));
+                    Knobs knobs;
+                    if (exact_file) knobs.certificate_file_size = 0;
+                    const LogFile log;
+                    Fixture f(log.settings(), knobs, pki);
+                    const auto session = f.open_logged_in(slot_of(file));
+                    const auto before = log.lines().size();
+                    const Search result = search(session, CKO_CERTIFICATE, id_of(file));
+                    CHECK_RV(result.rv, CKR_DEVICE_ERROR);
+                    const auto lines = log.lines();
+                    BOOST_CHECK_EQUAL(lines.size() - before, 1u);
+                    if (lines.size() > before) BOOST_CHECK_MESSAGE(lines.back().find("error: ") != std::string::npos, lines.back());
+                    // The card, the session and the other role go on.
+                    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+                    const CK_SLOT_ID other = 1 - slot_of(file);
+                    const auto elsewhere = f.open_logged_in(other);
+                    const Bytes& certificate = other == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+                    BOOST_CHECK(openssl_verifies(certificate, CKM_RSA_PKCS, Bytes(20, 1), signed_by(elsewhere, find_key(elsewhere), CKM_RSA_PKCS, Bytes(20, 1))));
+                }
+}
+
+BOOST_AUTO_TEST_CASE(without_a_usable_signature_certificate_nothing_is_signed_and_with_the_authentication_key_it_is) {
+    for (const Spoiling& spoiling : spoilings)
+        BOOST_TEST_CONTEXT(spoiling.name) {
+            const auto pki = copy_of_shared();
+            spoiling.spoil(pki->signature_certificate);
+            spoiling.spoil(pki->authentication_certificate);
+            Knobs knobs;
+            knobs.certificate_file_size = 0;
+            Fixture f(knobs, pki);
+            const auto sign_session = f.open_logged_in(sign_slot);
+            CHECK_RV(search(sign_session, CKO_PRIVATE_KEY, 2).rv, CKR_DEVICE_ERROR);
+            BOOST_CHECK_EQUAL(f.card->counts().signatures[1], 0u);
+            const auto session = f.open_logged_in(auth_slot);
+            Bytes signature;
+            CHECK_RV(sign(session, find_key(session), CKM_RSA_PKCS, Bytes(20, 1), signature), CKR_OK);
+            BOOST_CHECK(openssl_verifies(TestPki::shared()->authentication_certificate, CKM_RSA_PKCS, Bytes(20, 1), signature));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_file_or_one_of_filler_is_no_certificate_and_no_error) {
+    for (const File file : files)
+        for (const int filler : {-1, 0x00, 0xFF}) {
+            const auto pki = copy_of_shared();
+            content(*pki, file).clear();
+            Knobs knobs;
+            if (filler < 0) knobs.certificate_file_size = 0;
+            else knobs.certificate_filler = static_cast<std::uint8_t>(filler);
+            const LogFile log;
+            Fixture f(log.settings(), knobs, pki);
+            const auto session = f.open_logged_in(slot_of(file));
+            const Search result = search(session, CKO_CERTIFICATE, id_of(file));
+            CHECK_RV(result.rv, CKR_OK);
+            BOOST_CHECK_EQUAL(result.found, 0u);
+            BOOST_CHECK(log.lines().empty());
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_as_long_as_its_file_and_one_with_any_filler_are_read_exactly) {
+    for (const std::size_t extra : {0u, 1u, 2u, 255u, 256u, 257u})
+        for (const int filler : {0x00, 0x30, 0xFF}) {
+            Knobs knobs;
+            knobs.certificate_file_size = TestPki::shared()->authentication_certificate.size() + extra;
+            knobs.certificate_filler = static_cast<std::uint8_t>(filler);
+            Fixture f(knobs);
+            const auto session = f.open(auth_slot);
+            BOOST_CHECK(attribute(session, find_class(session, CKO_CERTIFICATE).at(0), CKA_VALUE) == f.card->pki().authentication_certificate);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_a_role_vanish) {
+    // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
+    for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
+        for (std::size_t at = 0; at < 6; ++at)
+            BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
+                Fixture f;
+                f.card->inject({kind, at});
+                CK_TOKEN_INFO info{};
+                for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+                    const CK_RV rv = C_GetTokenInfo(slot, &info);
+                    BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_DEVICE_ERROR, rv_name(rv));
+                }
+                f.card->inject({Fault::Kind::none, 0});
+                CHECK_RV(C_GetTokenInfo(auth_slot, &info), CKR_OK);
+                CHECK_RV(C_GetTokenInfo(sign_slot, &info), CKR_OK);
+            }
+}

@@ -1,0 +1,237 @@
+// Every kind of card that a user may hold: what it lacks is not offered, and never harms the other role.
+#include "card_kinds.hpp"
+#include "fixture.hpp"
+#include "openssl_reads.hpp"
+#include "test_certificates.hpp"
+
+using namespace jpki::test;
+using jpki::model::CardKind;
+using jpki::model::Role;
+
+namespace {
+
+// Certificates that have ended, on the shared keys: making keys is slow.
+std::shared_ptr<const TestPki> expired_pki() {
+    const auto original = TestPki::shared();
+    auto pki = std::make_shared<TestPki>();
+    TestPki::Options options;
+    options.authentication_not_before_days = -400;
+    options.not_after_days = -10;
+    for (const bool signature : {false, true}) {
+        EVP_PKEY* key = signature ? original->signature_key : original->authentication_key;
+        EVP_PKEY* ca_key = signature ? original->signature_ca_key : original->authentication_ca_key;
+        EVP_PKEY_up_ref(key);
+        EVP_PKEY_up_ref(ca_key);
+        (signature ? pki->signature_key : pki->authentication_key) = key;
+        (signature ? pki->signature_ca_key : pki->authentication_ca_key) = ca_key;
+        const auto ca = jpki::model::make_ca(signature, ca_key, 17);
+        const auto holder = jpki::model::make_holder(signature, key, ca.get(), ca_key, {"20240401EXPIRED", signature ? "Mihon-shi" : "", 18, 17}, options);
+        (signature ? pki->signature_ca : pki->authentication_ca) = jpki::model::to_der(ca.get());
+        (signature ? pki->signature_certificate : pki->authentication_certificate) = jpki::model::to_der(holder.get());
+    }
+    return pki;
+}
+
+struct Holder : Fixture {
+    explicit Holder(const CardKind& kind) : Fixture(adjusted(kind), kind.expired ? expired_pki() : TestPki::shared()) {}
+    static Knobs adjusted(const CardKind& kind) {
+        Knobs knobs;
+        kind.adjust(knobs);
+        return knobs;
+    }
+};
+
+const CardKind& kind_named(std::string_view name) {
+    const CardKind* kind = jpki::model::find_card_kind(name);
+    BOOST_REQUIRE(kind != nullptr);
+    return *kind;
+}
+
+std::size_t count_of(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class) { return find_class(session, object_class).size(); }
+
+const Bytes text = {'t', 'e', 'x', 't'};
+
+void check_signs(Holder& f, CK_SESSION_HANDLE session, Role role) {
+    const Bytes& certificate = role == Role::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+    BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, text, signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text)));
+}
+
+// A role that the card has: everything is there, and works unless the PIN is blocked.
+void check_role_in_order(Holder& f, CK_SLOT_ID slot, Role role) {
+    const Knobs knobs = f.card->knobs();
+    const bool phone = knobs.phone && role == Role::authentication;
+    const bool hidden = phone || role == Role::signature;  // the certificate wants the PIN
+    const auto session = f.open(slot);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), hidden ? 1u : 2u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), hidden ? 0u : 1u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PROFILE), hidden ? 0u : 1u);
+    if (f.card->tries(role) == 0) {
+        CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+        BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
+        return;
+    }
+    REQUIRE_OK(f.login(session, f.card->pin(role)));
+    BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), 2u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), 1u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 1u);
+    for (const auto object : find(session)) BOOST_CHECK(!attribute(session, object, CKA_LABEL).empty());
+    check_signs(f, session, role);
+    REQUIRE_OK(C_CloseSession(session));
+}
+
+// A role that the card lacks: not one object of it, no login, no crash; only its CA certificate may be lying about.
+void check_role_absent(Holder& f, CK_SESSION_HANDLE session, Role role) {
+    const auto nothing_there = [&] {
+        BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
+        BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), 0u);
+        BOOST_CHECK_LE(count_of(session, CKO_CERTIFICATE), 1u);
+    };
+    nothing_there();
+    const CK_RV rv = f.login(session, f.card->pin(role));
+    // "filler": the certificate was taken away, PIN and key work on; then nothing is shown all the same.
+    BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_USER_PIN_NOT_INITIALIZED || rv == CKR_PIN_LOCKED, rv_name(rv));
+    nothing_there();
+}
+
+bool has(const Knobs& knobs, Role role) { return role == Role::authentication ? knobs.has_authentication : knobs.has_signature; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(whoever_asks_for_the_token_first_is_told_which_roles_there_are) {
+    for (const CardKind& kind : jpki::model::card_kinds())
+        BOOST_TEST_CONTEXT(kind.name) {
+            Holder f(kind);
+            const Knobs knobs = f.card->knobs();
+            for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+                const Role role = slot == auth_slot ? Role::authentication : Role::signature;
+                CK_TOKEN_INFO info{};
+                CK_SESSION_HANDLE session = 0;
+                if (!knobs.is_jpki) {
+                    CHECK_RV(C_GetTokenInfo(slot, &info), CKR_TOKEN_NOT_RECOGNIZED);
+                    CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_RECOGNIZED);
+                    continue;
+                }
+                if (has(knobs, role)) {
+                    CHECK_RV(C_GetTokenInfo(slot, &info), CKR_OK);
+                    check_role_in_order(f, slot, role);
+                    continue;
+                }
+                CHECK_RV(C_GetTokenInfo(slot, &info), CKR_TOKEN_NOT_PRESENT);
+                CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_PRESENT);
+            }
+            CK_ULONG count = 0;
+            REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+            BOOST_CHECK_EQUAL(count, !knobs.is_jpki ? 0u : (knobs.has_authentication ? 1u : 0u) + (knobs.has_signature ? 1u : 0u));
+            REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+            BOOST_CHECK_EQUAL(count, 2u);  // slots never vanish
+        }
+}
+
+BOOST_AUTO_TEST_CASE(whoever_opens_a_session_at_once_meets_nothing_that_does_not_work) {
+    for (const CardKind& kind : jpki::model::card_kinds())
+        BOOST_TEST_CONTEXT(kind.name) {
+            Holder f(kind);
+            if (!f.card->knobs().is_jpki) continue;
+            for (const CK_SLOT_ID slot : {sign_slot, auth_slot}) {
+                const Role role = slot == auth_slot ? Role::authentication : Role::signature;
+                if (has(f.card->knobs(), role)) check_role_in_order(f, slot, role);
+                else check_role_absent(f, f.open(slot), role);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_role_and_does_not_say_so_offers_nothing_of_it) {
+    for (const auto missing : {Knobs::Missing::not_found, Knobs::Missing::empty, Knobs::Missing::filler})
+        for (const Role lacks : {Role::signature, Role::authentication})
+            BOOST_TEST_CONTEXT("missing " << static_cast<int>(missing) << " role " << static_cast<int>(lacks)) {
+                CardKind kind = kind_named("adult");
+                Holder f(kind);
+                f.card->change_knobs([&](Knobs& k) {
+                    k.has_existence_file = false;
+                    k.missing_file = missing;
+                    (lacks == Role::signature ? k.has_signature : k.has_authentication) = false;
+                });
+                const CK_SLOT_ID slot = lacks == Role::signature ? sign_slot : auth_slot;
+                CK_TOKEN_INFO info{};
+                const CK_RV rv = C_GetTokenInfo(slot, &info);
+                BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_TOKEN_NOT_PRESENT, rv_name(rv));
+                // The authentication key without its certificate does sign; the signature key cannot be checked, and is not shown.
+                if (rv == CKR_OK && !(lacks == Role::authentication && missing == Knobs::Missing::filler)) check_role_absent(f, f.open(slot), lacks);
+                const Role other = lacks == Role::signature ? Role::authentication : Role::signature;
+                check_role_in_order(f, 1 - slot, other);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_phones_certificate_is_private_also_for_who_logs_in_before_looking) {
+    Holder f(kind_named("phone"));
+    const auto session = f.open_logged_in(auth_slot);
+    const auto objects = find_class(session, CKO_CERTIFICATE);
+    BOOST_REQUIRE_EQUAL(objects.size(), 2u);
+    BOOST_CHECK(attribute(session, objects[0], CKA_VALUE) == f.card->pki().authentication_certificate);
+    BOOST_CHECK(attribute(session, objects[0], CKA_PRIVATE) == Bytes{1});
+    BOOST_CHECK(attribute(session, objects[1], CKA_PRIVATE) == Bytes{0});
+    BOOST_CHECK(find_class(session, CKO_PROFILE).empty());
+    CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
+    CK_BBOOL yes = CK_TRUE;
+    BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &certificate, sizeof certificate}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
+    REQUIRE_OK(C_Logout(session));
+    BOOST_CHECK_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 1u);
+    CK_ATTRIBUTE value = {CKA_VALUE, nullptr, 0};
+    CHECK_RV(C_GetAttributeValue(session, objects[0], &value, 1), CKR_OBJECT_HANDLE_INVALID);
+}
+
+BOOST_AUTO_TEST_CASE(a_phones_private_certificate_is_found_by_the_first_search_that_asks_for_private_objects) {
+    Holder f(kind_named("phone"));
+    const auto session = f.open_logged_in(auth_slot);
+    CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
+    CK_BBOOL yes = CK_TRUE;
+    BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &certificate, sizeof certificate}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_phone_does_not_promise_public_certificates_to_the_first_who_asks) {
+    Holder f(kind_named("phone"));
+    BOOST_CHECK(find_class(f.open(auth_slot), CKO_PROFILE).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_foreign_card_is_asked_once_and_then_left_alone) {
+    Holder f(kind_named("foreign"));
+    for (int i = 0; i < 5; ++i)
+        for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+            CK_TOKEN_INFO info{};
+            CK_ULONG count = 0;
+            CHECK_RV(C_GetTokenInfo(slot, &info), CKR_TOKEN_NOT_RECOGNIZED);
+            CHECK_RV(C_GetMechanismList(slot, nullptr, &count), CKR_TOKEN_NOT_RECOGNIZED);
+        }
+    BOOST_CHECK_EQUAL(f.card->counts().commands, 1u);
+}
+
+BOOST_AUTO_TEST_CASE(expired_certificates_are_shown_with_their_dates) {
+    Holder f(kind_named("expired"));
+    const auto session = f.open(auth_slot);
+    const OpensslReads reads(f.card->pki().authentication_certificate);
+    const Bytes end = attribute(session, find_class(session, CKO_CERTIFICATE).at(0), CKA_END_DATE);
+    BOOST_CHECK_EQUAL(std::string(end.begin(), end.end()), reads.end_date);
+}
+
+BOOST_AUTO_TEST_CASE(blocked_and_nearly_blocked_pins_show_in_the_flags_of_their_slot_alone) {
+    const struct {
+        const char* kind;
+        CK_FLAGS auth, sign;
+    } rows[] = {{"adult", 0, 0},
+                {"without-pin", CKF_USER_PIN_LOCKED, 0},
+                {"blocked-password", 0, CKF_USER_PIN_LOCKED},
+                {"blocked", CKF_USER_PIN_LOCKED, CKF_USER_PIN_LOCKED},
+                {"blocked-6983", CKF_USER_PIN_LOCKED, CKF_USER_PIN_LOCKED},
+                {"last-try", CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW}};
+    constexpr CK_FLAGS mask = CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW;
+    for (const auto& row : rows)
+        BOOST_TEST_CONTEXT(row.kind) {
+            Holder f(kind_named(row.kind));
+            CK_TOKEN_INFO info{};
+            REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
+            BOOST_CHECK_EQUAL(info.flags & mask, row.auth);
+            REQUIRE_OK(C_GetTokenInfo(sign_slot, &info));
+            BOOST_CHECK_EQUAL(info.flags & mask, row.sign);
+        }
+}

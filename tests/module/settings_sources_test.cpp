@@ -1,0 +1,115 @@
+// Which source of settings wins: the system's file, the user's, the one that is named, the environment. And what reaches the
+// log, and when it cannot be written.
+#include "settings_fixture.hpp"
+
+using namespace jpki::test;
+
+BOOST_AUTO_TEST_CASE(the_environment_overrides_the_file) {
+    {
+        const Environment consent("JPKI_PKCS11_CONSENT", "each"), pss("JPKI_PKCS11_PSS", "off");
+        Fixture f(at_login + "[mechanisms]\npss = \"on\"\n");
+        BOOST_CHECK(consent_each(f));
+        BOOST_CHECK(!offers_pss());
+    }
+    const Directory directory;
+    const Environment log("JPKI_PKCS11_LOG", directory.path + "/log"), level("JPKI_PKCS11_LOG_LEVEL", "debug");
+    Fixture f("[log]\nfile = \"" + directory.path + "/elsewhere\"\nlevel = \"error\"\n");
+    f.open(auth_slot);
+    BOOST_CHECK_GE(lines_with(directory, " debug: "), 1u);
+    BOOST_CHECK(!std::filesystem::exists(directory.path + "/elsewhere"));
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_or_empty_environment_leaves_what_the_file_says) {
+    const Directory directory;
+    const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+    {
+        const Environment consent("JPKI_PKCS11_CONSENT", "never"), pss("JPKI_PKCS11_PSS", "1"), level("JPKI_PKCS11_LOG_LEVEL", "loud");
+        Fixture f(each);
+        BOOST_CHECK(consent_each(f));
+        BOOST_CHECK(offers_pss());
+        BOOST_CHECK_EQUAL(directory.log().size(), 3u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_CONSENT is to be "), 1u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_PSS is to be "), 1u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_LOG_LEVEL is to be "), 1u);
+    }
+    const Environment consent("JPKI_PKCS11_CONSENT", "");
+    Fixture f(each);
+    BOOST_CHECK(consent_each(f));
+}
+
+BOOST_AUTO_TEST_CASE(the_users_file_overrides_the_systems_and_one_named_file_replaces_both) {
+    const Directory directory;
+    const SystemFile system(each + "[mechanisms]\npss = \"off\"\n");
+    directory.write("config/jpki-pkcs11.toml", at_login);
+    {
+        const Environment config_home("XDG_CONFIG_HOME", directory.path + "/config");
+        Fixture f;  // names an empty file
+        BOOST_CHECK(!consent_each(f) && offers_pss());
+    }
+    // What a fixture's own file would hide: the library by itself.
+    const auto with = [&](const auto& check) {
+        Fixture f;
+        REQUIRE_OK(C_Finalize(nullptr));
+        ::unsetenv("JPKI_PKCS11_CONFIG");
+        REQUIRE_OK(C_Initialize(nullptr));
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+        check(f);
+    };
+    const Environment no_home("HOME", directory.path + "/nobody");
+    {
+        const Environment config_home("XDG_CONFIG_HOME", directory.path + "/nothing");
+        with([](Fixture& f) { BOOST_CHECK(consent_each(f) && !offers_pss()); });  // the system's alone
+    }
+    {
+        const Environment config_home("XDG_CONFIG_HOME", directory.path + "/config");
+        with([](Fixture& f) { BOOST_CHECK(!consent_each(f) && !offers_pss()); });  // one key from each
+    }
+    directory.write("home/.config/jpki-pkcs11.toml", at_login);
+    ::unsetenv("XDG_CONFIG_HOME");
+    {
+        const Environment home("HOME", directory.path + "/home");
+        with([](Fixture& f) { BOOST_CHECK(!consent_each(f) && !offers_pss()); });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_named_file_that_cannot_be_used_is_one_line_and_the_defaults) {
+    const Directory directory;
+    const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+    BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
+    for (const std::string& path : {directory.path + "/not-there", directory.path, directory.path + "/pipe", std::string("/dev/zero"), directory.path + "/a\nb"}) {
+        ::unlink((directory.path + "/log").c_str());
+        Fixture f;
+        REQUIRE_OK(C_Finalize(nullptr));
+        ::setenv("JPKI_PKCS11_CONFIG", path.c_str(), 1);
+        REQUIRE_OK(C_Initialize(nullptr));
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+        BOOST_CHECK_EQUAL(directory.log().size(), 1u);
+        BOOST_CHECK(!consent_each(f));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_written_is_no_reason_to_refuse) {
+    const Directory directory;
+    BOOST_REQUIRE(::symlink((directory.path + "/target").c_str(), (directory.path + "/link").c_str()) == 0);
+    for (const std::string& path : {directory.path, directory.path + "/no/such/directory", directory.path + "/link"}) {
+        Fixture f("[log]\nfile = \"" + path + "\"\nlevel = \"debug\"\n");
+        f.open_logged_in(auth_slot);
+    }
+    BOOST_CHECK(!std::filesystem::exists(directory.path + "/target"));  // links are not followed
+}
+
+BOOST_AUTO_TEST_CASE(no_pin_and_no_name_reaches_the_log) {
+    const Directory directory;
+    Knobs knobs;
+    knobs.pins = {"7391", "XQZ94817"};
+    Fixture f("[log]\nfile = \"" + directory.path + "/log\"\nlevel = \"debug\"\n", knobs);
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        const auto session = f.open_logged_in(slot);
+        for (const auto object : find(session)) all_attributes(session, object);
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, Bytes(5, 1));
+    }
+    BOOST_CHECK_GE(directory.log().size(), 10u);
+    for (const char* secret : {"7391", "XQZ94817", "37333931", "58515A", "Mihon"}) BOOST_CHECK_EQUAL(lines_with(directory, secret), 0u);
+}

@@ -1,0 +1,171 @@
+// Every key of the settings through the C ABI, with a good and a bad value; and a broken file, which is one line in the log
+// and the defaults.
+#define BOOST_TEST_MODULE settings
+#include "settings_fixture.hpp"
+
+#include <chrono>
+
+using namespace jpki::test;
+
+BOOST_AUTO_TEST_CASE(signature_consent) {
+    for (const bool wanted : {false, true}) {
+        Fixture f(wanted ? each : at_login);
+        BOOST_CHECK_EQUAL(consent_each(f), wanted);
+    }
+    Fixture f("");
+    BOOST_CHECK(!consent_each(f));
+}
+
+BOOST_AUTO_TEST_CASE(mechanisms_pss) {
+    for (const char* value : {"auto", "on", "off"}) {
+        Fixture f(std::string("[mechanisms]\npss = \"") + value + "\"\n");
+        BOOST_CHECK_EQUAL(offers_pss(), std::string(value) != "off");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(pin_keep_last_try) {
+    for (const bool keep : {true, false}) {
+        Knobs knobs;
+        knobs.tries = {1, 1};
+        Fixture f(keep ? "[pin]\nkeep_last_try = true\n" : "[pin]\nkeep_last_try = false\n", knobs);
+        const auto session = f.open(auth_slot);
+        CHECK_RV(f.login(session, auth_pin), keep ? CKR_PIN_LOCKED : CKR_OK);
+        BOOST_CHECK_EQUAL(f.card->counts().verify[0], keep ? 0u : 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(pin_pinpad_and_pinpad_letters) {
+    const struct {
+        const char* settings;
+        bool auth, sign;
+    } rows[] = {{"", true, false},
+                {"[pin]\npinpad = true\n", true, false},
+                {"[pin]\npinpad = false\n", false, false},
+                {"[pin]\npinpad_letters = true\n", true, true},
+                {"[pin]\npinpad = false\npinpad_letters = true\n", false, false}};
+    for (const auto& row : rows)
+        BOOST_TEST_CONTEXT(row.settings) {
+            WithPad f(row.settings);
+            BOOST_CHECK_EQUAL(takes_pins_at_the_pad(auth_slot), row.auth);
+            BOOST_CHECK_EQUAL(takes_pins_at_the_pad(sign_slot), row.sign);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(reader_busy_timeout_ms) {
+    for (const int patience : {0, 60}) {
+        Fixture f("[reader]\nbusy_timeout_ms = " + std::to_string(patience) + "\n");
+        const auto session = f.open(auth_slot);
+        BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+        const auto begin = std::chrono::steady_clock::now();
+        CHECK_RV(f.login(session, auth_pin), CKR_FUNCTION_FAILED);
+        const auto took = std::chrono::steady_clock::now() - begin;
+        BOOST_CHECK(took >= std::chrono::milliseconds(patience));
+        BOOST_CHECK(took < std::chrono::seconds(5));
+        fake::other_closes(reader_name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(log_file_and_level) {
+    const struct {
+        const char* level;
+        bool error, info, debug;
+    } rows[] = {{"off", false, false, false}, {"error", true, false, false}, {"info", true, true, false}, {"debug", true, true, true}};
+    for (const auto& row : rows)
+        BOOST_TEST_CONTEXT(row.level) {
+            const Directory directory;
+            {
+                Fixture f("unknown = 1\n[log]\nfile = \"" + directory.path + "/log\"\nlevel = \"" + row.level + "\"\n");
+                const auto session = f.open(auth_slot);
+                CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
+                CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);  // not sent again: an info line
+            }
+            BOOST_CHECK_EQUAL(lines_with(directory, " error: ") > 0, row.error);
+            BOOST_CHECK_EQUAL(lines_with(directory, " info: ") > 0, row.info);
+            BOOST_CHECK_EQUAL(lines_with(directory, " debug: ") > 0, row.debug);
+            BOOST_CHECK_EQUAL(std::filesystem::exists(directory.path + "/log"), row.error);
+            if (row.error) {
+                struct stat status {};
+                BOOST_REQUIRE(::stat((directory.path + "/log").c_str(), &status) == 0);
+                BOOST_CHECK_EQUAL(status.st_mode & 0777, 0600u);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_value_keeps_the_default_and_is_one_line_of_the_log) {
+    const struct {
+        const char *table, *key;
+        std::vector<const char*> bad;
+    } rows[] = {{"signature", "consent", {"\"always\"", "true", "1", "[\"each\"]", "\"Each\"", "\"\""}},
+                {"mechanisms", "pss", {"\"yes\"", "true", "0", "\"\""}},
+                {"pin", "keep_last_try", {"\"true\"", "1", "[]", "1.5"}},
+                {"pin", "pinpad", {"\"false\"", "0", "{}"}},
+                {"pin", "pinpad_letters", {"\"true\"", "1"}},
+                {"reader", "busy_timeout_ms", {"-1", "600001", "\"10\"", "1.5", "true", "9223372036854775807"}},
+                {"log", "file", {"true", "7", "\"a\\u0000b\""}},
+                {"log", "level", {"\"verbose\"", "3", "true"}}};
+    for (const auto& row : rows)
+        for (const char* bad : row.bad)
+            BOOST_TEST_CONTEXT(row.table << "." << row.key << " = " << bad) {
+                const Directory directory;
+                const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+                WithPad f(std::string("\n[") + row.table + "]\n" + row.key + " = " + bad + "\n");
+                BOOST_REQUIRE_EQUAL(directory.log().size(), 1u);
+                const std::string line = directory.log().front();
+                BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " is to be ") != std::string::npos, line);
+                // The defaults, as far as they can be seen at once.
+                BOOST_CHECK(!consent_each(f));
+                BOOST_CHECK(offers_pss());
+                BOOST_CHECK(takes_pins_at_the_pad(auth_slot) && !takes_pins_at_the_pad(sign_slot));
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_value_does_not_take_the_good_ones_with_it) {
+    Fixture f("[signature]\nconsent = \"each\"\n[mechanisms]\npss = 7\n[pin]\npinpad = \"x\"\n");
+    BOOST_CHECK(consent_each(f));
+    BOOST_CHECK(offers_pss());
+}
+
+BOOST_AUTO_TEST_CASE(unknown_keys_and_tables_are_named_one_line_each) {
+    const Directory directory;
+    const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+    Fixture f("loose = 1\n[signature]\nconsent = \"each\"\nconcent = \"login\"\n[nothing]\na = 1\n");
+    BOOST_CHECK_EQUAL(directory.log().size(), 3u);
+    BOOST_CHECK_EQUAL(lines_with(directory, ":1: unknown key loose"), 1u);
+    BOOST_CHECK_EQUAL(lines_with(directory, ":4: unknown key signature.concent"), 1u);
+    BOOST_CHECK_EQUAL(lines_with(directory, ":6: unknown key nothing.a"), 1u);
+    BOOST_CHECK(consent_each(f));
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_file_is_one_line_and_the_defaults) {
+    const struct {
+        std::string text;
+        int line;
+    } rows[] = {{"[signature]\nconsent = each\n", 2},
+                {"[signature\nconsent = \"each\"\n", 1},
+                {"[signature]\nconsent = \"each\n", 2},
+                {"[signature]\nconsent = \"each\"\nconsent = \"login\"\n", 3},
+                {"[signature]\nconsent = \"each\"\n]]\n", 3},
+                {"[signature]\nconsent = \"each\"\nx = \"\xE3\x81\x82\"\n", 3},
+                {std::string("[signature]\nconsent = \"each\"\n\0\x01\x02", 32), 3},
+                {"[signature]\nconsent = \"each\"\n" + std::string(70000, '#'), 0},
+                {"[signature]\nconsent = \"each\"\nx = " + std::string(5000, '[') + "\n", 3}};
+    for (const auto& row : rows)
+        BOOST_TEST_CONTEXT(row.text.substr(0, 60)) {
+            const Directory directory;
+            const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+            Fixture f(row.text);
+            BOOST_REQUIRE_EQUAL(directory.log().size(), 1u);
+            const std::string line = directory.log().front();
+            BOOST_CHECK_MESSAGE(line.find("/tmp/jpki-settings-") != std::string::npos, line);
+            BOOST_CHECK_MESSAGE(line.find(":" + std::to_string(row.line) + ": ") != std::string::npos, line);
+            BOOST_CHECK(!consent_each(f));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(comments_may_be_in_any_script) {
+    const Directory directory;
+    const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+    Fixture f("# 署名のたびに\n[signature]\n  # はい\nconsent = \"each\"\n");
+    BOOST_CHECK(directory.log().empty());
+    BOOST_CHECK(consent_each(f));
+}

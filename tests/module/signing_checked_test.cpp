@@ -1,0 +1,101 @@
+// A wrong signature never leaves: always checked with the signature key, and with the authentication key whenever its
+// certificate is in memory.
+#include "fixture.hpp"
+
+#include <algorithm>
+#include <openssl/evp.h>
+
+using namespace jpki::test;
+using jpki::model::Fault;
+
+namespace {
+
+constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS};
+const Bytes hash(32, 0x11);
+
+// C_Sign into a buffer that must not receive a byte of what is wrong.
+CK_RV sign_watched(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type) {
+    CK_MECHANISM mechanism = {type, nullptr, 0};
+    if (type == CKM_RSA_PKCS_PSS || type == CKM_SHA256_RSA_PKCS_PSS) mechanism = pss_mechanism(type);
+    REQUIRE_OK(C_SignInit(session, &mechanism, key));
+    Bytes data = hash, out(256, 0xC5);
+    CK_ULONG length = 256;
+    const CK_RV rv = C_Sign(session, data.data(), 32, out.data(), &length);
+    if (rv != CKR_OK) {
+        BOOST_CHECK(std::all_of(out.begin(), out.end(), [](std::uint8_t b) { return b == 0xC5; }));
+        CHECK_RV(C_Sign(session, data.data(), 32, out.data(), &length), CKR_OPERATION_NOT_INITIALIZED);
+    }
+    return rv;
+}
+
+// The same card with the keys of both roles exchanged: its signatures are well made, and not by the certificate's key.
+std::shared_ptr<const TestPki> keys_exchanged() {
+    const auto original = TestPki::shared();
+    auto pki = std::make_shared<TestPki>();
+    pki->authentication_certificate = original->authentication_certificate;
+    pki->signature_certificate = original->signature_certificate;
+    pki->authentication_ca = original->authentication_ca;
+    pki->signature_ca = original->signature_ca;
+    EVP_PKEY_up_ref(pki->authentication_key = original->signature_key);
+    EVP_PKEY_up_ref(pki->signature_key = original->authentication_key);
+    return pki;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_never_leaves_with_the_signature_key) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    signed_by(session, key, CKM_RSA_PKCS_PSS, hash);  // nothing is left to be read: the next command is a signature
+    for (const auto type : all) {
+        f.card->inject({Fault::Kind::bits_flipped, 0});
+        CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
+        BOOST_CHECK(!f.card->fault_pending());
+        CHECK_RV(sign_watched(session, key, type), CKR_OK);  // and the next signature is a good one
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_signature_key_is_checked_even_if_nobody_asked_for_its_certificate) {
+    Fixture f({}, keys_exchanged());
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    for (const auto type : all) CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_never_leaves_with_the_authentication_key_once_its_certificate_is_known) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    attribute(session, find_class(session, CKO_CERTIFICATE).at(0), CKA_VALUE);
+    signed_by(session, key, CKM_RSA_PKCS_PSS, hash);
+    for (const auto type : all) {
+        f.card->inject({Fault::Kind::bits_flipped, 0});
+        CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
+        CHECK_RV(sign_watched(session, key, type), CKR_OK);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_key_is_noticed_with_the_authentication_key_once_its_certificate_is_known) {
+    Fixture f({}, keys_exchanged());
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    attribute(session, key, CKA_MODULUS);
+    for (const auto type : all) CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
+}
+
+BOOST_AUTO_TEST_CASE(a_signature_of_the_wrong_size_never_leaves_with_either_key) {
+    Fixture f;
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        const auto session = f.open_logged_in(slot);
+        const auto key = find_key(session);
+        signed_by(session, key, CKM_RSA_PKCS_PSS, hash);
+        for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::unknown_status, Fault::Kind::sw_6f00}) {
+            f.card->inject({kind, 0});
+            CHECK_RV(sign_watched(session, key, CKM_SHA256_RSA_PKCS), CKR_DEVICE_ERROR);
+            BOOST_CHECK(!f.card->fault_pending());
+            BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+            CHECK_RV(sign_watched(session, key, CKM_SHA256_RSA_PKCS), CKR_OK);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+// The applet through PC/SC (the fake's) on the card model: every kind of card, the two forms, the repeat after a cold reset,
+// and reads that end where the certificate ends.
+#include "apdu/applet.hpp"
+#include "apdu/card.hpp"
+#include "apdu/certificate_file.hpp"
+#include "apdu/errors.hpp"
+#include "apdu/pcsc_link.hpp"
+#include "apdu/token_information.hpp"
+
+#include "card_kinds.hpp"
+#include "card_model.hpp"
+#include "tests/fake_pcsc/fake_pcsc.hpp"
+#include "scripted_link.hpp"
+#include "test_pki.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jpki;
+namespace model = jpki::model;
+namespace fake = jpki::fake;
+using apdu_test::hex;
+using apdu_test::ScriptedLink;
+
+namespace {
+
+const std::string reader = "Fake Reader 00 00";
+
+model::Role model_role(Role role) { return role == Role::authentication ? model::Role::authentication : model::Role::signature; }
+
+struct OnReader {
+    explicit OnReader(const model::Knobs& knobs = {}, std::shared_ptr<const model::TestPki> pki = model::TestPki::shared())
+        : card(std::make_shared<model::CardModel>(std::move(pki), knobs)) {
+        fake::reset_everything();
+        fake::add_reader(reader, card);
+        link = std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000));
+        transaction.emplace(*link);
+        applet.emplace(*transaction, dialect);
+    }
+    Log log;
+    std::shared_ptr<model::CardModel> card;
+    std::unique_ptr<PcscLink> link;
+    std::optional<Link::Transaction> transaction;
+    Dialect dialect;
+    std::optional<Applet> applet;
+
+    std::size_t commands() const { return card->counts().commands; }
+};
+
+void take(Role role, const std::string& text, Secret& out) {
+    const Bytes bytes(text.begin(), text.end());
+    BOOST_REQUIRE(take_pin(role, bytes, out) == PinShape::good);
+}
+
+PinAnswer verify(OnReader& on, Role role, const std::string& text) {
+    Secret pin;
+    take(role, text, pin);
+    return on.applet->verify(role, pin);
+}
+
+// A file with a certificate of exactly `size` bytes, as far as a reader of files looks: a SEQUENCE.
+std::shared_ptr<const model::TestPki> pki_with_certificate_of(std::size_t size) {
+    auto pki = std::make_shared<model::TestPki>();
+    Bytes der(size);
+    for (std::size_t i = 0; i < size; ++i) der[i] = static_cast<std::uint8_t>(i * 31 + 7);
+    der[0] = 0x30;
+    if (size - 2 < 0x80) {
+        der[1] = static_cast<std::uint8_t>(size - 2);
+    } else if (size - 3 < 0x100) {
+        der[1] = 0x81;
+        der[2] = static_cast<std::uint8_t>(size - 3);
+    } else {
+        der[1] = 0x82;
+        der[2] = static_cast<std::uint8_t>((size - 4) >> 8);
+        der[3] = static_cast<std::uint8_t>((size - 4) & 0xFF);
+    }
+    pki->authentication_certificate = der;
+    return pki;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
+    for (const model::CardKind& kind : model::card_kinds())
+        BOOST_TEST_CONTEXT(kind.name) {
+            model::Knobs knobs;
+            kind.adjust(knobs);
+            OnReader on(knobs);
+            BOOST_REQUIRE_EQUAL(on.applet->select(true), knobs.is_jpki);
+            if (!knobs.is_jpki) continue;
+            for (const Role role : all_roles) {
+                const auto m = model_role(role);
+                const bool has = role == Role::authentication ? knobs.has_authentication : knobs.has_signature;
+                const TriesAnswer tries = on.applet->tries(role);
+                if (!has) {
+                    // Not there, blocked for good, or (its certificate was taken away) as ever.
+                    BOOST_CHECK(tries == std::nullopt || *tries == 0 || knobs.missing_file == model::Knobs::Missing::filler);
+                    BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind != FileAnswer::Kind::read);
+                    continue;
+                }
+                BOOST_REQUIRE(tries.has_value());
+                BOOST_CHECK_EQUAL(*tries, knobs.tries[index_of(role)]);
+                BOOST_CHECK(on.dialect.form == (knobs.short_forms ? Dialect::Form::short_form : Dialect::Form::select_ef));
+                BOOST_CHECK_EQUAL(on.dialect.query_with_le, knobs.query_needs_le);
+                BOOST_CHECK(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
+                const bool hidden = role == Role::signature || knobs.phone;
+                BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
+                BOOST_CHECK(on.applet->read_certificate(facts_of(role).ca).data == (role == Role::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
+                const PinAnswer answer = verify(on, role, on.card->pin(m));
+                BOOST_CHECK(answer.kind == (*tries == 0 ? PinAnswer::Kind::blocked : PinAnswer::Kind::accepted));
+                if (answer.kind != PinAnswer::Kind::accepted) continue;
+                BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).data ==
+                            (role == Role::authentication ? on.card->pki().authentication_certificate : on.card->pki().signature_certificate));
+                BOOST_CHECK_EQUAL(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).signature.size(), 256u);
+                const SignAnswer pss = on.applet->sign(role, SignForm::pss_sha256, Bytes(32, 1));
+                BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::form_unknown));
+            }
+            const FileAnswer information = on.applet->read_start(Ef::token_information, TokenInformation::size);
+            BOOST_CHECK(information.kind == (knobs.has_token_information ? FileAnswer::Kind::read : FileAnswer::Kind::absent));
+            if (knobs.has_token_information) BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone);
+            BOOST_CHECK(on.applet->leave());
+            for (const Role role : all_roles) BOOST_CHECK(!on.card->verified(model_role(role)));
+            BOOST_CHECK_EQUAL(on.card->counts().issuer_commands, 0u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_is_sent_once_whatever_the_form_and_a_wrong_one_costs_one_try) {
+    for (const bool short_forms : {true, false})
+        for (const bool form_known : {true, false}) {
+            model::Knobs knobs;
+            knobs.short_forms = short_forms;
+            OnReader on(knobs);
+            BOOST_REQUIRE(on.applet->select(true));
+            if (form_known) on.applet->tries(Role::authentication);
+            const PinAnswer wrong = verify(on, Role::authentication, "0000");
+            BOOST_CHECK(wrong.kind == PinAnswer::Kind::rejected);
+            BOOST_CHECK_EQUAL(wrong.tries_left, 2);
+            BOOST_CHECK_EQUAL(on.card->tries(model::Role::authentication), 2);
+            BOOST_CHECK_EQUAL(on.card->counts().wrong[0], 1u);
+            BOOST_CHECK(verify(on, Role::authentication, "1234").kind == PinAnswer::Kind::accepted);
+            BOOST_CHECK_EQUAL(on.card->tries(model::Role::authentication), 3);
+            for (int left = 2; left >= 1; --left) BOOST_CHECK_EQUAL(verify(on, Role::authentication, "0000").tries_left, left);
+            BOOST_CHECK(verify(on, Role::authentication, "0000").kind == PinAnswer::Kind::blocked);  // 63C0
+            BOOST_CHECK(verify(on, Role::authentication, "1234").kind == PinAnswer::Kind::blocked);  // 6984
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_form_is_found_out_by_the_tries_query_which_costs_nothing) {
+    for (const bool short_forms : {true, false}) {
+        model::Knobs knobs;
+        knobs.short_forms = short_forms;
+        OnReader on(knobs);
+        BOOST_REQUIRE(on.applet->select(true));
+        on.card->reset_counts();
+        BOOST_CHECK_EQUAL(on.applet->tries(Role::signature).value_or(-1), 5);
+        BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 3u);  // SFI refused, SELECT EF, query
+        on.card->reset_counts();
+        on.applet->tries(Role::signature);
+        BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 2u);
+        BOOST_CHECK_EQUAL(on.card->counts().verify[1], 0u);
+        BOOST_CHECK_EQUAL(on.card->tries(model::Role::signature), 5);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(only_the_first_command_after_a_cold_reset_is_repeated_on_6f00_and_once) {
+    model::Knobs knobs;
+    knobs.first_command_6f00 = true;
+    OnReader on(knobs);
+    BOOST_CHECK(on.applet->select(true));
+    BOOST_CHECK_EQUAL(on.commands(), 2u);
+    ScriptedLink stumbling{"6F00"};
+    Link::Transaction transaction(stumbling);
+    Dialect dialect;
+    BOOST_CHECK_THROW(Applet(transaction, dialect).select(true), CardFault);
+    BOOST_CHECK_EQUAL(stumbling.commands.size(), 2u);
+    stumbling.commands.clear();
+    BOOST_CHECK_THROW(Applet(transaction, dialect).select(false), CardFault);
+    BOOST_CHECK_EQUAL(stumbling.commands.size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
+    std::vector<std::size_t> sizes = {3, 5, 16, 127, 129, 131, 240, 272, 511, 512, 513, 514, 527, 528, 529, 765, 766, 767, 768, 769, 1570, 1745, 3808, 8192};
+    for (std::size_t size = 250; size <= 260; ++size)
+        if (size != 258) sizes.push_back(size);
+    sizes.push_back(258);
+    for (const std::size_t size : sizes)
+        for (const bool short_forms : {true, false})
+            for (const bool sfi_selects : {true, false})
+                for (const std::size_t file : {std::size_t{0}, size + 1, std::max<std::size_t>(3808, size)})
+                    BOOST_TEST_CONTEXT(size << " bytes, file of " << file << (short_forms ? ", short form" : ", SELECT EF") << (sfi_selects ? "" : ", SFI does not select")) {
+                        model::Knobs knobs;
+                        knobs.short_forms = short_forms;
+                        knobs.sfi_read_sets_current_file = sfi_selects;
+                        knobs.certificate_file_size = file;
+                        OnReader on(knobs, pki_with_certificate_of(size));
+                        BOOST_REQUIRE(on.applet->select(true));
+                        on.applet->tries(Role::authentication);
+                        on.card->reset_counts();
+                        const FileAnswer answer = on.applet->read_certificate(Ef::authentication_certificate);
+                        BOOST_REQUIRE(answer.kind == FileAnswer::Kind::read);
+                        BOOST_CHECK(answer.data == on.card->pki().authentication_certificate);
+                        // No byte of filler beyond the first 256, and not many more commands than the bytes need.
+                        BOOST_CHECK_LE(on.commands(), (size + 255) / 256 + 2);
+                        // Going on after a first look gives the same bytes.
+                        const FileAnswer start = on.applet->read_start(Ef::authentication_certificate, 256);
+                        BOOST_REQUIRE(start.kind == FileAnswer::Kind::read);
+                        BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate, start.data).data == answer.data);
+                    }
+}
+
+BOOST_AUTO_TEST_CASE(a_second_read_that_hits_another_file_is_noticed) {
+    // After the first read by SFI another file is the current one: without the overlap its bytes would be taken.
+    model::Knobs knobs;
+    knobs.sfi_read_sets_current_file = false;
+    OnReader on(knobs);
+    BOOST_REQUIRE(on.applet->select(true));
+    on.applet->tries(Role::authentication);
+    BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate).data == on.card->pki().authentication_certificate);
+    // Now that file is selected, and the CA's is asked for.
+    BOOST_CHECK(on.applet->read_certificate(Ef::authentication_ca).data == on.card->pki().authentication_ca);
+    BOOST_CHECK(!on.dialect.sfi_read_selects);
+}
+
+BOOST_AUTO_TEST_CASE(a_lie_about_the_length_is_malformed_and_ends) {
+    for (const char* head : {"3082 0622", "3082 1FFC", "3081 FF", "30 7F"}) {
+        auto pki = std::make_shared<model::TestPki>();
+        pki->authentication_certificate = hex(head);
+        pki->authentication_certificate.resize(100, 0x11);  // and the file ends
+        model::Knobs knobs;
+        knobs.certificate_file_size = 0;
+        OnReader on(knobs, pki);
+        BOOST_REQUIRE(on.applet->select(true));
+        on.card->reset_counts();
+        BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate).kind == FileAnswer::Kind::malformed);
+        BOOST_CHECK_LE(on.commands(), 8u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(status_words_of_a_verify_mean_what_the_page_says_and_nothing_else) {
+    const struct {
+        std::uint16_t status;
+        PinAnswer::Kind kind;
+        int left;
+    } rows[] = {{0x9000, PinAnswer::Kind::accepted, 0}, {0x63C5, PinAnswer::Kind::rejected, 5}, {0x63C1, PinAnswer::Kind::rejected, 1},
+                {0x63CF, PinAnswer::Kind::rejected, 15}, {0x63C0, PinAnswer::Kind::blocked, 0}, {0x6983, PinAnswer::Kind::blocked, 0},
+                {0x6984, PinAnswer::Kind::blocked, 0},  {0x6A88, PinAnswer::Kind::absent, 0},   {0x6A82, PinAnswer::Kind::absent, 0}};
+    for (const auto& row : rows) {
+        const PinAnswer answer = Applet::pin_answer(row.status);
+        BOOST_CHECK(answer.kind == row.kind);
+        BOOST_CHECK_EQUAL(answer.tries_left, row.left);
+    }
+    // The low digit of another status word counts nothing.
+    for (const int status : {0x6900, 0x69C2, 0x6300, 0x6303, 0x62C3, 0x9001, 0x6F00, 0x0000, 0xFFFF, 0x6982})
+        BOOST_CHECK_THROW(Applet::pin_answer(static_cast<std::uint16_t>(status)), CardFault);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_pin_is_set_after_the_old_one_and_refused_without_it) {
+    for (const bool short_forms : {true, false}) {
+        model::Knobs knobs;
+        knobs.short_forms = short_forms;
+        OnReader on(knobs);
+        BOOST_REQUIRE(on.applet->select(true));
+        on.applet->tries(Role::signature);
+        Secret fresh;
+        take(Role::signature, "NEW4567", fresh);
+        BOOST_CHECK(on.applet->change(Role::signature, fresh) == PinAnswer::Kind::rejected);
+        BOOST_CHECK(verify(on, Role::signature, "abc123").kind == PinAnswer::Kind::accepted);  // raised
+        BOOST_CHECK(on.applet->change(Role::signature, fresh) == PinAnswer::Kind::accepted);
+        BOOST_CHECK_EQUAL(on.card->pin(model::Role::signature), "NEW4567");
+    }
+}

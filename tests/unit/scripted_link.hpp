@@ -1,0 +1,54 @@
+// A Link whose card says what a test has written down for it.
+#pragma once
+
+#include "apdu/link.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <string_view>
+
+namespace apdu_test {
+
+using jpki::Bytes;
+using jpki::ByteView;
+
+inline Bytes hex(std::string_view text) {
+    Bytes bytes;
+    int digits = 0, value = 0;
+    for (const char c : text) {
+        if (c == ' ') continue;
+        value = value * 16 + (c <= '9' ? c - '0' : c - 'A' + 10);
+        if (++digits % 2 == 0) {
+            bytes.push_back(static_cast<std::uint8_t>(value));
+            value = 0;
+        }
+    }
+    return bytes;
+}
+
+class ScriptedLink final : public jpki::Link {
+public:
+    explicit ScriptedLink(std::initializer_list<std::string_view> answers_ = {}) : Link(no_log) {
+        for (const auto answer : answers_) answers.push_back(hex(answer));
+    }
+    std::deque<Bytes> answers;       // the last one is given again and again
+    std::vector<Bytes> commands;     // what was sent
+    int begun = 0, ended = 0, powered_off = 0;
+
+protected:
+    bool begin() override { return ++begun, false; }
+    void end(bool power_off) noexcept override { ++ended, powered_off += power_off; }
+    std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override {
+        commands.emplace_back(command.begin(), command.end());
+        const Bytes bytes = answers.empty() ? Bytes{} : answers.front();
+        if (answers.size() > 1) answers.pop_front();
+        const std::size_t size = std::min(bytes.size(), answer.size());
+        std::copy_n(bytes.begin(), size, answer.begin());
+        return size;
+    }
+
+private:
+    inline static jpki::Log no_log;
+};
+
+}  // namespace apdu_test
