@@ -150,6 +150,7 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, 
     auto& open = open_[index_of(role)];
     const bool was_verified = verified;
     const bool was_open = open;
+    const bool known_to_be_there = heard_[index_of(role)].left || was_verified;
     // Whatever happens to the answer on its way, from here on the old knowledge is void.
     heard_[index_of(role)].valid = false;
     verified = false;
@@ -157,6 +158,8 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, 
     PinAnswer answer;
     try {
         answer = ask(scope.applet());
+        // Not a card without this PIN, then, but one that lost the application between two commands.
+        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there) throw CardFault("the PIN is not there any more");
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault&) {
@@ -284,6 +287,16 @@ void Card::lock() {
 
 void Card::exclusively(const std::function<void()>& f) {
     run([&](Scope&) { f(); });
+}
+
+void Card::doubt_certificates(Role role) {
+    const std::scoped_lock lock(mutex_);
+    forget_file(facts_of(role).certificate);
+    forget_file(facts_of(role).ca);
+    selected_ = false;  // perhaps they are another application's
+    if (role != Role::authentication) return;
+    authentication_start_.clear();
+    identity_.clear();
 }
 
 bool Card::forget(Role role) {

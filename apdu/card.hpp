@@ -106,6 +106,8 @@ public:
     // Takes it that `role` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
     bool forget(Role role);
+    // The certificates of `role` do not fit together: what was read of them is read again at the next use. Sends nothing.
+    void doubt_certificates(Role role);
     // The certificate of `role` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
     // as that was seen. Sends nothing.
     bool certificate_wants_pin(Role role) const noexcept { return role == Role::signature || authentication_locked_; }

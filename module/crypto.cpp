@@ -6,10 +6,10 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace jpki {
 
@@ -78,9 +78,11 @@ Crypto::Crypto() : context_(nullptr) {
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     context_ = OSSL_LIB_CTX_new();
     if (!context_) throw std::bad_alloc();
-    if (RAND_priv_bytes_ex(context_, fingerprint_key_.data(), fingerprint_key_.size(), 0) != 1) {
+    // Not from OpenSSL: its generator would leave something of our context behind in this thread, which may end after the
+    // context, and would then reach into what is freed (OPENSSL_thread_stop_ex(3)).
+    if (::getentropy(fingerprint_key_.data(), fingerprint_key_.size()) != 0) {
         OSSL_LIB_CTX_free(context_);
-        throw std::runtime_error("no random bytes from OpenSSL");
+        throw std::runtime_error("no random bytes from the system");
     }
 }
 
@@ -113,7 +115,13 @@ std::shared_ptr<const Certificate> Crypto::parse(ByteView der) const {
     certificate->start_date = date_of(X509_get0_notBefore(x509.get()));
     certificate->end_date = date_of(X509_get0_notAfter(x509.get()));
     if (certificate->modulus.size() != 256 || certificate->public_exponent.empty()) return nullptr;
+    certificate->x509 = std::move(x509);
     return certificate;
+}
+
+bool Crypto::issued_by(const Certificate& certificate, const Certificate& issuer) const {
+    const ErrorMark mark;
+    return X509_verify(certificate.x509.get(), issuer.key.get()) == 1;
 }
 
 std::array<std::uint8_t, 32> Crypto::sha256(ByteView data) const {

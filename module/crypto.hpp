@@ -10,6 +10,7 @@
 #include <string>
 
 typedef struct evp_pkey_st EVP_PKEY;
+typedef struct x509_st X509;
 typedef struct evp_md_ctx_st EVP_MD_CTX;
 typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 
@@ -25,6 +26,7 @@ struct Certificate {
     Bytes modulus, public_exponent; // big-endian, no leading zero
     std::string start_date, end_date;  // YYYYMMDD, UTC (CKA_START_DATE, CKA_END_DATE)
     std::shared_ptr<EVP_PKEY> key;
+    std::shared_ptr<X509> x509;  // what the rest was taken from
 };
 
 class Crypto {
@@ -38,6 +40,9 @@ public:
     // No value for anything that is not exactly one X.509 certificate with an RSA key of 2048 bits, the only kind that the
     // card's sign command serves.
     std::shared_ptr<const Certificate> parse(ByteView der) const;
+
+    // Whether `certificate` is signed with the key of `issuer`, byte for byte as it is here.
+    bool issued_by(const Certificate& certificate, const Certificate& issuer) const;
 
     std::array<std::uint8_t, 32> sha256(ByteView data) const;
     // HMAC-SHA-256 under a random key of this object: comparable within one C_Initialize and worthless outside.

@@ -65,6 +65,7 @@ void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
 }
 
 void SessionTable::close(CK_SESSION_HANDLE handle) {
+    get(handle);  // one whose card is gone was closed by that
     std::vector<std::shared_ptr<Session>> closed;
     {
         const std::scoped_lock lock(mutex_);

@@ -48,23 +48,35 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
     }
 }
 
+// A resource manager that was lost may have been started again by now: it is asked once more. What came between, no matter
+// how short, has ended everything that was known.
+std::optional<std::vector<ReaderStatus>> SlotTable::ask(const std::vector<std::string>& names) {
+    auto status = context_.status(names);
+    if (status) return status;
+    lose_everything();
+    status = context_.status(names);
+    return status;
+}
+
 void SlotTable::refresh(Reader& reader) {
-    const auto status = context_.status({reader.name});
-    if (!status) return lose_everything();
-    apply(reader, status->front());
+    if (const auto status = ask({reader.name})) apply(reader, status->front());
 }
 
 void SlotTable::refresh_all() {
     std::vector<std::string> names;
     for (const auto& reader : readers_) names.push_back(reader->name);
-    const auto status = context_.status(names);
-    if (!status) return lose_everything();
+    const auto status = ask(names);
+    if (!status) return;
     for (std::size_t i = 0; i < readers_.size(); ++i) apply(*readers_[i], (*status)[i]);
 }
 
 void SlotTable::discover_locked() {
-    const auto names = context_.readers();
-    if (!names) return lose_everything();
+    auto names = context_.readers();
+    if (!names) {
+        lose_everything();
+        names = context_.readers();  // started again?
+    }
+    if (!names) return;
     discovered_ = true;
     for (const std::string& name : *names) {
         const bool known = std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });
@@ -72,8 +84,8 @@ void SlotTable::discover_locked() {
         auto reader = std::make_unique<Reader>();
         reader->name = name;
         reader->pending.assign(variant_roles().size(), false);
-        const auto status = context_.status({name});
-        if (!status) return lose_everything();
+        const auto status = ask({name});
+        if (!status) return;
         reader->status = status->front();
         reader->reported_present = reader->status.card_present;
         reader->reported_events = reader->status.events;

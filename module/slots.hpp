@@ -67,6 +67,7 @@ private:
 
     std::size_t reader_index(CK_SLOT_ID id) const;
     void discover_locked();
+    std::optional<std::vector<ReaderStatus>> ask(const std::vector<std::string>& names);
     void refresh(Reader& reader);
     void refresh_all();
     void apply(Reader& reader, const ReaderStatus& status);

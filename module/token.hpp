@@ -81,6 +81,7 @@ private:
     std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::shared_ptr<const Certificate> parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept);
+    void check_chain();
     bool pss();
     void withdraw_pss();  // the card said that it does not have it
     PinPad* pad();
@@ -95,6 +96,7 @@ private:
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
     std::vector<std::array<std::uint8_t, 32>> rejected_;
     std::shared_ptr<const Certificate> certificate_, ca_certificate_;
+    std::shared_ptr<const Certificate> chained_;  // the certificate that was found to fit the CA's, or to be as the card has it
     std::optional<bool> pss_;
     CK_SESSION_HANDLE consenting_ = 0;
 };

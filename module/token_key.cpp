@@ -22,7 +22,10 @@ std::shared_ptr<const Certificate> Token::certificate() {
         const std::scoped_lock lock(mutex_);
         if (certificate_) return certificate_;
     }
-    return parsed(card().certificate(role_), certificate_);
+    parsed(card().certificate(role_), certificate_);
+    check_chain();
+    const std::scoped_lock lock(mutex_);
+    return certificate_;
 }
 
 std::shared_ptr<const Certificate> Token::ca_certificate() {
@@ -30,7 +33,50 @@ std::shared_ptr<const Certificate> Token::ca_certificate() {
         const std::scoped_lock lock(mutex_);
         if (ca_certificate_) return ca_certificate_;
     }
-    return parsed(card().ca_certificate(role_), ca_certificate_);
+    parsed(card().ca_certificate(role_), ca_certificate_);
+    check_chain();
+    const std::scoped_lock lock(mutex_);
+    return ca_certificate_;
+}
+
+// Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
+// was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
+// together would still be a card: what it says twice is what it has.
+void Token::check_chain() {
+    std::shared_ptr<const Certificate> holder, ca;
+    const auto take = [&] {
+        const std::scoped_lock lock(mutex_);
+        holder = certificate_;
+        ca = ca_certificate_;
+        return ca && (holder ? chained_ != holder : chained_ != ca);
+    };
+    const auto fits = [&] {
+        return services_.crypto.issued_by(*ca, *ca) && (!holder || (holder->der != ca->der && services_.crypto.issued_by(*holder, *ca)));
+    };
+    if (!take()) return;
+    if (!fits()) {
+        const auto holder_before = holder, ca_before = ca;
+        services_.log.error("the certificates do not fit together; they are read again");
+        card().doubt_certificates(role_);
+        {
+            const std::scoped_lock lock(mutex_);
+            ca_certificate_.reset();
+            certificate_.reset();
+        }
+        parsed(card().ca_certificate(role_), ca_certificate_);
+        if (holder_before) parsed(card().certificate(role_), certificate_);
+        take();
+        const bool same = ca && ca->der == ca_before->der && !holder == !holder_before && (!holder || holder->der == holder_before->der);
+        if (!same && (!ca || !fits())) {
+            card().doubt_certificates(role_);
+            const std::scoped_lock lock(mutex_);
+            ca_certificate_.reset();
+            certificate_.reset();
+            throw CardFault("the certificates do not fit together, and are not twice the same");
+        }
+    }
+    const std::scoped_lock lock(mutex_);
+    chained_ = holder ? holder : ca;
 }
 
 bool Token::pss() {

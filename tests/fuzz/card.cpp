@@ -137,7 +137,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     C_GetSlotList(CK_TRUE, nullptr, &count);
     use_slot(0, "1234", card->pki());
     use_slot(1, "ABC123", card->pki());
-    for (const CK_SLOT_ID slot : {0, 1}) must(C_CloseAllSessions(slot) == CKR_OK);
+    for (CK_SLOT_ID slot = 0; slot < 2; ++slot) must(C_CloseAllSessions(slot) == CKR_OK);
     // Only right PINs were given: whatever the answers looked like, the card counts no wrong one.
     must(card->counts().wrong[0] == 0 && card->counts().wrong[1] == 0);
     must(card->counts().verify[0] <= 3 && card->counts().verify[1] <= 3);

@@ -1,0 +1,89 @@
+// A host that ends in an awkward way, one a run; a process of its own, since it is about the end of one.
+//   atexit             C_Finalize from an exit handler that was registered before anything of ours ran
+//   static-destructor  C_CloseAllSessions and C_Finalize after the destructors of all other static objects
+//   after-openssl      the same handler, and the host's OpenSSL was cleaned up before it
+//   never              not finalised at all
+// Exit status 0: every call answered as it should, and the card is locked where it was to be.
+#include "module/pkcs11.hpp"
+
+#include "card_model.hpp"
+#include "fake_pcsc.hpp"
+#include "test_pki.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+namespace {
+
+namespace fake = jpki::fake;
+using jpki::model::CardModel;
+using jpki::model::Role;
+
+// Left behind on purpose: the card outlives the process's static objects.
+fake::Card& card() {
+    static fake::Card& one = *new fake::Card;
+    return one;
+}
+
+[[noreturn]] void fail(const char* what, CK_RV rv) {
+    std::fprintf(stderr, "%s: 0x%lx\n", what, rv);
+    std::_Exit(1);
+}
+
+void expect(const char* what, CK_RV rv, CK_RV wanted = CKR_OK) {
+    if (rv != wanted) fail(what, rv);
+}
+
+void finalise() {
+    expect("C_Finalize", C_Finalize(nullptr));
+    CK_INFO info{};
+    expect("C_GetInfo", C_GetInfo(&info), CKR_CRYPTOKI_NOT_INITIALIZED);
+    if (card()->verified(Role::authentication)) fail("the card is left open", 0);
+    if (!(fake::open_now() == fake::Open{})) fail("a connection is left open", 0);
+}
+
+// Constructed before every other object of the program, destroyed after them.
+struct Last {
+    bool armed = false;
+    ~Last() {
+        if (!armed) return;
+        expect("C_CloseAllSessions", C_CloseAllSessions(0));
+        finalise();
+    }
+};
+__attribute__((init_priority(101))) Last last;
+
+void use_the_card() {
+    expect("C_Initialize", C_Initialize(nullptr));
+    CK_ULONG count = 0;
+    expect("C_GetSlotList", C_GetSlotList(CK_TRUE, nullptr, &count));
+    CK_SESSION_HANDLE session = 0;
+    expect("C_OpenSession", C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
+    CK_OBJECT_HANDLE objects[8];
+    expect("C_FindObjectsInit", C_FindObjectsInit(session, nullptr, 0));
+    expect("C_FindObjects", C_FindObjects(session, objects, 8, &count));
+    unsigned char pin[] = {'1', '2', '3', '4'};
+    expect("C_Login", C_Login(session, CKU_USER, pin, sizeof pin));
+    if (!card()->verified(Role::authentication)) fail("no login", 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const char* how = argc == 2 ? argv[1] : "";
+    const auto is = [&](const char* name) { return std::strcmp(how, name) == 0; };
+    if (is("atexit") || is("after-openssl")) std::atexit(finalise);
+    if (is("after-openssl")) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, to run before ours
+    if (is("atexit") || is("static-destructor")) OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+    ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);
+    card() = std::make_shared<CardModel>(jpki::model::TestPki::shared());
+    fake::add_reader("Fake Reader 00 00", card());
+    use_the_card();
+    last.armed = is("static-destructor");
+    if (!is("atexit") && !is("after-openssl") && !is("static-destructor") && !is("never")) fail("usage", 0);
+    return 0;
+}

@@ -1,0 +1,141 @@
+// Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
+#define BOOST_TEST_MODULE others
+#include "others_fixture.hpp"
+
+#include <future>
+#include <thread>
+
+using namespace jpki::test;
+
+BOOST_AUTO_TEST_SUITE(busy)
+
+BOOST_AUTO_TEST_CASE(a_transaction_for_longer_than_we_wait_fails_every_call_that_needs_the_card_and_no_other) {
+    Fixture f(impatient);
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    const auto fresh = f.open(sign_slot);
+    other_selects_jpki();
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    f.card->reset_counts();
+    CK_TOKEN_INFO token{};
+    CHECK_RV(bounded([&] { return C_GetTokenInfo(auth_slot, &token); }), CKR_FUNCTION_FAILED);
+    CHECK_RV(bounded([&] { return search(session); }), CKR_FUNCTION_FAILED);
+    CHECK_RV(bounded([&] { return try_sign(session, key); }), CKR_FUNCTION_FAILED);
+    CHECK_RV(bounded([&] { return f.login(fresh, sign_pin); }), CKR_FUNCTION_FAILED);
+    // These send nothing, and must not wait at all.
+    const auto before = std::chrono::steady_clock::now();
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+    CK_SLOT_INFO slot{};
+    REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
+    BOOST_CHECK(slot.flags & CKF_TOKEN_PRESENT);
+    const auto another = f.open(auth_slot);
+    REQUIRE_OK(sign_init(session, key));
+    REQUIRE_OK(C_CloseSession(another));
+    BOOST_CHECK(std::chrono::steady_clock::now() - before < std::chrono::milliseconds(200));
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+
+    fake::other_ends_transaction(reader_name);
+    REQUIRE_OK(finish_sign(session));
+    REQUIRE_OK(f.login(fresh, sign_pin));
+    REQUIRE_OK(search(session));
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_that_ends_in_time_costs_a_wait_and_nothing_else) {
+    Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    fake::reset_calls();
+    auto signing = std::async(std::launch::async, [&] { return try_sign(session, key); });
+    while (fake::calls(fake::Function::get_attrib) < 4) std::this_thread::yield();  // it waits
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
+    fake::other_ends_transaction(reader_name);
+    CHECK_RV(signing.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {
+    Fixture f("[reader]\nbusy_timeout_ms = 0\n");
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    for (int i = 0; i < 10; ++i) {
+        CHECK_RV(f.login(session, "0000"), CKR_FUNCTION_FAILED);
+        CHECK_RV(set_pin(session, "0000", "4711"), CKR_FUNCTION_FAILED);
+    }
+    fake::other_ends_transaction(reader_name);
+    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+    REQUIRE_OK(f.login(session, auth_pin));
+}
+
+BOOST_AUTO_TEST_CASE(an_exclusive_opening_is_waited_for_and_no_longer_than_asked) {
+    Fixture f(impatient);
+    BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
+    CK_SESSION_HANDLE session = 0;
+    const auto open = [&] { return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); };
+    CHECK_RV(bounded(open), CKR_FUNCTION_FAILED);
+    CK_TOKEN_INFO token{};
+    CHECK_RV(bounded([&] { return C_GetTokenInfo(sign_slot, &token); }), CKR_FUNCTION_FAILED);
+    CK_SLOT_INFO slot{};
+    REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
+    BOOST_CHECK(slot.flags & CKF_TOKEN_PRESENT);  // the slot does not vanish
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+    fake::other_closes(reader_name);
+    serves(f, auth_slot, *f.card);
+    serves(f, sign_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(an_exclusive_opening_that_ends_in_time_costs_a_wait) {
+    Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
+    BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
+    fake::reset_calls();
+    auto opening = std::async(std::launch::async, [&] {
+        CK_SESSION_HANDLE session = 0;
+        return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+    });
+    while (fake::calls(fake::Function::connect) < 3) std::this_thread::yield();
+    fake::other_closes(reader_name, SCARD_RESET_CARD);
+    CHECK_RV(opening.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_first_connection_that_waits_inside_pcscd_holds_nobody_else_up) {
+    // Nothing can bound that wait (apdu/pcsc_link.hpp); it must be the only thing that waits.
+    const std::string second_reader = "Another Reader 01 00";
+    Fixture f(impatient);
+    const auto other = card_of_person(1);
+    fake::add_reader(second_reader, other);
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+    BOOST_REQUIRE_EQUAL(count, 4u);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    auto opening = std::async(std::launch::async, [&] {
+        CK_SESSION_HANDLE session = 0;
+        return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+    });
+    BOOST_REQUIRE(fake::wait_until_blocked(fake::Function::connect));
+    auto elsewhere = std::async(std::launch::async, [&] {
+        CK_SLOT_INFO slot{};
+        CK_SLOT_ID none = 0;
+        BOOST_CHECK(C_GetSlotInfo(auth_slot, &slot) == CKR_OK);
+        BOOST_CHECK(C_WaitForSlotEvent(CKF_DONT_BLOCK, &none, nullptr) == CKR_NO_EVENT);
+        serves(f, 2, *other);
+    });
+    const bool free = elsewhere.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
+    BOOST_CHECK(free);
+    fake::other_ends_transaction(reader_name);
+    elsewhere.get();
+    CHECK_RV(opening.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(finalize_with_a_busy_card_is_bounded_and_leaves_no_connection) {
+    Fixture f(impatient);
+    const auto session = f.open_logged_in(auth_slot);
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(bounded([] { return C_Finalize(nullptr); }), CKR_OK);
+    BOOST_CHECK(fake::open_now() == fake::Open{});
+    fake::other_ends_transaction(reader_name);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,169 @@
+// Other programs that use the card meanwhile: nothing is lost, and nothing of theirs is taken for ours.
+#include "others_fixture.hpp"
+
+#include <atomic>
+#include <thread>
+
+using namespace jpki::test;
+
+namespace {
+
+using Read = Knobs::ForeignRead;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(disturb)
+
+BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    std::atomic<bool> stop = false;
+    std::size_t theirs = 0, lost = 0;
+    std::thread other([&] {
+        const Bytes select = {0x00, 0xA4, 0x04, 0x0C, 0x0A, 0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
+        const Bytes sign_command = {0x80, 0x2A, 0x00, 0x97, 0x05, 1, 2, 3, 4, 5, 0x00};
+        while (!stop) {
+            if (!fake::other_begins_transaction(reader_name, std::chrono::seconds(5))) { ++lost; continue; }
+            const bool good = fake::other_transmit(reader_name, select) == Bytes{0x90, 0x00} &&
+                              fake::other_transmit(reader_name, sign_command).size() == 258;
+            fake::other_ends_transaction(reader_name);
+            good ? ++theirs : ++lost;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it does something else, too
+        }
+    });
+    std::size_t ours = 0;
+    for (int i = 0; i < 50; ++i) {
+        Bytes data = {static_cast<std::uint8_t>(i)}, signature;
+        CHECK_RV(sign(session, key, CKM_SHA256_RSA_PKCS, data, signature), CKR_OK);
+        if (openssl_verifies(f.card->pki().authentication_certificate, CKM_SHA256_RSA_PKCS, data, signature)) ++ours;
+    }
+    stop = true;
+    other.join();
+    BOOST_TEST_MESSAGE(ours << " signatures of ours, " << theirs << " of the other program at the same time");
+    BOOST_CHECK_EQUAL(ours, 50u);
+    BOOST_CHECK_EQUAL(lost, 0u);
+    BOOST_CHECK_GT(theirs, 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(another_application_is_never_read_in_place_of_ours) {
+    for (const Read read : {Read::refused, Read::other_bytes, Read::other_certificate})
+        for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+            Knobs knobs;
+            knobs.foreign_read = read;
+            Fixture f(knobs);
+            const auto session = f.open(slot);
+            // At every command of a search another program selects its application, between two transactions or in one.
+            for (std::size_t at = 0; at < 3; ++at) {
+                f.card->inject({Fault::Kind::other_application, at});
+                const CK_RV rv = search(session);
+                BOOST_CHECK(rv == CKR_OK || rv == CKR_DEVICE_ERROR);
+            }
+            f.card->inject({Fault::Kind::none, 0});
+            f.card->other_program_selects_another_application();
+            if (slot == auth_slot) BOOST_CHECK(shown_certificate(session, slot) == certificate_of(*f.card, slot));
+            REQUIRE_OK(f.login(session, slot == auth_slot ? auth_pin : sign_pin));
+            BOOST_CHECK(shown_certificate(session, slot) == certificate_of(*f.card, slot));
+            CK_TOKEN_INFO token{};
+            f.card->other_program_selects_another_application();
+            REQUIRE_OK(C_GetTokenInfo(slot, &token));
+            BOOST_CHECK_EQUAL(token.flags & count_flags, 0u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(another_application_ends_the_login_with_the_right_code_and_a_new_one_works_at_once) {
+    for (const bool resets : {false, true})
+        for (const bool opposite : {false, true}) {
+            Knobs knobs;
+            knobs.reselect_clears_pin = knobs.reset_clears_pin = opposite;
+            Fixture f(knobs);
+            const auto auth = f.open_logged_in(auth_slot), sign_session = f.open_logged_in(sign_slot);
+            if (opposite) {  // the second login selected the application, which ended the first
+                CHECK_RV(try_sign(auth, find_class(auth, CKO_PRIVATE_KEY).empty() ? 0 : find_key(auth)), CKR_USER_NOT_LOGGED_IN);
+                REQUIRE_OK(f.login(auth, auth_pin));
+            }
+            const auto key = find_key(auth);
+            signed_by(auth, key, CKM_SHA256_RSA_PKCS, text);
+            other_selects_another_application();
+            if (resets) BOOST_REQUIRE(fake::other_resets(reader_name));
+            CHECK_RV(try_sign(auth, key), CKR_USER_NOT_LOGGED_IN);
+            BOOST_CHECK_EQUAL(f.state(auth), CKS_RO_PUBLIC_SESSION);
+            REQUIRE_OK(f.login(auth, auth_pin));
+            signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
+            C_Logout(sign_session);
+            REQUIRE_OK(f.login(sign_session, sign_pin));
+            signed_by(sign_session, find_key(sign_session), CKM_SHA256_RSA_PKCS, text);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_that_another_program_changes_is_the_new_one_for_us_too) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, auth_pin), 0x9000);
+    BOOST_REQUIRE_EQUAL(other_sends({0x00, 0x24, 0x01, 0x98, 0x04, '4', '7', '1', '1'}), 0x9000);
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);  // the card still honours our login
+    REQUIRE_OK(C_Logout(session));
+    CHECK_RV(f.login(session, auth_pin), CKR_PIN_INCORRECT);
+    REQUIRE_OK(f.login(session, "4711"));
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_that_another_program_blocks_is_locked_for_us_and_the_rest_serves_on) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    for (const int answer : {0x63C2, 0x63C1, 0x63C0}) BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, "0000"), answer);
+    CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
+    CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
+    BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_LOCKED);
+    BOOST_CHECK(shown_certificate(session, auth_slot) == certificate_of(*f.card, auth_slot));
+    serves(f, sign_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_reset_in_the_middle_of_every_other_transaction_is_served_in_between) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    for (int round = 0; round < 10; ++round) {
+        fake::inject(reader_name, {Fault::Kind::reset, 0});
+        CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
+        CHECK_RV(try_sign(session, key), CKR_OK);  // a warm reset keeps the PIN state
+        BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+    }
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_are_taken_out) {
+    Knobs knobs;
+    knobs.is_jpki = false;
+    Fixture f(knobs);
+    const auto poll = [&] {
+        for (int i = 0; i < 20; ++i)
+            for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+                CK_TOKEN_INFO token{};
+                CHECK_RV(C_GetTokenInfo(slot, &token), CKR_TOKEN_NOT_RECOGNIZED);
+                CK_SESSION_HANDLE session = 0;
+                CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_RECOGNIZED);
+                CK_ULONG count = 0;
+                CHECK_RV(C_GetMechanismList(slot, nullptr, &count), CKR_TOKEN_NOT_RECOGNIZED);
+                REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+                BOOST_CHECK_EQUAL(count, 0u);
+                BOOST_REQUIRE_EQUAL(fake::open_now().handles, 0u);  // and nobody else is kept from it
+            }
+    };
+    poll();
+    BOOST_CHECK_EQUAL(commands(*f.card), 1u);
+    BOOST_REQUIRE(fake::other_resets(reader_name));  // its own program works with it
+    poll();
+    BOOST_CHECK_EQUAL(commands(*f.card), 1u);
+    fake::swap_card(reader_name, f.card);
+    poll();
+    BOOST_CHECK_EQUAL(commands(*f.card), 2u);
+    const auto ours = card_of_person(1);
+    fake::swap_card(reader_name, ours);
+    serves(f, auth_slot, *ours);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

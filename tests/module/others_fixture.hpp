@@ -1,0 +1,29 @@
+// What the tests of other programs share.
+#pragma once
+
+#include "removal_fixture.hpp"
+
+#include <chrono>
+
+namespace jpki::test {
+
+inline const std::string impatient = "[reader]\nbusy_timeout_ms = 20\n";
+
+// Of one call: what it answered, and that it did not wait for longer than it was told to.
+inline CK_RV bounded(const std::function<CK_RV()>& call) {
+    const auto before = std::chrono::steady_clock::now();
+    const CK_RV rv = call();
+    BOOST_CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(2));
+    return rv;
+}
+
+inline CK_RV search(CK_SESSION_HANDLE session) {
+    CK_OBJECT_HANDLE found[8];
+    CK_ULONG count = 0;
+    if (const CK_RV rv = C_FindObjectsInit(session, nullptr, 0); rv != CKR_OK) return rv;
+    const CK_RV rv = C_FindObjects(session, found, 8, &count);
+    C_FindObjectsFinal(session);
+    return rv;
+}
+
+}  // namespace jpki::test

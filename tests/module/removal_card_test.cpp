@@ -1,0 +1,185 @@
+// A card that goes: its sessions, handles and login go with it, nothing of it is served any more, and the next
+// C_OpenSession works without C_Finalize, whatever call is the first one afterwards.
+#define BOOST_TEST_MODULE removal
+#include "removal_fixture.hpp"
+
+using namespace jpki::test;
+
+BOOST_AUTO_TEST_SUITE(card)
+
+BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_the_session_dead) {
+    for (const Going& going : goings())
+        for (const SessionCall& first : session_calls()) {
+            BOOST_TEST_CONTEXT(going.name << ", first " << first.name) {
+                Fixture f;
+                const auto other = card_of_person(1);
+                const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
+                const auto key = find_key(session);
+                REQUIRE_OK(sign_init(session, key));
+                f.card->reset_counts();
+                going.goes(f.card, other);
+                CHECK_RV(first.call(session, key), CKR_SESSION_HANDLE_INVALID);
+                for (const SessionCall& next : session_calls()) CHECK_RV(next.call(session, key), CKR_SESSION_HANDLE_INVALID);
+                // Nothing was said to the card that is there now, and no PIN was sent to anybody.
+                BOOST_CHECK_EQUAL(other->counts().commands, 0u);
+                BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_next_open_session_works_and_serves_the_card_that_is_there) {
+    for (const Going& going : goings())
+        for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+            BOOST_TEST_CONTEXT(going.name << ", slot " << slot) {
+                Fixture f;
+                const auto other = card_of_person(1);
+                const auto old = serves(f, slot, *f.card);
+                const auto old_objects = find(old);
+                going.goes(f.card, other);
+                going.comes(f.card, other);
+                // C_OpenSession is the first call that could notice anything.
+                const auto session = serves(f, slot, going.then_the_other ? *other : *f.card);
+                BOOST_CHECK_NE(session, old);
+                const auto objects = find(session);
+                for (const auto object : old_objects) {
+                    BOOST_CHECK(std::find(objects.begin(), objects.end(), object) == objects.end());
+                    CK_ATTRIBUTE wanted = {CKA_CLASS, nullptr, 0};
+                    CHECK_RV(C_GetAttributeValue(session, object, &wanted, 1), CKR_OBJECT_HANDLE_INVALID);
+                    CHECK_RV(sign_init(session, object), CKR_KEY_HANDLE_INVALID);
+                }
+                CK_SESSION_INFO info{};
+                CHECK_RV(C_GetSessionInfo(old, &info), CKR_SESSION_HANDLE_INVALID);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(while_there_is_no_card_every_call_says_so_and_slots_stay) {
+    const std::vector<std::function<void()>> ways = {[] { fake::remove_card(reader_name); }, [] { fake::remove_reader(reader_name); },
+                                                     [] { fake::stop_service(); }};
+    for (const auto& goes : ways) {
+        Fixture f;
+        f.open_logged_in(auth_slot);
+        goes();
+        CK_SESSION_HANDLE session = 0;
+        CHECK_RV(C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_PRESENT);
+        CK_TOKEN_INFO token{};
+        CHECK_RV(C_GetTokenInfo(sign_slot, &token), CKR_TOKEN_NOT_PRESENT);
+        CK_ULONG count = 0;
+        CHECK_RV(C_GetMechanismList(auth_slot, nullptr, &count), CKR_TOKEN_NOT_PRESENT);
+        CHECK_RV(C_CloseAllSessions(auth_slot), CKR_OK);
+        CK_SLOT_INFO slot{};
+        REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
+        BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);
+        REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+        BOOST_CHECK_EQUAL(count, 2u);
+        REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+        BOOST_CHECK_EQUAL(count, 0u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_session_count_is_of_the_card_that_is_there) {
+    Fixture f;
+    f.open(auth_slot);
+    f.open(auth_slot, CKF_RW_SESSION);
+    CK_TOKEN_INFO token{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
+    BOOST_CHECK_EQUAL(token.ulSessionCount, 2u);
+    BOOST_CHECK_EQUAL(token.ulRwSessionCount, 1u);
+    fake::swap_card(reader_name, card_of_person(1));
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
+    BOOST_CHECK_EQUAL(token.ulSessionCount, 0u);
+    BOOST_CHECK_EQUAL(token.ulRwSessionCount, 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_serial_number_tells_two_cards_apart_and_is_the_same_again) {
+    Fixture f;
+    const auto serial = [] {
+        CK_TOKEN_INFO token{};
+        REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
+        return std::string(reinterpret_cast<const char*>(token.serialNumber), sizeof token.serialNumber);
+    };
+    const std::string first = serial();
+    fake::swap_card(reader_name, card_of_person(1));
+    BOOST_CHECK_NE(serial(), first);
+    fake::swap_card(reader_name, f.card);
+    BOOST_CHECK_EQUAL(serial(), first);
+}
+
+BOOST_AUTO_TEST_CASE(a_swap_that_the_service_does_not_notice_serves_nothing_of_the_earlier_card) {
+    Fixture f("[reader]\nbusy_timeout_ms = 20\n");
+    const auto other = card_of_person(1);
+    const auto session = serves(f, auth_slot, *f.card);
+    const auto key = find_key(session);
+    fake::swap_unnoticed(reader_name, other);
+    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);  // the resource manager says that a command failed, no more
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    BOOST_CHECK_EQUAL(other->counts().commands, 0u);
+    serves(f, auth_slot, *other);
+}
+
+BOOST_AUTO_TEST_CASE(a_swap_that_only_another_programs_command_noticed_is_found_by_the_face_of_the_card) {
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        Fixture f;
+        const auto other = card_of_person(1);
+        const auto session = serves(f, slot, *f.card);
+        const auto key = find_key(session);
+        CK_TOKEN_INFO token{};
+        REQUIRE_OK(C_GetTokenInfo(slot, &token));  // what a list of tokens asks
+        other_selects_jpki();
+        fake::swap_unnoticed(reader_name, other);
+        BOOST_CHECK_THROW(other_selects_jpki(), fake::OtherFailed);  // the failed command is theirs
+        CHECK_RV(try_sign(session, key), CKR_DEVICE_REMOVED);
+        CK_SESSION_INFO info{};
+        CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+        BOOST_CHECK_EQUAL(verifies(*other, Role::authentication), 0u);
+        serves(f, slot, *other);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_mute_card_is_no_card_and_a_good_one_after_it_is) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    fake::remove_card(reader_name);
+    fake::insert_mute_card(reader_name);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    CK_SESSION_HANDLE none = 0;
+    CHECK_RV(C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &none), CKR_TOKEN_NOT_PRESENT);
+    fake::remove_card(reader_name);
+    fake::insert_card(reader_name, f.card);
+    serves(f, auth_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_reset_the_session_lives_and_the_login_is_what_the_card_says) {
+    // Suspend and resume are a reset, or a loss of power, that the card stays in the reader for.
+    for (const DWORD how : {SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
+        for (const bool clears : {false, true}) {
+            Knobs knobs;
+            knobs.reset_clears_pin = clears;
+            Fixture f(knobs);
+            const auto session = serves(f, auth_slot, *f.card);
+            const auto key = find_key(session);
+            BOOST_REQUIRE(fake::other_resets(reader_name, how));
+            BOOST_CHECK(shown_certificate(session, auth_slot) == certificate_of(*f.card, auth_slot));
+            const bool lost = clears || how == SCARD_UNPOWER_CARD;
+            CHECK_RV(try_sign(session, key), lost ? CKR_USER_NOT_LOGGED_IN : CKR_OK);
+            if (!lost) continue;
+            BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+            REQUIRE_OK(f.login(session, auth_pin));
+            signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_swap_of_persons_with_equal_pins_never_shows_the_first_ones_certificate) {
+    Fixture f;
+    const auto other = card_of_person(1);
+    for (int round = 0; round < 3; ++round)
+        for (const auto& now : {other, f.card}) {
+            fake::swap_card(reader_name, now);
+            serves(f, auth_slot, *now);
+            serves(f, sign_slot, *now);
+        }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

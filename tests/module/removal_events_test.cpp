@@ -1,0 +1,237 @@
+// C_WaitForSlotEvent: each change once per slot, blocking and not, and an end when the library is finalised.
+#include "removal_fixture.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <thread>
+
+using namespace jpki::test;
+
+namespace {
+
+const std::string second_reader = "Another Reader 01 00";
+using Slots = std::vector<CK_SLOT_ID>;
+
+// Everything that there is to report, in ascending order; each change is to be in it once.
+Slots events() {
+    Slots all;
+    for (;;) {
+        CK_SLOT_ID slot = 99;
+        const CK_RV rv = C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr);
+        if (rv == CKR_NO_EVENT) break;
+        REQUIRE_OK(rv);
+        all.push_back(slot);
+        BOOST_REQUIRE_LT(all.size(), 100u);
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+struct Answer {
+    CK_RV rv = CKR_OK;
+    CK_SLOT_ID slot = 99;
+};
+
+// A thread in a blocking wait.
+std::future<Answer> waiting() {
+    return std::async(std::launch::async, [] {
+        Answer answer;
+        answer.rv = C_WaitForSlotEvent(0, &answer.slot, nullptr);
+        return answer;
+    });
+}
+
+std::future<Answer> waiting_and_blocked(std::size_t threads = 1) {
+    auto result = waiting();
+    BOOST_REQUIRE(fake::wait_until_blocked(fake::Function::get_status_change, threads));
+    return result;
+}
+
+Answer ended(std::future<Answer>& answer) {
+    BOOST_REQUIRE(answer.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
+    return answer.get();
+}
+
+// The wait ends with the first of two slots, a second one at once with the other.
+void check_reports(std::future<Answer>& answer, CK_SLOT_ID first) {
+    const Answer one = ended(answer);
+    CHECK_RV(one.rv, CKR_OK);
+    auto second = waiting();
+    const Answer two = ended(second);
+    CHECK_RV(two.rv, CKR_OK);
+    Slots both = {one.slot, two.slot};
+    std::sort(both.begin(), both.end());
+    BOOST_CHECK(both == (Slots{first, first + 1}));
+    BOOST_CHECK(events().empty());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(slot_events)
+
+BOOST_AUTO_TEST_CASE(what_was_there_from_the_beginning_is_no_event) {
+    Fixture f;
+    BOOST_CHECK(events().empty());
+    serves(f, auth_slot, *f.card);
+    BOOST_CHECK(events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_change_is_reported_once_per_slot) {
+    Fixture f;
+    const auto both = Slots{auth_slot, sign_slot};
+    fake::remove_card(reader_name);
+    BOOST_CHECK(events() == both);
+    BOOST_CHECK(events().empty());
+    fake::insert_card(reader_name, f.card);
+    BOOST_CHECK(events() == both);
+    BOOST_CHECK(events().empty());
+    fake::swap_card(reader_name, card_of_person(1));
+    BOOST_CHECK(events() == both);
+    BOOST_CHECK(events().empty());
+    fake::remove_reader(reader_name);
+    BOOST_CHECK(events() == both);
+    fake::add_reader(reader_name, f.card);
+    BOOST_CHECK(events() == both);
+    fake::stop_service();
+    BOOST_CHECK(events() == both);
+    fake::start_service();
+    BOOST_CHECK(events() == both);
+    BOOST_CHECK(events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_another_call_saw_first_is_reported_all_the_same) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    fake::swap_card(reader_name, card_of_person(1));
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    f.open(auth_slot);
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+    BOOST_CHECK(events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_application_elsewhere_on_the_card_or_a_reset_is_no_event) {
+    Fixture f;
+    other_selects_another_application();
+    BOOST_REQUIRE(fake::other_resets(reader_name));
+    fake::other_closes(reader_name);
+    BOOST_CHECK(events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(events_of_two_readers_are_kept_apart) {
+    Fixture f;
+    fake::add_reader(second_reader, card_of_person(1));
+    BOOST_CHECK(events() == (Slots{2, 3}));  // a new reader that brings a card
+    fake::remove_card(second_reader);
+    BOOST_CHECK(events() == (Slots{2, 3}));
+    fake::remove_card(reader_name);
+    BOOST_CHECK(events() == (Slots{0, 1}));
+    fake::add_reader("Third Reader 02 00");
+    BOOST_CHECK(events().empty());  // one without
+}
+
+BOOST_AUTO_TEST_CASE(a_blocking_wait_ends_with_a_removal_an_insertion_and_a_swap) {
+    Fixture f;
+    auto answer = waiting_and_blocked();
+    fake::remove_card(reader_name);
+    check_reports(answer, auth_slot);
+    answer = waiting_and_blocked();
+    fake::insert_card(reader_name, f.card);
+    check_reports(answer, auth_slot);
+    answer = waiting_and_blocked();
+    fake::swap_card(reader_name, card_of_person(1));
+    check_reports(answer, auth_slot);
+}
+
+BOOST_AUTO_TEST_CASE(a_blocking_wait_ends_with_a_reader_that_brings_a_card_or_takes_it_away) {
+    Fixture f;
+    auto answer = waiting_and_blocked();
+    fake::add_reader(second_reader, card_of_person(1));
+    check_reports(answer, 2);
+    answer = waiting_and_blocked();
+    fake::remove_reader(second_reader);
+    check_reports(answer, 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_blocking_wait_ends_with_the_service_and_with_its_return) {
+    Fixture f;
+    auto answer = waiting_and_blocked();
+    fake::stop_service();
+    check_reports(answer, auth_slot);
+    answer = waiting();  // on nothing but time
+    fake::start_service();
+    check_reports(answer, auth_slot);
+}
+
+BOOST_AUTO_TEST_CASE(our_own_use_of_the_card_does_not_end_a_blocking_wait) {
+    Fixture f;
+    auto answer = waiting_and_blocked();
+    serves(f, auth_slot, *f.card);
+    serves(f, sign_slot, *f.card);
+    BOOST_CHECK(answer.wait_for(std::chrono::milliseconds(1)) == std::future_status::timeout);
+    fake::remove_card(reader_name);
+    check_reports(answer, auth_slot);
+}
+
+BOOST_AUTO_TEST_CASE(two_waiting_threads_are_told_of_one_slot_each) {
+    Fixture f;
+    auto one = waiting_and_blocked(1);
+    auto two = waiting_and_blocked(2);
+    fake::remove_card(reader_name);
+    const Answer first = ended(one), second = ended(two);
+    CHECK_RV(first.rv, CKR_OK);
+    CHECK_RV(second.rv, CKR_OK);
+    BOOST_CHECK_EQUAL(first.slot + second.slot, auth_slot + sign_slot);
+    BOOST_CHECK_NE(first.slot, second.slot);
+    BOOST_CHECK(events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_every_wait) {
+    for (const bool with_service : {true, false}) {
+        Fixture f;
+        if (!with_service) {
+            fake::stop_service();
+            events();
+        }
+        auto one = with_service ? waiting_and_blocked(1) : waiting();
+        auto two = with_service ? waiting_and_blocked(2) : waiting();
+        const auto before = std::chrono::steady_clock::now();
+        REQUIRE_OK(C_Finalize(nullptr));
+        CHECK_RV(ended(one).rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+        CHECK_RV(ended(two).rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+        if (with_service) BOOST_CHECK(std::chrono::steady_clock::now() - before < std::chrono::milliseconds(400));
+        CK_SLOT_ID slot = 0;
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr), CKR_CRYPTOKI_NOT_INITIALIZED);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_finalize_a_moment_before_the_wait_begins_ends_it_too) {
+    // PC/SC forgets a cancel that comes before the wait: it is found within half a second.
+    Fixture f;
+    std::atomic<bool> done = false;
+    fake::on_wait([&] {
+        if (done.exchange(true)) return;
+        std::thread([] { C_Finalize(nullptr); }).join();
+    });
+    auto answer = waiting();
+    CHECK_RV(ended(answer).rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+    fake::on_wait({});
+}
+
+BOOST_AUTO_TEST_CASE(the_next_initialize_knows_nothing_of_the_last_ones_waits_and_events) {
+    Fixture f;
+    auto answer = waiting_and_blocked();
+    REQUIRE_OK(C_Finalize(nullptr));
+    CHECK_RV(ended(answer).rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+    fake::remove_card(reader_name);
+    REQUIRE_OK(C_Initialize(nullptr));
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+    BOOST_CHECK(events().empty());
+    answer = waiting_and_blocked();
+    fake::insert_card(reader_name, f.card);
+    check_reports(answer, auth_slot);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
