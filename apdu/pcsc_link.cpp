@@ -29,8 +29,12 @@ bool means_removed(LONG rc) noexcept {
 
 bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SCARD_W_UNPOWERED_CARD; }
 
-// Asks every few milliseconds: the one who waits is a person at a PIN prompt or a browser's worker thread.
-constexpr std::chrono::milliseconds poll_interval{10};
+// Between two questions whether another program is done: a few milliseconds, since a person waits, and never the same number
+// twice in a row, since a program that uses the card at regular intervals would be met busy every time.
+void pause() {
+    const auto now = static_cast<unsigned long>(Clock::now().time_since_epoch().count());
+    std::this_thread::sleep_for(std::chrono::microseconds(500 + now % 3001));
+}
 
 constexpr std::chrono::milliseconds removal_news{500};
 
@@ -48,7 +52,7 @@ PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::millisecond
         if (rc == SCARD_S_SUCCESS) break;
         if (rc != SCARD_E_SHARING_VIOLATION) fail(rc, "SCardConnect");
         if (Clock::now() >= deadline) throw CardBusy("another program has opened the reader for itself alone");
-        std::this_thread::sleep_for(poll_interval);
+        pause();
     }
     connected_ = true;
 }
@@ -82,7 +86,7 @@ void PcscLink::wait_until_free() {
         const LONG rc = ask_about_connection();
         if (rc != SCARD_E_SHARING_VIOLATION) return;  // any other trouble is for SCardBeginTransaction to report
         if (Clock::now() >= deadline) throw CardBusy("another program holds a transaction on the card");
-        std::this_thread::sleep_for(poll_interval);
+        pause();
     }
 }
 
@@ -108,7 +112,7 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
     do {
         if (!same_stay())
             throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");
-        std::this_thread::sleep_for(poll_interval);
+        pause();
     } while (Clock::now() < deadline);
 }
 

@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_the_one_that_was_looked_at
 
 BOOST_AUTO_TEST_CASE(a_swap_that_the_service_did_not_notice_is_noticed_by_the_login) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
-    Fixture f;
+    Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open(auth_slot);
     token_flags(auth_slot);
     fake::swap_unnoticed(reader_name, other_card);

@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_does_not_let_its_application_go_loses_its_power
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_breaks_ends_the_login_at_the_card) {
-    Fixture f;
+    Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
     fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
