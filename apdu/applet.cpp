@@ -106,6 +106,8 @@ TriesAnswer Applet::tries(Role role) {
         response = query(current_file);
     }
     if (is_blocked(response.status)) return 0;
+    // ISO/IEC 7816-4 lets a card say "verified" here; CARD.md knows none that does. A count it is not.
+    if (response.ok()) return std::nullopt;
     if (sw::counts_tries(response.status)) return response.status & 0x0F;
     if (says_no_such_reference(response.status)) return std::nullopt;
     unexpected("tries query", response.status);

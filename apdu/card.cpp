@@ -285,6 +285,12 @@ void Card::lock() {
     watched([&] { lock_now(); });
 }
 
+void Card::lock_unless_verified(Role role) {
+    watched([&] {
+        if (may_be_open() && !verified_[index_of(role)]) lock_now();
+    });
+}
+
 void Card::exclusively(const std::function<void()>& f) {
     run([&](Scope&) { f(); });
 }
@@ -317,20 +323,24 @@ SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
     return run([&](Scope& scope) {
         if (!selected_) reselect(scope);
         SignAnswer answer = scope.applet().sign(role, form, data);
-        if (answer.kind == SignAnswer::Kind::elsewhere && !selected_now_) {
-            // Another application answered. Ours, once selected again, says what has become of the login; no PIN is sent.
-            reselect(scope);
+        if (answer.kind != SignAnswer::Kind::done && !selected_now_) {
+            // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
+            if (answer.kind == SignAnswer::Kind::elsewhere) reselect(scope);
+            else confirm_selected(scope);
             answer = scope.applet().sign(role, form, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
-        if (answer.kind == SignAnswer::Kind::not_verified) verified_[index_of(role)] = open_[index_of(role)] = false;
+        if (answer.kind == SignAnswer::Kind::not_verified) {
+            verified_[index_of(role)] = open_[index_of(role)] = false;
+            leave_if_unused(scope);
+        }
         return answer;
     });
 }
 
 std::optional<bool> Card::probe_pss(Role role) {
     return run([&](Scope& scope) -> std::optional<bool> {
-        if (!selected_) reselect(scope);
+        confirm_selected(scope);
         const std::uint16_t unknown = scope.applet().probe_sign(role, unassigned_sign_form);
         if (unknown != sw::incorrect_p1_p2) return std::nullopt;  // it does not get as far as looking at P1
         return scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;

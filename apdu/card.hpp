@@ -123,6 +123,8 @@ public:
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
     void lock();
+    // The same, unless `role` is logged in or nothing may be open: decided when no operation is under way.
+    void lock_unless_verified(Role role);
 
 private:
     class Scope;

@@ -13,6 +13,9 @@ FileHead examine_head(ByteView head, std::size_t& total) noexcept {
         return FileHead::nothing;
     // One byte of tag: OpenSSL would also take a SEQUENCE spelled in the long form, which DER does not have.
     if (first != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED)) return FileHead::malformed;
+    // Two bytes of length at the most: certificate_size_max needs no more, and OpenSSL, which is told below that more bytes are
+    // there than are, must not go looking for them.
+    if (head.size() > 1 && (head[1] & 0x80) && (head[1] & 0x7F) > 2) return FileHead::malformed;
     // Tag and length by OpenSSL. It is told that a whole certificate_size_max is there, so that a length which goes
     // beyond what was read so far is no error, while one beyond the limit is.
     const unsigned char* at = head.data();

@@ -134,7 +134,7 @@ bool PcscLink::begin() {
         was_reset = true;
         reconnect();
     }
-    throw TransportFault("the card is reset again and again");
+    throw CardBusy("other programs reset the card again and again");
 }
 
 void PcscLink::end(bool power_off) noexcept {

@@ -10,7 +10,14 @@ void login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const unsigned char* pin
     const auto runtime = Runtime::get();
     const auto session = runtime->sessions.get(handle);
     switch (user) {
-    case CKU_USER: return session->token.login(pin, length);
+    case CKU_USER:
+        session->token.login(pin, length);
+        if (!runtime->sessions.any_of(session->token)) {
+            // Another thread closed the last session meanwhile: its logout came before this login.
+            session->token.logout();
+            throw Error{CKR_SESSION_HANDLE_INVALID};
+        }
+        return;
     case CKU_CONTEXT_SPECIFIC: {
         const std::scoped_lock lock(session->mutex);
         require(session->sign != nullptr && session->token.needs_consent_each(), CKR_OPERATION_NOT_INITIALIZED);
@@ -45,8 +52,9 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle) {
     return guarded([&] {
         const auto runtime = Runtime::get();
         const auto session = runtime->sessions.get(handle);
-        require(session->token.logged_in(), CKR_USER_NOT_LOGGED_IN);
-        session->token.logout();
+        const bool logged_in = session->token.logged_in();
+        session->token.logout();  // also a login that was lost may have left something in memory
+        require(logged_in, CKR_USER_NOT_LOGGED_IN);
     });
 }
 

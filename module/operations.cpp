@@ -38,7 +38,8 @@ void SignOperation::end_consent() noexcept {
 }
 
 Bytes SignOperation::sign() {
-    require(!token_.needs_consent_each() || consented_, CKR_USER_NOT_LOGGED_IN);
+    // The token decides: a logout in between has ended the consent, and another session's is not ours.
+    require(!token_.needs_consent_each() || (consented_ && token_.has_consent(session_)), CKR_USER_NOT_LOGGED_IN);
     Bytes signature = token_.sign(input.form(), input.finish());
     end_consent();
     return signature;

@@ -54,14 +54,13 @@ void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
             session->sign.reset();
             session->verify.reset();
         }
-        bool last = true;
-        {
-            const std::scoped_lock lock(mutex_);
-            for (const auto& [handle, other] : sessions_)
-                if (&other->token == &session->token) last = false;
-        }
-        if (last && !session->insertion->gone()) session->token.logout();
+        if (!any_of(session->token) && !session->insertion->gone()) session->token.logout();
     }
+}
+
+bool SessionTable::any_of(const Token& token) {
+    const std::scoped_lock lock(mutex_);
+    return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) { return &entry.second->token == &token; });
 }
 
 void SessionTable::close(CK_SESSION_HANDLE handle) {

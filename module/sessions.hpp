@@ -42,6 +42,7 @@ public:
     void close(CK_SESSION_HANDLE handle);
     void close_all(CK_SLOT_ID slot);
     void close_everything();
+    bool any_of(const Token& token);
 
     struct Counts {
         CK_ULONG all = 0, read_write = 0;

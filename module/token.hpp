@@ -45,6 +45,7 @@ public:
     // C_Login(CKU_CONTEXT_SPECIFIC) for one signature: on success the card stays in a transaction until end_consent().
     void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session);
     void end_consent(CK_SESSION_HANDLE session) noexcept;
+    bool has_consent(CK_SESSION_HANDLE session);
     void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
     bool needs_consent_each() const noexcept;
 
@@ -70,6 +71,7 @@ public:
 private:
     void require_not_blocked();
     void require_pin_worth_sending(const Secret& pin);
+    void forget_rejected();
     void remember_rejected(const Secret& pin, const PinAnswer& answer);
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
     void finish_change(const Card::ChangeAnswer& answer);

@@ -60,6 +60,11 @@ void Token::remember_rejected(const Secret& pin, const PinAnswer& answer) {
     if (answer.kind == PinAnswer::Kind::rejected) rejected_.push_back(print);
 }
 
+void Token::forget_rejected() {
+    const std::scoped_lock lock(mutex_);
+    rejected_.clear();
+}
+
 void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
     if (last_try_kept) {
         services_.log.info(std::string("the last try of the ") + name_of(role_) + " PIN is kept, as the settings ask");
@@ -86,7 +91,11 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
     if (!on_pad) require_pin_worth_sending(secret);
 
     const bool keep = services_.settings.keep_last_try;
-    if (on_pad) return pad()->verify(card(), role_, keep, hold);
+    if (on_pad) {
+        const Card::VerifyAnswer answer = pad()->verify(card(), role_, keep, hold);
+        if (answer.kind == PinAnswer::Kind::accepted) forget_rejected();
+        return answer;
+    }
     const Card::VerifyAnswer answer = card().verify(role_, secret, keep, hold);
     if (!answer.last_try_kept) remember_rejected(secret, answer);
     return answer;
@@ -124,10 +133,12 @@ void Token::logout() {
     if (card().forget(role_)) {
         const std::scoped_lock lock(mutex_);
         certificate_.reset();
+        chained_.reset();
     }
     // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
     // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
-    if (consent_given || (card().may_be_open() && !card().verified(other(role_)))) card().lock();
+    if (consent_given) card().lock();
+    else card().lock_unless_verified(other(role_));
 }
 
 void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
@@ -142,6 +153,11 @@ void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     const std::scoped_lock lock(mutex_);
     consenting_ = session;
+}
+
+bool Token::has_consent(CK_SESSION_HANDLE session) {
+    const std::scoped_lock lock(mutex_);
+    return consenting_ == session;
 }
 
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
@@ -162,7 +178,9 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
         require_not_blocked();
-        finish_change(pad()->change(card(), role_, services_.settings.keep_last_try));
+        const Card::ChangeAnswer answer = pad()->change(card(), role_, services_.settings.keep_last_try);
+        if (answer.changed) forget_rejected();
+        finish_change(answer);
         return;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
