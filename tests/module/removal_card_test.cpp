@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_mute_card_is_no_card_and_a_good_one_after_it_is) {
 
 BOOST_AUTO_TEST_CASE(after_a_reset_the_session_lives_and_the_login_is_what_the_card_says) {
     // Suspend and resume are a reset, or a loss of power, that the card stays in the reader for.
-    for (const DWORD how : {SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
+    for (const auto how : std::initializer_list<DWORD>{SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
         for (const bool clears : {false, true}) {
             Knobs knobs;
             knobs.reset_clears_pin = clears;
