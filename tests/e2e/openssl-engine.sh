@@ -2,25 +2,15 @@
 # OpenSSL's command line signs files, CMS messages and certificate requests with both keys through libp11's engine,
 # and verifies them without it.
 . "$(dirname "$0")/lib.sh"
+. "$here/lib-clients.sh"
 need openssl pkcs11-tool
 
 start_card
 certificates
 printf 'To be signed.\n' >data
 
-engines=$(openssl version -e | sed 's/.*"\(.*\)"/\1/')
-[ -e "$engines/pkcs11.so" ] || fail "libp11's engine is not installed in $engines (Debian: libengine-pkcs11-openssl)"
-cat >engine.cnf <<CNF
-openssl_conf = settings
-[settings]
-engines = engines
-[engines]
-pkcs11 = pkcs11
-[pkcs11]
-engine_id = pkcs11
-dynamic_path = $engines/pkcs11.so
-MODULE_PATH = $module
-init = 0
+engine_configuration
+cat >>engine.cnf <<CNF
 [req]
 distinguished_name = name
 [name]
