@@ -6,8 +6,8 @@
 
 namespace jpki {
 
-Card::Card(std::unique_ptr<Link> link, Log& log, CertificateCheck check)
-    : link_(std::move(link)), check_(std::move(check)), log_(log) {}
+Card::Card(std::unique_ptr<Link> link, Log& log, CertificateParser parse)
+    : link_(std::move(link)), parse_(std::move(parse)), log_(log) {}
 
 Card::~Card() = default;
 
@@ -338,11 +338,13 @@ SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
     });
 }
 
-std::optional<bool> Card::probe_pss(Role role) {
-    return run([&](Scope& scope) -> std::optional<bool> {
+bool Card::has_pss(Role role) {
+    return run([&](Scope& scope) {
+        const auto& information = token_information(scope);
+        if (information && information->model_has_pss()) return true;
         confirm_selected(scope);
         const std::uint16_t unknown = scope.applet().probe_sign(role, unassigned_sign_form);
-        if (unknown != sw::incorrect_p1_p2) return std::nullopt;  // it does not get as far as looking at P1
+        if (unknown != sw::incorrect_p1_p2) return false;  // it does not get as far as looking at P1: nothing is known
         return scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;
     });
 }

@@ -16,10 +16,12 @@
 
 namespace jpki {
 
-// A file as the card has it. `data` only when read.
-struct CardFile {
+struct Certificate;  // taken apart; what is in it is the parser's business
+
+// A certificate file as the card has it. `certificate` only when read.
+struct CertificateFile {
     FileAnswer::Kind kind = FileAnswer::Kind::absent;
-    std::shared_ptr<const Bytes> data;
+    std::shared_ptr<const Certificate> certificate;
 };
 
 // All members may be called from any thread; each is one PC/SC transaction, but for `hold`. Commands are counted in
@@ -32,10 +34,11 @@ public:
         static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
         static inline std::atomic<long> ahead = 0;
     };
-    // Whether bytes are a certificate that the module can use. A READ that hit another application's file is caught by it.
-    using CertificateCheck = std::function<bool(ByteView)>;
+    // Takes a certificate apart; NULL for bytes that are none which the module can use. A READ that hit another application's
+    // file is caught by it.
+    using CertificateParser = std::function<std::shared_ptr<const Certificate>(ByteView der)>;
 
-    Card(std::unique_ptr<Link> link, Log& log, CertificateCheck check);
+    Card(std::unique_ptr<Link> link, Log& log, CertificateParser parse);
     ~Card();
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
@@ -60,15 +63,10 @@ public:
     // readable, of EF 0006 and the CA certificate. 1 command, once.
     Bytes identity();
 
-    // EF 0006 (1 command, once). No value when absent or malformed.
-    const std::optional<TokenInformation>& token_information();
-
     // A certificate of `role`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
     // 1 command per 256 bytes, once.
-    CardFile certificate(Role role) { return file(facts_of(role).certificate); }
-    CardFile ca_certificate(Role role) { return file(facts_of(role).ca); }
-    // The certificate if it was read already; sends nothing.
-    std::shared_ptr<const Bytes> certificate_in_memory(Role role);
+    CertificateFile certificate(Role role) { return file(facts_of(role).certificate); }
+    CertificateFile ca_certificate(Role role) { return file(facts_of(role).ca); }
 
     // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other role's count was heard before
     // it is brought up to date too, with 1 more.
@@ -100,8 +98,9 @@ public:
     // One signature (1 command). `not_verified`: the card does not honour the PIN any more.
     SignAnswer sign(Role role, SignForm form, ByteView data);
 
-    // Whether the card tells P1 = 04 from a P1 that does not exist (2 commands, neither can sign). No value: cannot be told.
-    std::optional<bool> probe_pss(Role role);
+    // Whether PSS is known to work (CARD.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
+    // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign).
+    bool has_pss(Role role);
 
     // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
     bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
@@ -135,7 +134,7 @@ private:
     void select_now(Scope& scope);
     void reselect(Scope& scope);
     void confirm_selected(Scope& scope);
-    CardFile file(Ef ef);
+    CertificateFile file(Ef ef);
     void forget_file(Ef ef);
     void remember_start(Ef ef, const Bytes& data);
     void note(Role role, const PinAnswer& answer);
@@ -148,12 +147,13 @@ private:
     void hear_tries(Scope& scope, Role role);
     const std::array<std::optional<bool>, 2>& existence(Scope& scope);
     const Bytes& identity(Scope& scope);
+    // EF 0006, read once; no value when absent or malformed.
     const std::optional<TokenInformation>& token_information(Scope& scope);
     void look_at_authentication_certificate(Scope& scope);
     void look_for_phone(Scope& scope);
 
     std::unique_ptr<Link> link_;
-    CertificateCheck check_;
+    CertificateParser parse_;
     Log& log_;
     std::atomic<bool> gone_ = false;
 
@@ -179,7 +179,7 @@ private:
     std::atomic<bool> authentication_locked_ = false;
     bool authentication_read_with_pin_ = false;
     Bytes authentication_start_;  // first bytes of the authentication certificate, when only these were read
-    std::array<CardFile, 4> files_{};
+    std::array<CertificateFile, 4> files_{};
     std::array<bool, 4> file_known_{};
 };
 

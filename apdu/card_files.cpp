@@ -34,17 +34,19 @@ void Card::forget_file(Ef ef) {
     file_known_[slot_of(ef)] = false;
 }
 
-CardFile Card::file(Ef ef) {
-    return run([&](Scope& scope) -> CardFile {
+CertificateFile Card::file(Ef ef) {
+    return run([&](Scope& scope) -> CertificateFile {
         const std::size_t slot = slot_of(ef);
         if (file_known_[slot]) return files_[slot];
         if (!selected_) reselect(scope);
         for (;;) {
             FileAnswer answer;
+            std::shared_ptr<const Certificate> certificate;
             try {
                 const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
                 answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
-                if (answer.kind == FileAnswer::Kind::read && !check_(answer.data)) answer.kind = FileAnswer::Kind::malformed;
+                if (answer.kind == FileAnswer::Kind::read) certificate = parse_(answer.data);
+                if (answer.kind == FileAnswer::Kind::read && !certificate) answer.kind = FileAnswer::Kind::malformed;
             } catch (const TransportFault&) {
                 throw;
             } catch (const CardFault&) {
@@ -54,7 +56,7 @@ CardFile Card::file(Ef ef) {
             if (answer.kind == FileAnswer::Kind::read) {
                 remember_start(ef, answer.data);
                 if (ef == Ef::authentication_certificate) look_for_phone(scope);
-                files_[slot] = {FileAnswer::Kind::read, std::make_shared<const Bytes>(std::move(answer.data))};
+                files_[slot] = {FileAnswer::Kind::read, std::move(certificate)};
                 file_known_[slot] = true;
                 return files_[slot];
             }
@@ -74,11 +76,6 @@ CardFile Card::file(Ef ef) {
             return files_[slot] = {answer.kind, nullptr};
         }
     });
-}
-
-std::shared_ptr<const Bytes> Card::certificate_in_memory(Role role) {
-    const std::scoped_lock lock(mutex_);
-    return files_[slot_of(facts_of(role).certificate)].data;
 }
 
 const std::array<std::optional<bool>, 2>& Card::existence(Scope& scope) {
@@ -106,10 +103,6 @@ const std::optional<TokenInformation>& Card::token_information(Scope& scope) {
         token_information_.emplace(answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt);
     }
     return *token_information_;
-}
-
-const std::optional<TokenInformation>& Card::token_information() {
-    return run([&](Scope& scope) { return std::cref(token_information(scope)); });
 }
 
 // Whoever is logged in is shown a phone's certificate as if it were public; what the card says of itself tells.

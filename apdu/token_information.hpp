@@ -17,6 +17,8 @@ struct TokenInformation {
 
     // A phone's copy of the application: its authentication certificate wants the PIN.
     bool is_phone() const { return label == "JPKIAPGPSETOKEN"; }
+    // A model on which PSS was measured (CARD.md, P1 table).
+    bool model_has_pss() const { return model == "E16R01NJ"; }
 };
 
 // No value when there are fewer than 80 bytes or a text in them is not printable ASCII. What follows is ignored.

@@ -47,6 +47,4 @@ CK_MECHANISM_INFO mechanism_info() noexcept {
     return {2048, 2048, CKF_HW | CKF_SIGN | CKF_VERIFY};
 }
 
-bool pss_was_measured(const std::string& model) noexcept { return model == "E16R01NJ"; }
-
 }  // namespace jpki

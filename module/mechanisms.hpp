@@ -27,7 +27,4 @@ const MechanismFacts& take_mechanism(const CK_MECHANISM* mechanism);
 // Key sizes in bits, and CKF_SIGN and CKF_VERIFY.
 CK_MECHANISM_INFO mechanism_info() noexcept;
 
-// Models in EF 0006 on which PSS was measured (CARD.md, P1 table).
-bool pss_was_measured(const std::string& model) noexcept;
-
 }  // namespace jpki

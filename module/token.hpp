@@ -82,7 +82,7 @@ private:
     bool exists(ObjectKind kind);
     std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
-    std::shared_ptr<const Certificate> parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept);
+    void keep(const CertificateFile& file, std::shared_ptr<const Certificate>& kept);
     void check_chain();
     bool pss();
     void withdraw_pss();  // the card said that it does not have it

@@ -5,16 +5,10 @@
 
 namespace jpki {
 
-std::shared_ptr<const Certificate> Token::parsed(const CardFile& file, std::shared_ptr<const Certificate>& kept) {
-    if (!file.data) return nullptr;
-    {
-        const std::scoped_lock lock(mutex_);
-        if (kept) return kept;
-    }
-    auto certificate = services_.crypto.parse(*file.data);
+// Kept here too: an attribute of it must not wait for another program's transaction.
+void Token::keep(const CertificateFile& file, std::shared_ptr<const Certificate>& kept) {
     const std::scoped_lock lock(mutex_);
-    kept = certificate;
-    return certificate;
+    if (!kept) kept = file.certificate;
 }
 
 std::shared_ptr<const Certificate> Token::certificate() {
@@ -22,7 +16,7 @@ std::shared_ptr<const Certificate> Token::certificate() {
         const std::scoped_lock lock(mutex_);
         if (certificate_) return certificate_;
     }
-    parsed(card().certificate(role_), certificate_);
+    keep(card().certificate(role_), certificate_);
     check_chain();
     const std::scoped_lock lock(mutex_);
     return certificate_;
@@ -33,7 +27,7 @@ std::shared_ptr<const Certificate> Token::ca_certificate() {
         const std::scoped_lock lock(mutex_);
         if (ca_certificate_) return ca_certificate_;
     }
-    parsed(card().ca_certificate(role_), ca_certificate_);
+    keep(card().ca_certificate(role_), ca_certificate_);
     check_chain();
     const std::scoped_lock lock(mutex_);
     return ca_certificate_;
@@ -63,8 +57,8 @@ void Token::check_chain() {
             ca_certificate_.reset();
             certificate_.reset();
         }
-        parsed(card().ca_certificate(role_), ca_certificate_);
-        if (holder_before) parsed(card().certificate(role_), certificate_);
+        keep(card().ca_certificate(role_), ca_certificate_);
+        if (holder_before) keep(card().certificate(role_), certificate_);
         take();
         const bool same = ca && ca->der == ca_before->der && !holder == !holder_before && (!holder || holder->der == holder_before->der);
         if (!same && (!ca || !fits())) {
@@ -85,11 +79,7 @@ bool Token::pss() {
         if (pss_) return *pss_;
     }
     bool offered = services_.settings.pss == Settings::Pss::on;
-    if (services_.settings.pss == Settings::Pss::automatic) {
-        const auto information = card().token_information();
-        offered = information && pss_was_measured(information->model);
-        if (!offered) offered = card().probe_pss(role_).value_or(false);
-    }
+    if (services_.settings.pss == Settings::Pss::automatic) offered = card().has_pss(role_);
     const std::scoped_lock lock(mutex_);
     if (!pss_) pss_ = offered;
     return *pss_;
