@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(another_model_is_probed_without_a_signature) {
                     // A card that looks at the PIN first does not get as far as P1: not known to have it.
                     BOOST_CHECK_EQUAL(offers_pss(slot), pss && !pin_first);
                     BOOST_CHECK_EQUAL(f.card->counts().signatures[0] + f.card->counts().signatures[1], 0u);
-                    BOOST_CHECK_LE(f.card->counts().commands, 6u);
+                    BOOST_CHECK_LE(f.card->counts().commands, 5u);
                     f.card->reset_counts();
                     offers_pss(slot);
                     BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);  // once a stay
