@@ -22,6 +22,7 @@ void Card::give_up() noexcept {
 void Card::check_connection() noexcept {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock || gone() || link_->alive()) return;
+    removed_ = true;
     set_gone();
     end_logins();
 }

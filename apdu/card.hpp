@@ -49,6 +49,8 @@ public:
     bool recognise(std::span<const Role> overview = {});
 
     bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
+    // gone(), and for the reason that the card, its reader or the resource manager is not there any more.
+    bool removed() const noexcept { return removed_.load(std::memory_order_acquire); }
     // The registry has seen the card go. Does not wait for an operation that is under way.
     void set_gone() noexcept { gone_.store(true, std::memory_order_release); }
 
@@ -156,6 +158,7 @@ private:
     CertificateParser parse_;
     Log& log_;
     std::atomic<bool> gone_ = false;
+    std::atomic<bool> removed_ = false;
 
     std::mutex mutex_;  // everything below
     std::optional<Link::Transaction> transaction_;

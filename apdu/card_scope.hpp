@@ -56,6 +56,7 @@ template <class F> auto Card::watched(F&& f) {
         return f();
     } catch (const CardRemoved& fault) {
         log_.info(fault.what());
+        removed_ = true;
         give_up();
         throw;
     } catch (const TransportFault&) {

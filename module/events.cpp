@@ -37,6 +37,8 @@ CK_SLOT_ID SlotTable::wait_for_event(bool block) {
         return stopped_;
     };
     for (;;) {
+        // A reader that was unplugged and plugged again between two looks is as before, counter and all.
+        for (const auto& insertion : insertions()) insertion->card().check_connection();
         std::vector<std::string> names;
         std::vector<DWORD> known;
         {

@@ -36,16 +36,21 @@ void SlotTable::lose_everything() {
 void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
     reader.status = status;
     const bool other_stay = !status.card_present || status.events != reader.insertion_events;
+    bool only_the_connection_knows = false;
     if (reader.insertion && (other_stay || reader.insertion->gone())) {
+        only_the_connection_knows = !other_stay && reader.insertion->card().removed();
         reader.insertion->card().set_gone();
         reader.insertion.reset();
     }
-    if (status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events)) {
-        // The first sight of a reader is no event: its slots were not known before (the list was).
-        reader.reported_present = status.card_present;
-        reader.reported_events = status.events;
-        std::fill(reader.pending.begin(), reader.pending.end(), true);
-    }
+    // The first sight of a reader is no event: its slots were not known before (the list was).
+    const bool changed = status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events);
+    // A connection may hear of a removal a moment before the status tells it.
+    const bool told_already = reader.removal_reported && !status.card_present;
+    if (only_the_connection_knows || (changed && !told_already)) std::fill(reader.pending.begin(), reader.pending.end(), true);
+    if (only_the_connection_knows) reader.removal_reported = true;
+    else if (changed) reader.removal_reported = false;
+    reader.reported_present = status.card_present;
+    reader.reported_events = status.events;
 }
 
 // A resource manager that was lost may have been started again by now: it is asked once more. What came between, no matter
@@ -157,6 +162,7 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
         }
         reader->insertion = fresh;
         reader->insertion_events = events;
+        reader->removal_reported = false;
         return fresh;
     }
     throw Error{CKR_TOKEN_NOT_PRESENT};

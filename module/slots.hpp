@@ -62,7 +62,8 @@ private:
         // What C_WaitForSlotEvent has reported: a stay is named by presence and counter.
         bool reported_present = false;
         std::uint16_t reported_events = 0;
-        std::vector<bool> pending;  // a slot each
+        bool removal_reported = false;  // a removal that the reader's status does not show, or not yet
+        std::vector<bool> pending;      // a slot each
     };
 
     std::size_t reader_index(CK_SLOT_ID id) const;

@@ -100,6 +100,33 @@ BOOST_AUTO_TEST_CASE(each_change_is_reported_once_per_slot) {
     BOOST_CHECK(events().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_unplugged_and_plugged_between_two_looks_is_reported_once_if_its_card_was_used) {
+    Fixture f;
+    f.open(auth_slot);
+    fake::remove_reader(reader_name);
+    fake::add_reader(reader_name, f.card);  // the counter begins anew, and shows what it showed
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+    BOOST_CHECK(events().empty());
+    serves(f, auth_slot, *f.card);
+    fake::remove_card(reader_name);
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_that_the_connection_heard_of_before_the_status_is_reported_once) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    fake::fail(fake::Function::begin_transaction, SCARD_W_REMOVED_CARD);
+    CHECK_RV(C_FindObjectsInit(session, nullptr, 0), CKR_OK);
+    CK_OBJECT_HANDLE object = 0;
+    CK_ULONG count = 0;
+    CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_DEVICE_REMOVED);
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+    fake::remove_card(reader_name);
+    BOOST_CHECK(events().empty());
+    fake::insert_card(reader_name, f.card);
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+}
+
 BOOST_AUTO_TEST_CASE(a_change_that_another_call_saw_first_is_reported_all_the_same) {
     Fixture f;
     const auto session = f.open(auth_slot);
