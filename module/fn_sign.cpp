@@ -42,16 +42,8 @@ CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_HA
         }
         const MechanismFacts& facts = take_mechanism(mechanism);
         require(session->sign == nullptr, CKR_OPERATION_ACTIVE);
-        Token& token = session->token;
-        ObjectKind kind{};
-        try {
-            kind = token.object(key);
-        } catch (const Error&) {
-            throw Error{CKR_KEY_HANDLE_INVALID};
-        }
-        require(kind == ObjectKind::private_key, kind == ObjectKind::public_key ? CKR_KEY_FUNCTION_NOT_PERMITTED : CKR_KEY_HANDLE_INVALID);
-        require(token.offers(facts.type), CKR_MECHANISM_INVALID);
-        session->sign = std::make_unique<SignOperation>(runtime->services.crypto, facts, token, handle);
+        session->token.require_key(key, ObjectKind::private_key, facts.type);
+        session->sign = std::make_unique<SignOperation>(runtime->services.crypto, facts, session->token, handle);
     });
 }
 

@@ -17,14 +17,7 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_
         }
         const MechanismFacts& facts = take_mechanism(mechanism);
         require(session->verify == nullptr, CKR_OPERATION_ACTIVE);
-        ObjectKind kind{};
-        try {
-            kind = session->token.object(key);
-        } catch (const Error&) {
-            throw Error{CKR_KEY_HANDLE_INVALID};
-        }
-        require(kind == ObjectKind::public_key, kind == ObjectKind::private_key ? CKR_KEY_FUNCTION_NOT_PERMITTED : CKR_KEY_HANDLE_INVALID);
-        require(session->token.offers(facts.type), CKR_MECHANISM_INVALID);
+        session->token.require_key(key, ObjectKind::public_key, facts.type);
         auto certificate = session->token.certificate();
         require(certificate != nullptr, CKR_KEY_HANDLE_INVALID);
         session->verify = std::make_unique<VerifyOperation>(runtime->services.crypto, facts, std::move(certificate));

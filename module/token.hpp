@@ -61,6 +61,9 @@ public:
     // --- mechanisms and the key (token_key.cpp) ---
     std::vector<CK_MECHANISM_TYPE> mechanisms();
     bool offers(CK_MECHANISM_TYPE type);
+    // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other half of the pair, and
+    // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the mechanism.
+    void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
     // One signature by the card over `data`, checked with the public key where DESIGN.md asks for it. `data` is what the
     // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
     Bytes sign(SignForm form, ByteView data);

@@ -102,6 +102,19 @@ std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
     return types;
 }
 
+void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism) {
+    ObjectKind found{};
+    try {
+        found = object(key);
+    } catch (const Error&) {
+        throw Error{CKR_KEY_HANDLE_INVALID};
+    }
+    const bool a_key = found == ObjectKind::private_key || found == ObjectKind::public_key;
+    require(a_key, CKR_KEY_HANDLE_INVALID);
+    require(found == kind, CKR_KEY_FUNCTION_NOT_PERMITTED);
+    require(offers(mechanism), CKR_MECHANISM_INVALID);
+}
+
 Bytes Token::sign(SignForm form, ByteView data) {
     require(logged_in(), CKR_USER_NOT_LOGGED_IN);
     // The signature key's public key is always at hand to check with, even if nobody asked for the certificate.
