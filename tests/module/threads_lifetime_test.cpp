@@ -157,12 +157,14 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_a_thousand_times_without_growth) {
     int good = 0;
     for (int i = 0; i < 100; ++i) good += round(true);  // what malloc and OpenSSL keep for good is there after these
     const std::size_t heap_before = heap(), resident_before = resident_kib();
-    for (int i = 0; i < 900; ++i) good += round(i % 10 == 9);
+    for (int i = 0; i < 900; ++i) good += round(i % 2 == 1);
     const std::size_t heap_after = heap(), resident_after = resident_kib();
     BOOST_CHECK_EQUAL(good, 1000);
     BOOST_TEST_MESSAGE("1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before << " -> "
                                             << resident_after << " KiB in the last 900");
-    BOOST_CHECK_LE(heap_after, heap_before + 4096);
+    // What glibc keeps in a thread's cache of free chunks counts as handed out, up to some kilobytes in all. One chunk lost in
+    // every second round would be 450 times 32 bytes at least.
+    BOOST_CHECK_LT(heap_after, heap_before + 450 * 32);
     if (heap_before != 0) BOOST_CHECK_LE(resident_after, resident_before + 512);
 }
 
