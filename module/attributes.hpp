@@ -15,6 +15,7 @@ enum class ObjectKind : std::size_t { certificate, public_key, private_key, ca_c
 inline constexpr std::size_t object_kinds = 5;
 inline constexpr std::array<ObjectKind, object_kinds> all_object_kinds = {
     ObjectKind::certificate, ObjectKind::public_key, ObjectKind::private_key, ObjectKind::ca_certificate, ObjectKind::profile};
+constexpr bool is_key(ObjectKind kind) noexcept { return kind == ObjectKind::public_key || kind == ObjectKind::private_key; }
 
 // A copy of the caller's search template: it may be looked at after the caller's memory is gone.
 struct Wanted {

@@ -42,6 +42,7 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags) {
         const auto session = runtime->sessions.get(handle);
         const std::scoped_lock lock(session->mutex);
         if (flags & CKF_FIND_OBJECTS) session->search.reset();
+        if (flags & CKF_DIGEST) session->digest.reset();
         if (flags & CKF_SIGN) session->sign.reset();
         if (flags & CKF_VERIFY) session->verify.reset();
     });

@@ -6,20 +6,6 @@ using namespace jpki;
 
 namespace {
 
-// Runs `f` on the session's operation. An error ends the operation (PKCS#11 5.2), but for a buffer that is too small.
-template <class Operation, class F> void with_operation(std::unique_ptr<Operation>& operation, F&& f) {
-    require(operation != nullptr, CKR_OPERATION_NOT_INITIALIZED);
-    try {
-        f(*operation);
-    } catch (const Error& error) {
-        if (error.rv != CKR_BUFFER_TOO_SMALL) operation.reset();
-        throw;
-    } catch (...) {
-        operation.reset();
-        throw;
-    }
-}
-
 void give_signature(std::unique_ptr<SignOperation>& operation, unsigned char* out) {
     // Out of the session first: whatever happens now, this operation cannot be used again.
     const std::unique_ptr<SignOperation> mine = std::move(operation);

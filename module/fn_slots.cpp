@@ -99,7 +99,8 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count
         const auto runtime = Runtime::get();
         require(count != nullptr, CKR_ARGUMENTS_BAD);
         const auto insertion = runtime->slots.insertion(id);
-        const auto types = insertion->token(runtime->slots.role_of(id)).mechanisms();
+        auto types = insertion->token(runtime->slots.role_of(id)).mechanisms();
+        for (const DigestFacts& digest : all_digests()) types.push_back(digest.type);
         if (wants_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
     });
 }
@@ -109,8 +110,8 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
         const auto runtime = Runtime::get();
         require(info != nullptr, CKR_ARGUMENTS_BAD);
         const auto insertion = runtime->slots.insertion(id);
-        require(insertion->token(runtime->slots.role_of(id)).offers(type), CKR_MECHANISM_INVALID);
-        *info = mechanism_info();
+        require(find_digest(type) || insertion->token(runtime->slots.role_of(id)).offers(type), CKR_MECHANISM_INVALID);
+        *info = mechanism_info(type);
     });
 }
 

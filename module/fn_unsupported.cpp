@@ -1,5 +1,5 @@
-// Functions that this token has no use for: no objects to make or change, no encryption, no hashing for its own sake, no
-// random numbers. Each is refused the same way before and after C_Initialize as every other function.
+// Functions that this token has no use for: no objects to make or change, no encryption, no random
+// numbers. Each is refused the same way before and after C_Initialize as every other function.
 #include "module/boundary.hpp"
 
 using namespace jpki;
@@ -52,11 +52,6 @@ CK_RV C_DecryptInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return
 CK_RV C_Decrypt(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG*) { return not_supported(); }
-CK_RV C_DigestInit(CK_SESSION_HANDLE, CK_MECHANISM*) { return not_supported(); }
-CK_RV C_Digest(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
-CK_RV C_DigestUpdate(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG) { return not_supported(); }
-CK_RV C_DigestKey(CK_SESSION_HANDLE, CK_OBJECT_HANDLE) { return not_supported(); }
-CK_RV C_DigestFinal(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_SignRecoverInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return not_supported(); }
 CK_RV C_SignRecover(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return not_supported(); }

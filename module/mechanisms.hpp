@@ -24,7 +24,19 @@ const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept;
 // PSS. Throws CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
 const MechanismFacts& take_mechanism(const CK_MECHANISM* mechanism);
 
-// Key sizes in bits, and CKF_SIGN and CKF_VERIFY.
-CK_MECHANISM_INFO mechanism_info() noexcept;
+// Hashes (PKCS#11 Current Mechanisms 2.40, 2.19 to 2.22), made in software. The card has none; but Java takes a hash from
+// the token that signs with it, and without it does no PSS, and so no TLS 1.3.
+struct DigestFacts {
+    CK_MECHANISM_TYPE type;
+    Hash hash;
+    CK_ULONG size;  // of the hash, in bytes
+};
+std::span<const DigestFacts> all_digests() noexcept;
+const DigestFacts* find_digest(CK_MECHANISM_TYPE type) noexcept;
+// As take_mechanism.
+const DigestFacts& take_digest(const CK_MECHANISM* mechanism);
+
+// Key sizes in bits, and what the key may be used for; of a hash, that it is one.
+CK_MECHANISM_INFO mechanism_info(CK_MECHANISM_TYPE type) noexcept;
 
 }  // namespace jpki

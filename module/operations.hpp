@@ -1,8 +1,9 @@
-// What a session may be in the middle of: a search, a signature, a verification. A finished operation is gone.
+// What a session may be in the middle of: a search, a hash, a signature, a verification. A finished operation is gone.
 #pragma once
 
 #include "module/token.hpp"
 
+#include <memory>
 #include <optional>
 
 namespace jpki {
@@ -11,6 +12,13 @@ namespace jpki {
 struct Search {
     Template wanted;
     std::size_t next = 0;
+};
+
+// C_DigestInit to C_Digest or C_DigestFinal: in software.
+struct DigestOperation {
+    Crypto::Digest digest;
+    CK_ULONG size;  // of the hash, in bytes
+    bool in_parts = false;
 };
 
 // The data of C_Sign or C_Verify on its way to what the card pads: hashed, or kept as it is.
@@ -71,5 +79,19 @@ private:
     const Crypto& crypto_;
     std::shared_ptr<const Certificate> certificate_;
 };
+
+// Runs `f` on a session's operation. An error ends the operation (PKCS#11 5.2), but for a buffer that is too small.
+template <class Operation, class F> void with_operation(std::unique_ptr<Operation>& operation, F&& f) {
+    require(operation != nullptr, CKR_OPERATION_NOT_INITIALIZED);
+    try {
+        f(*operation);
+    } catch (const Error& error) {
+        if (error.rv != CKR_BUFFER_TOO_SMALL) operation.reset();
+        throw;
+    } catch (...) {
+        operation.reset();
+        throw;
+    }
+}
 
 }  // namespace jpki

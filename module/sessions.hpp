@@ -26,6 +26,7 @@ public:
 
     std::mutex mutex;  // the operations; may be held over I/O with the card
     std::optional<Search> search;
+    std::unique_ptr<DigestOperation> digest;
     std::unique_ptr<SignOperation> sign;
     std::unique_ptr<VerifyOperation> verify;
 };

@@ -59,8 +59,11 @@ public:
     std::optional<Bytes> attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
 
     // --- mechanisms and the key (token_key.cpp) ---
+    // The key's, without the hashes that are made in software.
     std::vector<CK_MECHANISM_TYPE> mechanisms();
     bool offers(CK_MECHANISM_TYPE type);
+    // The kind of this token's key `key`. Throws CKR_KEY_HANDLE_INVALID.
+    ObjectKind require_some_key(CK_OBJECT_HANDLE key);
     // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other half of the pair, and
     // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the mechanism.
     void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);

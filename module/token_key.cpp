@@ -102,16 +102,19 @@ std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
     return types;
 }
 
-void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism) {
-    ObjectKind found{};
+ObjectKind Token::require_some_key(CK_OBJECT_HANDLE key) {
+    ObjectKind kind{};
     try {
-        found = object(key);
+        kind = object(key);
     } catch (const Error&) {
         throw Error{CKR_KEY_HANDLE_INVALID};
     }
-    const bool a_key = found == ObjectKind::private_key || found == ObjectKind::public_key;
-    require(a_key, CKR_KEY_HANDLE_INVALID);
-    require(found == kind, CKR_KEY_FUNCTION_NOT_PERMITTED);
+    require(is_key(kind), CKR_KEY_HANDLE_INVALID);
+    return kind;
+}
+
+void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism) {
+    require(require_some_key(key) == kind, CKR_KEY_FUNCTION_NOT_PERMITTED);
     require(offers(mechanism), CKR_MECHANISM_INVALID);
 }
 

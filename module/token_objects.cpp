@@ -87,7 +87,6 @@ std::optional<Bytes> key_attribute(ObjectKind kind, Role role, CK_ATTRIBUTE_TYPE
     }
 }
 
-bool is_key(ObjectKind kind) { return kind == ObjectKind::public_key || kind == ObjectKind::private_key; }
 bool is_certificate(ObjectKind kind) { return kind == ObjectKind::certificate || kind == ObjectKind::ca_certificate; }
 
 }  // namespace

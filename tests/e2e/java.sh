@@ -1,6 +1,6 @@
 #!/bin/bash
 # Java's SunPKCS11 lists the key store, signs a jar with the signature key, and shows the authentication certificate
-# to a TLS server on TLS 1.2.
+# to a TLS server on TLS 1.2 and 1.3.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need java keytool jarsigner openssl pkcs11-tool python3
@@ -71,8 +71,9 @@ class Client { // CONFIGURATION PIN SERVER-CERTIFICATE ADDRESS
     }
 }
 JAVA
-# TLS 1.2 only: for PSS, and so for TLS 1.3, SunPKCS11 wants a token that also has SHA-256 as a mechanism of its own.
-tls_server 1.2
-page=$(java Client.java auth.cfg "$auth_pin" server.pem "https://localhost:$port/" 2>java.log) ||
-  { cat java.log >&2; fail "the HTTPS client"; }
-verified_by_server "HTTPS client" "$page"
+for version in 1.2 1.3; do
+  tls_server "$version"
+  page=$(java Client.java auth.cfg "$auth_pin" server.pem "https://localhost:$port/" 2>java.log) ||
+    { cat java.log >&2; fail "the HTTPS client on TLS $version"; }
+  verified_by_server "HTTPS client on TLS $version" "$page"
+done

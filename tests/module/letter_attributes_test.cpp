@@ -130,7 +130,22 @@ BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
         const auto key = find_key(session);
-        const auto list = mechanisms(slot);
+        auto list = mechanisms(slot);
+        for (const auto& [type, size] : {std::pair{CKM_SHA256, 32u}, {CKM_SHA384, 48u}, {CKM_SHA512, 64u}}) {
+            BOOST_CHECK_EQUAL(list.erase(type), 1u);
+            CK_MECHANISM_INFO info{1, 1, 0};
+            REQUIRE_OK(C_GetMechanismInfo(slot, type, &info));
+            BOOST_CHECK_EQUAL(info.ulMinKeySize + info.ulMaxKeySize, 0u);
+            BOOST_CHECK_EQUAL(info.flags, CKF_DIGEST);
+            CK_MECHANISM mechanism = {type, nullptr, 0};
+            REQUIRE_OK(C_DigestInit(session, &mechanism));
+            unsigned char hash[64];
+            CK_ULONG length = sizeof hash;
+            REQUIRE_OK(C_Digest(session, hash, 0, hash, &length));
+            BOOST_CHECK_EQUAL(length, size);
+            // It is no mechanism of the key.
+            CHECK_RV(C_SignInit(session, &mechanism, key), CKR_MECHANISM_INVALID);
+        }
         BOOST_CHECK(list == (std::set<CK_MECHANISM_TYPE>{CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS,
                                                          CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS}));
         const Bytes& certificate = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
@@ -157,6 +172,8 @@ BOOST_AUTO_TEST_CASE(a_mechanism_that_is_not_listed_has_no_information_and_does_
     const auto list = mechanisms(auth_slot);
     const auto check = [&](CK_MECHANISM_TYPE type) {
         if (list.contains(type)) return;
+        CK_MECHANISM digest = {type, nullptr, 0};
+        REQUIRE_RV(C_DigestInit(session, &digest), CKR_MECHANISM_INVALID);
         CK_MECHANISM_INFO info{};
         CK_MECHANISM mechanism = {type, nullptr, 0};
         REQUIRE_RV(C_GetMechanismInfo(auth_slot, type, &info), CKR_MECHANISM_INVALID);

@@ -60,9 +60,24 @@ BOOST_AUTO_TEST_CASE(slot_lists_keep_the_rule) {
 BOOST_AUTO_TEST_CASE(mechanism_lists_keep_the_rule) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
-        check_lengths(sizeof(CK_MECHANISM_TYPE), 6, [] {}, [slot](unsigned char* buffer, CK_ULONG* length) {
+        check_lengths(sizeof(CK_MECHANISM_TYPE), 9, [] {}, [slot](unsigned char* buffer, CK_ULONG* length) {
             return C_GetMechanismList(slot, as<CK_MECHANISM_TYPE>(buffer), length);
         });
+}
+
+BOOST_AUTO_TEST_CASE(hashes_keep_the_rule) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    Bytes data = {'t', 'e', 'x', 't'};
+    CK_MECHANISM mechanism = {CKM_SHA384, nullptr, 0};
+    const auto begin = [&] { REQUIRE_OK(C_DigestInit(session, &mechanism)); };
+    check_lengths(1, 48, begin, [&](unsigned char* buffer, CK_ULONG* length) { return C_Digest(session, data.data(), 4, buffer, length); });
+    check_lengths(1, 48,
+                  [&] {
+                      begin();
+                      REQUIRE_OK(C_DigestUpdate(session, data.data(), 4));
+                  },
+                  [&](unsigned char* buffer, CK_ULONG* length) { return C_DigestFinal(session, buffer, length); });
 }
 
 BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_the_rule_and_ask_the_card_once) {
