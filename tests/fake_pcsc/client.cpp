@@ -85,7 +85,12 @@ std::pair<std::size_t, std::size_t> Client::open() {
 
 std::optional<LONG> enter(Function function) {
     Service& service = Service::instance();
-    const Lock lock(service.mutex);
+    Lock lock(service.mutex);
+    if (const auto hook = service.call_hook) {
+        lock.unlock();
+        hook(function);
+        lock.lock();
+    }
     ++service.call_counts[index(function)];
     auto& failures = service.failures[index(function)];
     if (failures.empty()) return std::nullopt;

@@ -35,6 +35,8 @@ void reset_everything() {
         s.call_counts.fill(0);
         s.transmit_hook = nullptr;
         s.wait_hook = nullptr;
+        s.call_hook = nullptr;
+        s.answer_hook = nullptr;
         s.start();
     });
     Client::instance().forget_everything();
@@ -125,6 +127,14 @@ void on_transmit(std::function<void(const std::string&, ByteView)> hook) {
 
 void on_wait(std::function<void()> hook) {
     with_service([&](Service& s) { s.wait_hook = std::move(hook); });
+}
+
+void on_call(std::function<void(Function)> hook) {
+    with_service([&](Service& s) { s.call_hook = std::move(hook); });
+}
+
+void on_answer(std::function<std::optional<Bytes>(const std::string&, ByteView)> hook) {
+    with_service([&](Service& s) { s.answer_hook = std::move(hook); });
 }
 
 std::size_t calls(Function function) {

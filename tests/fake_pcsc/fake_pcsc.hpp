@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -85,6 +86,11 @@ void delay_commands(const std::string& reader, std::chrono::milliseconds delay);
 // (libpcsclite's locks are held, as they would be). An empty function takes a hook away.
 void on_transmit(std::function<void(const std::string& reader, ByteView command)> hook);  // before the card sees it
 void on_wait(std::function<void()> hook);  // in SCardGetStatusChange, before it can be cancelled
+// At the beginning of every SCard* function, before it takes a lock: two threads can be made to meet where they should not.
+void on_call(std::function<void(Function)> hook);
+// Answers in the card's place, which then does not see the command: what no knob of the model can say. Nothing: the card
+// answers.
+void on_answer(std::function<std::optional<Bytes>(const std::string& reader, ByteView command)> hook);
 
 // What a test looks at.
 std::size_t calls(Function function);

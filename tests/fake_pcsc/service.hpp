@@ -85,6 +85,8 @@ public:
     std::array<std::deque<Failure>, functions> failures;
     std::function<void(const std::string&, ByteView)> transmit_hook;
     std::function<void()> wait_hook;
+    std::function<void(Function)> call_hook;
+    std::function<std::optional<Bytes>(const std::string&, ByteView)> answer_hook;
 
     // service.cpp: the service itself, contexts, readers
     void start();
