@@ -1,0 +1,131 @@
+// Logins and logouts of two threads, in the orders that matter, one after the other.
+#include "gate.hpp"
+#include "pin_fixture.hpp"
+
+#include <thread>
+
+using namespace jpki::test;
+using fake::Function;
+using fake::Gate;
+using fake::Stop;
+
+namespace {
+
+bool is_verify(model::ByteView command, Role role) {
+    const std::uint8_t reference = role == Role::authentication ? 0x98 : 0x9B;
+    return command.size() > 5 && command[1] == 0x20 && command[3] == reference;
+}
+
+// A VERIFY of `role` waits before it is sent.
+void stop_at_verify(Role role, Gate& gate) {
+    fake::on_transmit([role, &gate](const std::string&, model::ByteView command) {
+        if (is_verify(command, role)) gate.wait_here();
+    });
+}
+
+void until_closed(CK_SESSION_HANDLE session) {
+    CK_SESSION_INFO info{};
+    while (C_GetSessionInfo(session, &info) == CKR_OK) std::this_thread::yield();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(logins_of_two_threads)
+
+BOOST_AUTO_TEST_CASE(a_login_that_the_close_of_the_last_session_overtook_leaves_nobody_logged_in) {
+    for (const Role role : both_roles)
+        for (const char* settings : {"", consent_each.c_str()}) {
+            Fixture f(settings);
+            const auto session = f.open(slot_of(role));
+            // Both have found the session; then the close goes all its way, and only then the login goes on.
+            Stop closing(Function::get_attrib), logging_in(Function::get_status_change);
+            CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
+            fake::on_call(fake::stop_where_told);
+            std::thread closer([&] { fake::stop = &closing; closed = C_CloseSession(session); });
+            closing.gate.until_somebody_waits();
+            std::thread user([&] { fake::stop = &logging_in; logged_in = f.login(session, f.card->pin(role)); });
+            logging_in.gate.until_somebody_waits();
+            closing.gate.open();
+            closer.join();
+            logging_in.gate.open();
+            user.join();
+            fake::on_call({});
+            CHECK_RV(closed, CKR_OK);
+            CHECK_RV(logged_in, CKR_SESSION_HANDLE_INVALID);
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);  // there was something to undo
+            BOOST_CHECK_EQUAL(f.state(f.open(slot_of(role))), CKS_RO_PUBLIC_SESSION);
+            check_locked_for_others(role);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_close_of_the_last_session_while_the_pin_is_on_its_way_leaves_nobody_logged_in) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role));
+        Gate gate;
+        CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
+        stop_at_verify(role, gate);
+        std::thread user([&] { logged_in = f.login(session, f.card->pin(role)); });
+        gate.until_somebody_waits();
+        std::thread closer([&] { closed = C_CloseSession(session); });
+        until_closed(session);
+        gate.open();
+        user.join();
+        closer.join();
+        fake::on_transmit({});
+        CHECK_RV(closed, CKR_OK);
+        CHECK_RV(logged_in, CKR_SESSION_HANDLE_INVALID);
+        BOOST_CHECK_EQUAL(f.state(f.open(slot_of(role))), CKS_RO_PUBLIC_SESSION);
+        check_locked_for_others(role);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_login_outlives_the_close_of_its_session_where_another_one_is_open) {
+    Fixture f;
+    const auto session = f.open(auth_slot), second = f.open(auth_slot);
+    Gate gate;
+    CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
+    stop_at_verify(Role::authentication, gate);
+    std::thread user([&] { logged_in = f.login(session, auth_pin); });
+    gate.until_somebody_waits();
+    std::thread closer([&] { closed = C_CloseSession(session); });
+    until_closed(session);
+    gate.open();
+    user.join();
+    closer.join();
+    fake::on_transmit({});
+    CHECK_RV(closed, CKR_OK);
+    CHECK_RV(logged_in, CKR_OK);
+    BOOST_CHECK_EQUAL(f.state(second), CKS_RO_USER_FUNCTIONS);
+    signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_logout_of_one_role_while_the_pin_of_the_other_is_on_its_way_is_decided_by_what_the_card_says_to_it) {
+    for (const Role leaving : both_roles)
+        for (const bool right : {true, false}) {
+            const Role coming = leaving == Role::authentication ? Role::signature : Role::authentication;
+            Fixture f;
+            const auto left = f.open_logged_in(slot_of(leaving)), came = f.open(slot_of(coming));
+            Gate gate;
+            CK_RV logged_in = CKR_GENERAL_ERROR, logged_out = CKR_GENERAL_ERROR;
+            stop_at_verify(coming, gate);
+            std::thread user([&] { logged_in = f.login(came, right ? f.card->pin(coming) : wrong_pin(coming)); });
+            gate.until_somebody_waits();
+            std::thread leaver([&] { logged_out = C_Logout(left); });
+            while (f.state(left) != CKS_RO_PUBLIC_SESSION) std::this_thread::yield();
+            gate.open();
+            user.join();
+            leaver.join();
+            fake::on_transmit({});
+            CHECK_RV(logged_out, CKR_OK);
+            CHECK_RV(logged_in, right ? CKR_OK : CKR_PIN_INCORRECT);
+            BOOST_CHECK_EQUAL(f.state(came), right ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION);
+            if (right) {
+                signed_by(came, find_key(came), CKM_SHA256_RSA_PKCS, text);
+                REQUIRE_OK(C_Logout(came));
+            }
+            for (const Role role : both_roles) check_locked_for_others(role);
+        }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,83 @@
+// What one thread decides about a card while another one's command is under way.
+#include "apdu/card.hpp"
+#include "apdu/pcsc_link.hpp"
+
+#include "card_model.hpp"
+#include "tests/fake_pcsc/fake_pcsc.hpp"
+#include "tests/fake_pcsc/gate.hpp"
+#include "test_pki.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+using namespace jpki;
+namespace model = jpki::model;
+namespace fake = jpki::fake;
+
+namespace {
+
+const std::string reader = "Fake Reader 00 00";
+
+// Waits until that thread of ours sleeps in the kernel: it has come as far as the lock that somebody else holds.
+void until_it_sleeps(const std::atomic<pid_t>& thread) {
+    for (;;) {
+        std::this_thread::yield();
+        if (thread == 0) continue;
+        std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+        std::string stat;
+        std::getline(file, stat);
+        const auto name_end = stat.rfind(')');  // "tid (name) state ..."
+        if (name_end != std::string::npos && stat.size() > name_end + 2 && stat[name_end + 2] == 'S') return;
+    }
+}
+
+PinAnswer::Kind verify(Card& card, Role role, const std::string& text) {
+    Secret secret;
+    const Bytes bytes(text.begin(), text.end());
+    if (take_pin(role, bytes, secret) != PinShape::good) return PinAnswer::Kind::not_entered;
+    return card.verify(role, secret, false).kind;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_is_under_way) {
+    for (const bool right : {true, false}) {
+        fake::reset_everything();
+        const auto chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
+        fake::add_reader(reader, chip);
+        Log log;
+        Card card(std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000)), log, [](ByteView) { return nullptr; });
+        BOOST_REQUIRE(card.recognise());
+        BOOST_REQUIRE(verify(card, Role::authentication, "1234") == PinAnswer::Kind::accepted);
+        BOOST_REQUIRE(!card.forget(Role::authentication));
+        BOOST_REQUIRE(card.may_be_open());
+
+        fake::Gate gate;
+        fake::on_transmit([&](const std::string&, model::ByteView command) {
+            if (command[1] == 0x20) gate.wait_here();
+        });
+        std::thread verifying([&] { verify(card, Role::signature, right ? "ABC123" : "WRONG1"); });
+        gate.until_somebody_waits();
+        std::atomic<pid_t> thread = 0;
+        std::thread locking([&] {
+            thread = ::gettid();
+            card.lock_unless_verified(Role::signature);
+        });
+        until_it_sleeps(thread);
+        gate.open();
+        verifying.join();
+        locking.join();
+        fake::on_transmit({});
+        // Accepted: the login stands, and with it the PIN state of the other role. Refused: nobody is left, nothing is open.
+        BOOST_CHECK_EQUAL(card.verified(Role::signature), right);
+        BOOST_CHECK_EQUAL(chip->verified(model::Role::signature), right);
+        BOOST_CHECK_EQUAL(chip->verified(model::Role::authentication), right);
+        BOOST_CHECK_EQUAL(card.may_be_open(), right);
+    }
+    fake::reset_everything();
+}
