@@ -231,6 +231,19 @@ BOOST_AUTO_TEST_CASE(a_logout_between_ends_the_consent_also_while_the_other_role
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
 }
 
+BOOST_AUTO_TEST_CASE(a_consent_that_a_logout_ended_does_not_come_back_with_another_sessions) {
+    Begun f;
+    REQUIRE_OK(f.consent());
+    REQUIRE_OK(C_Logout(f.session));
+    const auto second = f.open_logged_in(sign_slot);
+    REQUIRE_OK(sign_init(second, find_key(second)));
+    REQUIRE_OK(f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC));
+    CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(f.signatures(), 0u);
+    CHECK_RV(finish_sign(second), CKR_OK);  // and that did not end it either
+    f.check_locked();
+}
+
 BOOST_AUTO_TEST_CASE(a_context_login_without_a_login_or_an_operation_touches_nothing) {
     Fixture f(consent_each);
     const auto session = f.open(sign_slot);

@@ -117,6 +117,27 @@ BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
     CHECK_RV(f.pad_login(session), CKR_OK);
 }
 
+BOOST_AUTO_TEST_CASE(a_right_pin_at_the_pad_ends_the_memory_of_the_wrong_ones) {
+    Padded f;
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    REQUIRE_OK(f.pad_login(session));
+    REQUIRE_OK(C_Logout(session));
+    f.card->change_knobs([](Knobs& k) { k.pins[0] = "0000"; });  // elsewhere, in the meantime
+    CHECK_RV(f.login(session, "0000"), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_that_was_wrong_before_it_was_set_at_the_pad_is_sent) {
+    Padded f;
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    CHECK_RV(f.login(session, "9876"), CKR_PIN_INCORRECT);
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    fake::user_will(reader_name, PinEntry::changed("", "9876"));
+    REQUIRE_OK(f.pad_change(session));
+    CHECK_RV(f.login(session, "9876"), CKR_OK);
+}
+
 BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_while_its_owner_types_is_a_removal) {
     Padded f;
     const auto session = f.open(auth_slot);
