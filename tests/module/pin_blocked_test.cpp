@@ -19,6 +19,14 @@ Knobs blocked(Role role, Form query = Form::x63c0, Form verify = Form::x6984) {
     return knobs;
 }
 
+// Every tries query is answered with this status word.
+void answer_tries_queries(std::uint16_t status) {
+    fake::on_answer([status](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+        if (command[1] != 0x20 || command.size() > 5) return std::nullopt;
+        return Bytes{static_cast<std::uint8_t>(status >> 8), static_cast<std::uint8_t>(status & 0xFF)};
+    });
+}
+
 void let_a_second_pass() { jpki::Card::Clock::ahead += 1010; }
 
 }  // namespace
@@ -83,6 +91,41 @@ BOOST_AUTO_TEST_CASE(a_pin_that_is_opened_again_while_the_card_stays_is_asked_fo
     f.card->set_tries(Role::authentication, 3);
     let_a_second_pass();
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_tries_query_that_says_verified_is_no_number_of_tries_and_no_fault) {
+    // ISO/IEC 7816-4, 11.5.6: 9000 where no verification is needed. No JPKI card that was measured says so.
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open_logged_in(slot_of(role));
+        answer_tries_queries(0x9000);
+        let_a_second_pass();
+        BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), 0u);
+        BOOST_CHECK(token_flags(slot_of(role)) & CKF_USER_PIN_INITIALIZED);
+        BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        // It logs nobody in, either.
+        REQUIRE_OK(C_Logout(session));
+        pin_flags(slot_of(role));
+        BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+        REQUIRE_OK(f.login(session, f.card->pin(role)));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_tries_query_that_says_blocked_in_whatever_words_locks_one_slot_and_hides_none) {
+    for (const std::uint16_t status : {std::uint16_t{0x6984}, std::uint16_t{0x6983}, std::uint16_t{0x63C0}})
+        for (const Role role : both_roles) {
+            Fixture f;
+            answer_tries_queries(status);
+            CK_ULONG count = 0;
+            REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+            BOOST_CHECK_EQUAL(count, 2u);
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
+            REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+            BOOST_CHECK_EQUAL(count, 2u);
+            CHECK_RV(f.login(f.open(slot_of(role)), f.card->pin(role)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_status_word_is_no_number_of_tries) {
