@@ -103,6 +103,17 @@ BOOST_AUTO_TEST_CASE(a_role_whose_pin_the_card_still_honours_is_locked_when_the_
     check_locked_for_others(Role::authentication);
 }
 
+BOOST_AUTO_TEST_CASE(a_role_whose_pin_the_card_still_honours_is_locked_when_a_signature_shows_that_the_other_login_is_lost) {
+    Fixture f;
+    const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
+    const auto key = find_key(sign);
+    REQUIRE_OK(C_Logout(auth));
+    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);  // what is to end
+    BOOST_REQUIRE_EQUAL(other_verifies(Role::signature, "WRONG1"), 0x63C4);
+    CHECK_RV(try_sign(sign, key), CKR_USER_NOT_LOGGED_IN);
+    check_locked_for_others(Role::authentication);
+}
+
 BOOST_AUTO_TEST_CASE(with_consent_for_each_the_authentication_logout_locks_although_the_signature_session_goes_on) {
     Fixture f(consent_each);
     const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);

@@ -1,0 +1,65 @@
+// The signature certificate holds its owner's name and address: after a logout it is in nobody's memory. Looked at inside of
+// the module, since what was freed cannot be told from what is kept by looking at bytes.
+#include "pin_fixture.hpp"
+
+#include "module/runtime.hpp"
+
+#include <atomic>
+#include <memory>
+
+using namespace jpki::test;
+using jpki::Runtime;
+
+namespace {
+
+// The certificate as the module has it, Card and Token alike, with everything else that a search reads: the CA's, and the check against it.
+std::weak_ptr<const jpki::Certificate> kept_certificate(CK_SESSION_HANDLE session) {
+    BOOST_REQUIRE_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
+    return Runtime::get()->slots.insertion(sign_slot)->token(jpki::Role::signature).certificate();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(logout_memory)
+
+BOOST_AUTO_TEST_CASE(a_logout_drops_the_signature_certificate_under_every_name) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto certificate = kept_certificate(session);
+    BOOST_REQUIRE(!certificate.expired());
+    REQUIRE_OK(C_Logout(session));
+    BOOST_CHECK(certificate.expired());
+}
+
+BOOST_AUTO_TEST_CASE(a_logout_drops_it_also_when_the_login_was_lost_before) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    const auto certificate = kept_certificate(session);
+    other_selects_another_application();
+    CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK(certificate.expired());
+}
+
+BOOST_AUTO_TEST_CASE(after_a_logout_the_certificate_is_read_and_checked_against_its_ca_again) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    kept_certificate(session);
+    REQUIRE_OK(C_Logout(session));
+    REQUIRE_OK(f.login(session, sign_pin));
+    // On its way a bit flips in the last part, the issuer's signature: only the check against the CA's key can tell.
+    std::atomic<bool> flipped = false;
+    fake::on_transmit([&](const std::string&, model::ByteView command) {
+        const bool last_part = command[1] == 0xB0 && command[2] == 0x06;  // READ BINARY at 0600
+        if (last_part && !flipped.exchange(true)) f.card->inject({Fault::Kind::bits_flipped, 0});
+    });
+    const auto certificates = find_class(session, CKO_CERTIFICATE);
+    fake::on_transmit({});
+    BOOST_REQUIRE(flipped);
+    BOOST_REQUIRE_EQUAL(certificates.size(), 2u);
+    BOOST_CHECK(attribute(session, certificates[0], CKA_VALUE) == f.card->pki().signature_certificate ||
+                attribute(session, certificates[1], CKA_VALUE) == f.card->pki().signature_certificate);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
