@@ -135,6 +135,17 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_reset_in_the_middle_of_every_other_transacti
     BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_is_reset_at_the_beginning_of_every_transaction_is_busy_and_not_lost) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);
+    CHECK_RV(try_sign(session, key), CKR_FUNCTION_FAILED);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+    CHECK_RV(try_sign(session, key), CKR_OK);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+}
+
 BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_are_taken_out) {
     Knobs knobs;
     knobs.is_jpki = false;
