@@ -5,19 +5,41 @@ using namespace jpki::test;
 
 namespace {
 
-// The login of `role` is gone at the card, and the next signature finds out.
-void check_lost(Fixture& f, Role role, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
-    const auto second = f.open(slot_of(role), CKF_RW_SESSION);
-    f.card->reset_counts();
-    CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
-    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
-    BOOST_CHECK_EQUAL(f.state(second), CKS_RW_PUBLIC_SESSION);
-    BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
-    CHECK_RV(sign_init(session, key), CKR_KEY_HANDLE_INVALID);
-    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
-    BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);  // nothing was replayed
-    REQUIRE_OK(f.login(session, f.card->pin(role)));
-    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+// Logged in, and one signature made.
+struct LoggedIn : Fixture {
+    explicit LoggedIn(Role role_, Knobs knobs = {})
+        : Fixture(std::move(knobs)), role(role_), session(open_logged_in(slot_of(role))), key(find_key(session)) {
+        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+    }
+
+    // The login is gone at the card, and the next signature finds out.
+    void check_lost() {
+        const auto second = open(slot_of(role), CKF_RW_SESSION);
+        card->reset_counts();
+        CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
+        BOOST_CHECK_EQUAL(state(session), CKS_RO_PUBLIC_SESSION);
+        BOOST_CHECK_EQUAL(state(second), CKS_RW_PUBLIC_SESSION);
+        BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
+        CHECK_RV(sign_init(session, key), CKR_KEY_HANDLE_INVALID);
+        CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+        BOOST_CHECK_EQUAL(verifies(*card, role), 0u);  // nothing was replayed
+        REQUIRE_OK(login(session, card->pin(role)));
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+    }
+    void check_kept() {
+        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+        BOOST_CHECK_EQUAL(verifies(*card, role), 1u);
+    }
+
+    const Role role;
+    const CK_SESSION_HANDLE session;
+    const CK_OBJECT_HANDLE key;
+};
+
+Knobs with(bool Knobs::* knob) {
+    Knobs knobs;
+    knobs.*knob = true;
+    return knobs;
 }
 
 }  // namespace
@@ -26,134 +48,96 @@ BOOST_AUTO_TEST_SUITE(lost_login)
 
 BOOST_AUTO_TEST_CASE(another_program_selects_another_application) {
     for (const Role role : both_roles) {
-        Fixture f;
-        const auto session = f.open_logged_in(slot_of(role));
-        const auto key = find_key(session);
-        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+        LoggedIn f(role);
         other_selects_another_application();
-        check_lost(f, role, session, key);
+        f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(another_program_selects_another_application_and_ours_again) {
     for (const Role role : both_roles) {
-        Fixture f;
-        const auto session = f.open_logged_in(slot_of(role));
-        const auto key = find_key(session);
-        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+        LoggedIn f(role);
         other_selects_another_application();
         other_selects_jpki();
-        check_lost(f, role, session, key);
+        f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_on_a_card_that_forgets_its_pins_by_it) {
     for (const Role role : both_roles) {
-        Knobs knobs;
-        knobs.reset_clears_pin = true;
-        Fixture f(knobs);
-        const auto session = f.open_logged_in(slot_of(role));
-        const auto key = find_key(session);
-        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+        LoggedIn f(role, with(&Knobs::reset_clears_pin));
         BOOST_REQUIRE(fake::other_resets(reader_name));
-        check_lost(f, role, session, key);
+        f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_on_a_card_that_keeps_its_pins_disturbs_nobody) {
     for (const Role role : both_roles) {
-        Fixture f;
-        const auto session = f.open_logged_in(slot_of(role));
-        const auto key = find_key(session);
+        LoggedIn f(role);
         BOOST_REQUIRE(fake::other_resets(reader_name));
-        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+        f.check_kept();
     }
 }
 
 BOOST_AUTO_TEST_CASE(another_program_takes_the_cards_power) {
-    Fixture f;
-    const auto session = f.open_logged_in(auth_slot);
-    const auto key = find_key(session);
+    LoggedIn f(Role::authentication);
     BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD));
-    check_lost(f, Role::authentication, session, key);
+    f.check_lost();
 }
 
 BOOST_AUTO_TEST_CASE(another_program_selects_ours_on_a_card_that_forgets_its_pins_by_it) {
     for (const Role role : both_roles) {
-        Knobs knobs;
-        knobs.reselect_clears_pin = true;
-        Fixture f(knobs);
-        const auto session = f.open_logged_in(slot_of(role));
-        const auto key = find_key(session);
-        signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+        LoggedIn f(role, with(&Knobs::reselect_clears_pin));
         other_selects_jpki();
-        check_lost(f, role, session, key);
+        f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(on_a_card_that_forgets_its_pins_by_a_select_our_own_looks_do_not_end_the_login) {
-    Knobs knobs;
-    knobs.reselect_clears_pin = true;
-    Fixture f(knobs);
-    const auto session = f.open_logged_in(auth_slot);
+    LoggedIn f(Role::authentication, with(&Knobs::reselect_clears_pin));
     token_flags(auth_slot);
     token_flags(sign_slot);
-    find(session);
-    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+    find(f.session);
+    f.check_kept();
 }
 
 BOOST_AUTO_TEST_CASE(another_programs_wrong_pin_ends_the_login) {
-    Fixture f;
-    const auto session = f.open_logged_in(auth_slot);
-    const auto key = find_key(session);
+    LoggedIn f(Role::authentication);
     BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
-    check_lost(f, Role::authentication, session, key);
+    f.check_lost();
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_knows_one_pin_at_a_time_loses_the_first_login_to_the_second) {
-    Knobs knobs;
-    knobs.one_pin_at_a_time = true;
-    Fixture f(knobs);
-    const auto auth = f.open_logged_in(auth_slot);
-    const auto key = find_key(auth);
+    LoggedIn f(Role::authentication, with(&Knobs::one_pin_at_a_time));
     const auto sign = f.open_logged_in(sign_slot);
     signed_by(sign, find_key(sign), CKM_SHA256_RSA_PKCS, text);
-    CHECK_RV(try_sign(auth, key), CKR_USER_NOT_LOGGED_IN);
-    BOOST_CHECK_EQUAL(f.state(auth), CKS_RO_PUBLIC_SESSION);
+    CHECK_RV(try_sign(f.session, f.key), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(f.state(f.session), CKS_RO_PUBLIC_SESSION);
     BOOST_CHECK_EQUAL(f.state(sign), CKS_RO_USER_FUNCTIONS);
 }
 
 BOOST_AUTO_TEST_CASE(a_phone_whose_certificate_wants_the_pin_loses_its_login_and_not_its_place) {
-    Knobs knobs;
-    knobs.phone = true;
-    Fixture f(knobs);
-    const auto session = f.open_logged_in(auth_slot);
-    find(session);  // the certificate, read with the PIN
-    const auto key = find_key(session);
+    LoggedIn f(Role::authentication, with(&Knobs::phone));
+    find(f.session);  // the certificate, read with the PIN
     other_selects_another_application();
-    check_lost(f, Role::authentication, session, key);
+    f.check_lost();
 }
 
 BOOST_AUTO_TEST_CASE(a_removal_and_a_swap_end_the_sessions_and_the_new_card_is_logged_out) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
-    Fixture f;
-    const auto session = f.open_logged_in(auth_slot);
-    const auto key = find_key(session);
+    LoggedIn f(Role::authentication);
     fake::swap_card(reader_name, other_card);
-    CHECK_RV(sign_init(session, key), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(sign_init(f.session, f.key), CKR_SESSION_HANDLE_INVALID);
     const auto fresh = f.open(auth_slot);
     BOOST_CHECK_EQUAL(f.state(fresh), CKS_RO_PUBLIC_SESSION);
-    CHECK_RV(sign_init(fresh, key), CKR_KEY_HANDLE_INVALID);
+    CHECK_RV(sign_init(fresh, f.key), CKR_KEY_HANDLE_INVALID);
     BOOST_CHECK_EQUAL(verifies(*other_card, Role::authentication), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_our_transaction_leaves_the_reader_free_for_others) {
-    Fixture f;
-    const auto session = f.open_logged_in(auth_slot);
-    const auto key = find_key(session);
+    LoggedIn f(Role::authentication);
     fake::inject(reader_name, {Fault::Kind::reset, 0});
-    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
+    CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_ERROR);
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     BOOST_CHECK_EQUAL(other_selects_jpki(), 0x9000);
     BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
