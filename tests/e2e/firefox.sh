@@ -1,22 +1,9 @@
 #!/bin/bash
 # Firefox, without a display: the module comes by enterprise policy and by modutil; a site that requires the card's
 # certificate gets it on TLS 1.2 and 1.3, after the PIN, and after a wrong PIN and the right one.
-. "$(dirname "$0")/lib.sh"
-. "$here/lib-clients.sh"
-need firefox-esr modutil certutil python3 openssl pkcs11-tool
-if [ "$JPKI_ISOLATED" != 1 ]; then
-  say "SKIPPED: mounting is not allowed here, and this test puts no policy in place for real"
-  exit 77
-fi
-
-start_card --control "$work/control"
-certificates
-the_ca
-server_certificate
-tls_server 1.2
-port12=$port
-tls_server 1.3
-port13=$port
+. "$(dirname "$0")/lib-browsers.sh"
+browser=firefox
+browser_test firefox-esr
 
 # profile DIRECTORY: quiet, and with a certificate chosen without asking
 profile() {
@@ -35,12 +22,6 @@ user_pref("services.settings.server", "data:,none");
 user_pref("security.OCSP.enabled", 0);
 JS
 }
-# drive PROFILE STEP...: see firefox.py; what each step found is in the file "found"
-drive() {
-  timeout 240 python3 "$here/firefox.py" "$@" >found 2>error ||
-    { cat found error "$1/firefox.log" >&2; fail "Firefox with the profile $1"; }
-}
-part() { awk -v step="== $1" '/^== / { on = $0 == step; next } on' found; } # STEP: what it found
 question="Please authenticate to the security device ($auth_token)"
 listed() { # DESCRIPTION: what Firefox shows before anybody gave a PIN
   expect "$1: the device manager shows the token" "$(part tokens)" "^(JPKI|jpki): $auth_token\$"
@@ -56,38 +37,33 @@ cat >distribution/policies.json <<JSON
 JSON
 mount --bind distribution /usr/lib/firefox-esr/distribution
 profile by-policy
-drive by-policy tokens certificates prompts:listing pins:0000,"$auth_pin" "page:https://localhost:$port12/" prompts:1.2 \
-  "run:$virtual_card --ctl $work/control tries auth" \
-  logout pins:"$auth_pin" "page:https://localhost:$port13/" prompts:1.3
+drive by-policy tokens certificates prompts:listing pins:0000,"$auth_pin" "$(page 1.2)" prompts:1.2 "$tries_step" \
+  logout pins:"$auth_pin" "$(page 1.3)" prompts:1.3
 listed "policy"
-tls_version=1.2
-verified_by_server "policy" "$(part "page:https://localhost:$port12/")"
+page_verified "policy" 1.2
 expect "a wrong PIN, then the right one: Firefox asks twice, for the authentication token" \
   "$(part prompts:1.2 | grep -c "$question")" '^2$'
-expect "and the card has all its tries again" "$(part "run:$virtual_card --ctl $work/control tries auth")" '^3$'
-tls_version=1.3
-verified_by_server "policy" "$(part "page:https://localhost:$port13/")"
+expect "and the card has all its tries again" "$(tries_then)" '^3$'
+page_verified "policy" 1.3
 expect "the right PIN at once: Firefox asks once" "$(part prompts:1.3 | grep -c "$question")" '^1$'
 umount /usr/lib/firefox-esr/distribution
 
 # ---- by modutil: no PIN, then a PIN; the card pulled in between; another card, one without PSS ----
 profile by-modutil
 nss_database by-modutil "$module_auth"
-drive by-modutil tokens certificates prompts:listing "page:https://localhost:$port12/" prompts:refused \
-  pins:"$auth_pin" "page:https://localhost:$port13/" prompts:1.3 \
+drive by-modutil tokens certificates prompts:listing "$(page 1.2)" prompts:refused \
+  pins:"$auth_pin" "$(page 1.3)" prompts:1.3 \
   "run:$virtual_card --ctl $work/control leave" "gone:$auth_token" \
   "run:$virtual_card --ctl $work/control come" "back:$auth_token" \
-  pins:"$auth_pin" "page:https://localhost:$port12/again" prompts:1.2 \
+  pins:"$auth_pin" "$(page 1.2 again)" prompts:1.2 \
   "run:$virtual_card --ctl $work/control leave" "gone:$auth_token" \
   "run:$virtual_card --ctl $work/control swap no-pss" "back:$auth_token" \
-  pins:"$auth_pin" "page:https://localhost:$port12/no-pss" "page:https://localhost:$port13/no-pss"
+  pins:"$auth_pin" "$(page 1.2 no-pss)" "$(page 1.3 no-pss)"
 listed "modutil"
-refuse "without the PIN no page" "$(part "page:https://localhost:$port12/")" "Verify return code: 0"
-tls_version=1.3
-verified_by_server "modutil" "$(part "page:https://localhost:$port13/")"
+page_refused "without the PIN no page" 1.2
+page_verified "modutil" 1.3
 expect "Firefox asks once" "$(part prompts:1.3 | grep -c "$question")" '^1$'
-tls_version=1.2
-verified_by_server "the card pulled and put back" "$(part "page:https://localhost:$port12/again")"
+page_verified "the card pulled and put back" 1.2 again
 expect "Firefox asks again" "$(part prompts:1.2 | grep -c "$question")" '^1$'
-verified_by_server "a card without PSS" "$(part "page:https://localhost:$port12/no-pss")"
-refuse "which is not enough for TLS 1.3" "$(part "page:https://localhost:$port13/no-pss")" "Verify return code: 0"
+page_verified "a card without PSS" 1.2 no-pss
+page_refused "which is not enough for TLS 1.3" 1.3 no-pss
