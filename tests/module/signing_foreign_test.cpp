@@ -104,7 +104,10 @@ BOOST_AUTO_TEST_CASE(a_probe_for_pss_asks_our_application_whoever_came_between) 
                     knobs.model = "E99X99XX";
                     knobs.foreign_status = 0x6A86;
                     Fixture f(knobs);
-                    if (logged_in) f.open_logged_in(slot);
+                    if (logged_in) {
+                        f.open_logged_in(slot);
+                        pin_flags(slot);  // reads EF 0006, too: the question for PSS begins with the probe then
+                    }
                     others_come_between_all_transactions(f);
                     BOOST_CHECK_EQUAL(offers_pss(slot), pss);
                     fake::on_transmit({});
