@@ -95,6 +95,16 @@ void PcscLink::reconnect() {
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
+// Another program may have disconnected with SCARD_UNPOWER_CARD. pcsc-lite tells of a reset then, leaves the card without power,
+// and gives it power again at an SCardConnect or when asked to, but not for SCardReconnect with SCARD_LEAVE_CARD. In a
+// transaction: nobody else's login can be ended by this.
+void PcscLink::power_up() {
+    DWORD name_size = 0, state = 0, protocol = 0, atr_size = 0;
+    const LONG rc = SCardStatus(card_, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
+    if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // trouble is for the next command to report
+    SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);
+}
+
 // Whether the reader still has the card that we connected to.
 bool PcscLink::same_stay() {
     const auto status = context_.status({reader_});
@@ -128,6 +138,7 @@ bool PcscLink::begin() {
                 SCardEndTransaction(card_, SCARD_LEAVE_CARD);
                 throw CardRemoved("the card was exchanged and reset");
             }
+            if (was_reset) power_up();
             return was_reset;
         }
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
@@ -151,7 +162,9 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     DWORD size = static_cast<DWORD>(answer.size());
     const LONG rc = SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
-    if (rc != SCARD_S_SUCCESS && !means_removed(rc) && !means_reset(rc)) wait_for_news_of_removal(rc);
+    // Some drivers (vpcd) make an answer without a single byte of a card that was pulled.
+    const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);
+    if (no_answer) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
     if (size > answer.size()) throw TransportFault("SCardTransmit: impossible length");
     return static_cast<std::size_t>(size);

@@ -39,6 +39,7 @@ private:
     void wait_until_free();
     void wait_for_news_of_removal(LONG rc);
     void reconnect();
+    void power_up();
     [[noreturn]] void fail(LONG rc, const char* where);
 
     PcscContext context_;
