@@ -15,7 +15,18 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     require(!insertion->token(role).known_absent(), CKR_TOKEN_NOT_PRESENT);
     const CK_SESSION_HANDLE handle = services_.next_handle();
     auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), role);
+    // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection
+    // to pcscd each until C_Finalize.
+    std::vector<std::shared_ptr<Session>> dead;  // ends after the lock
     const std::scoped_lock lock(mutex_);
+    for (auto it = sessions_.begin(); it != sessions_.end();) {
+        if (!it->second->insertion->gone()) {
+            ++it;
+            continue;
+        }
+        dead.push_back(std::move(it->second));
+        it = sessions_.erase(it);
+    }
     sessions_.emplace(handle, std::move(session));
     return handle;
 }
