@@ -3,8 +3,12 @@
 namespace jpki {
 
 void Insertion::lock_card() noexcept {
+    if (busy_) return;
     try {
         if (card_.may_be_open()) card_.lock();
+    } catch (const CardBusy& busy) {
+        busy_ = true;
+        services_.log.error(std::string("the login could not be ended at the card: ") + busy.what());
     } catch (const std::exception& fault) {
         services_.log.error(std::string("the login could not be ended at the card: ") + fault.what());
     }

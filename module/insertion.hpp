@@ -6,6 +6,7 @@
 #include "apdu/pinpad.hpp"
 #include "module/token.hpp"
 
+#include <atomic>
 #include <mutex>
 
 namespace jpki {
@@ -26,7 +27,8 @@ public:
     Token& token(Role role) noexcept { return tokens_[index_of(role)]; }
     bool gone() const noexcept { return card_.gone(); }
 
-    // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown.
+    // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown. Another program that holds
+    // the card is waited for once, and not a second time by the destructor.
     void lock_card() noexcept;
     // The reader's PIN pad, where it has one that can take this role's PIN and the settings allow it; else NULL.
     PinPad* pad(Role role);
@@ -42,6 +44,7 @@ private:
     PcscLink* link_ = nullptr;  // owned by card_
     Card card_;
     std::array<Token, 2> tokens_;
+    std::atomic<bool> busy_ = false;
     std::mutex pad_mutex_;
     bool pad_looked_for_ = false;
     std::unique_ptr<PinPad> pad_;
