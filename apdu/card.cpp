@@ -138,8 +138,9 @@ TriesAnswer Card::last_heard_tries(Role role) {
     return heard.valid ? heard.left : std::nullopt;
 }
 
-// The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most.
-Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
+// The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
+// asked for a login makes one; a PIN that is to be changed ends one when it is refused.
+Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
     select_now(scope);
     if (keep_last_try) {
         hear_tries(scope, role);
@@ -152,9 +153,8 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, 
     const bool was_verified = verified;
     const bool was_open = open;
     const bool known_to_be_there = heard_[index_of(role)].left || was_verified;
-    // Whatever happens to the answer on its way, from here on the old knowledge is void.
+    // Whatever happens to the answer on its way, from here on the old count is void, and the card may be open.
     heard_[index_of(role)].valid = false;
-    verified = false;
     open = true;
     PinAnswer answer;
     try {
@@ -165,13 +165,14 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, 
         throw;
     } catch (const CardFault&) {
         // Whether the card took the PIN is not known; nobody is logged in by it.
+        verified = false;
         leave_if_unused(scope);
         throw;
     }
     note(role, answer);
     const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
     const bool accepted = answer.kind == PinAnswer::Kind::accepted;
-    verified = accepted || (was_verified && !refused);  // at the pad nothing may have been sent
+    verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
     open = accepted || was_open;  // that a failure ends an earlier success is a guess (CARD.md, State)
     if (refused) leave_if_unused(scope);
     return {answer, false};
@@ -179,7 +180,7 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool keep_last_try, 
 
 Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, bool hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
+        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
         if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
         return answer;
     });
@@ -187,7 +188,7 @@ Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try
 
 Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) {
+        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) {
             const auto p2 = applet.pin_reference(role);
             return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
         });
@@ -196,16 +197,10 @@ Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bo
     });
 }
 
-Card::ChangeAnswer Card::change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified,
+Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
                                    const std::function<PinAnswer::Kind(Applet)>& change) {
     ChangeAnswer result{verified, false, verified.last_try_kept};
     if (verified.last_try_kept || verified.kind != PinAnswer::Kind::accepted) return result;
-    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
-    const auto restore = [&] {
-        if (was_verified) return;
-        verified_[index_of(role)] = false;
-        leave_if_unused(scope);
-    };
     try {
         const PinAnswer::Kind said = change(scope.applet());
         result.changed = said == PinAnswer::Kind::accepted;
@@ -218,32 +213,31 @@ Card::ChangeAnswer Card::change_in(Scope& scope, Role role, const VerifyAnswer& 
         throw;
     } catch (const CardFault&) {
         log_.error("the card did not confirm the change of a PIN; the old one is still valid unless the new one is accepted");
-        restore();
+        leave_if_unused(scope);
         throw;
     }
-    restore();
+    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
+    leave_if_unused(scope);
     return result;
 }
 
 Card::ChangeAnswer Card::change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
     return run([&](Scope& scope) {
-        const bool was_verified = verified_[index_of(role)];
-        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) { return applet.verify(role, old_pin); });
-        return change_in(scope, role, answer, was_verified, [&](Applet applet) { return applet.change(role, new_pin); });
+        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) { return applet.verify(role, old_pin); });
+        return change_in(scope, answer, [&](Applet applet) { return applet.change(role, new_pin); });
     });
 }
 
 Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
     return run([&](Scope& scope) {
-        const bool was_verified = verified_[index_of(role)];
         std::uint8_t reference = 0;
-        const VerifyAnswer answer = verify_in(scope, role, keep_last_try, [&](Applet applet) {
+        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) {
             const auto p2 = applet.pin_reference(role);
             if (!p2) return PinAnswer{};
             reference = *p2;
             return Applet::pin_answer(verify(reference));
         });
-        return change_in(scope, role, answer, was_verified, [&](Applet) { return Applet::change_answer(change(reference)); });
+        return change_in(scope, answer, [&](Applet) { return Applet::change_answer(change(reference)); });
     });
 }
 
@@ -323,6 +317,9 @@ bool Card::forget(Role role) {
 SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
     return run([&](Scope& scope) {
         if (!selected_) reselect(scope);
+        // A login that ended while this waited for its turn: the card may still be open for another role's sake, or because
+        // a PIN is being changed.
+        if (!verified_[index_of(role)]) return SignAnswer{SignAnswer::Kind::not_verified, {}};
         SignAnswer answer = scope.applet().sign(role, form, data);
         if (answer.kind != SignAnswer::Kind::done && !selected_now_) {
             // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.

@@ -97,7 +97,7 @@ public:
     ChangeAnswer change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try);
     ChangeAnswer change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try);
 
-    // One signature (1 command). `not_verified`: the card does not honour the PIN any more.
+    // One signature (1 command). `not_verified`: `role` is not logged in, or the card does not honour the PIN any more.
     SignAnswer sign(Role role, SignForm form, ByteView data);
 
     // Whether PSS is known to work (CARD.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
@@ -140,8 +140,8 @@ private:
     void forget_file(Ef ef);
     void remember_start(Ef ef, const Bytes& data);
     void note(Role role, const PinAnswer& answer);
-    VerifyAnswer verify_in(Scope& scope, Role role, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
-    ChangeAnswer change_in(Scope& scope, Role role, const VerifyAnswer& verified, bool was_verified, const std::function<PinAnswer::Kind(Applet)>& change);
+    VerifyAnswer verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
+    ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
     void give_up() noexcept;
     void end_logins() noexcept;
     void leave(Scope& scope);

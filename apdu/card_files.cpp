@@ -38,6 +38,10 @@ CertificateFile Card::file(Ef ef) {
     return run([&](Scope& scope) -> CertificateFile {
         const std::size_t slot = slot_of(ef);
         if (file_known_[slot]) return files_[slot];
+        // A search that met a logout: the card may still show it, but nobody is logged in to see it.
+        for (const Role role : all_roles)
+            if (facts_of(role).certificate == ef && certificate_wants_pin(role) && !verified_[index_of(role)])
+                return {FileAnswer::Kind::locked, nullptr};
         if (!selected_) reselect(scope);
         for (;;) {
             FileAnswer answer;

@@ -12,11 +12,8 @@ void login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const unsigned char* pin
     switch (user) {
     case CKU_USER:
         session->token.login(pin, length);
-        if (!runtime->sessions.any_of(session->token)) {
-            // Another thread closed the last session meanwhile: its logout came before this login.
-            session->token.logout();
-            throw Error{CKR_SESSION_HANDLE_INVALID};
-        }
+        // Another thread may have closed the last session meanwhile, and its logout come before this login.
+        require(!runtime->sessions.logout_if_unused(*session), CKR_SESSION_HANDLE_INVALID);
         return;
     case CKU_CONTEXT_SPECIFIC: {
         const std::scoped_lock lock(session->mutex);

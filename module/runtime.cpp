@@ -13,6 +13,7 @@ namespace {
 // some thread of the parent may have held: the child makes its own.
 struct Process {
     pid_t pid = 0;
+    std::mutex lifecycle;  // one C_Initialize or C_Finalize at a time; held over I/O, and before the other
     std::mutex mutex;
     std::shared_ptr<Runtime> runtime;
 };
@@ -67,6 +68,8 @@ std::shared_ptr<Runtime> Runtime::get() {
 
 void Runtime::initialize() {
     Process& process = process_of_ours();
+    // What the last runtime does to the card when it ends must not hit a login of the next.
+    const std::scoped_lock one_at_a_time(process.lifecycle);
     const std::scoped_lock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
     process.runtime = std::make_shared<Runtime>();
@@ -75,6 +78,7 @@ void Runtime::initialize() {
 void Runtime::finalize() {
     Process* process = process_if_there();
     require(process != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
+    const std::scoped_lock one_at_a_time(process->lifecycle);
     std::shared_ptr<Runtime> runtime;
     {
         const std::scoped_lock lock(process->mutex);

@@ -62,16 +62,19 @@ void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
         {
             const std::scoped_lock lock(session->mutex);
             session->search.reset();
+            session->digest.reset();
             session->sign.reset();
             session->verify.reset();
         }
-        if (!any_of(session->token) && !session->insertion->gone()) session->token.logout();
+        logout_if_unused(*session);
     }
 }
 
-bool SessionTable::any_of(const Token& token) {
-    const std::scoped_lock lock(mutex_);
-    return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) { return &entry.second->token == &token; });
+bool SessionTable::logout_if_unused(Session& session) {
+    return session.token.logout_if([&] {
+        const std::scoped_lock lock(mutex_);
+        return std::none_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) { return &entry.second->token == &session.token; });
+    });
 }
 
 void SessionTable::close(CK_SESSION_HANDLE handle) {

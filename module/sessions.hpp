@@ -43,7 +43,8 @@ public:
     void close(CK_SESSION_HANDLE handle);
     void close_all(CK_SLOT_ID slot);
     void close_everything();
-    bool any_of(const Token& token);
+    // Logs out where no session of this one's token is left in the table; returns whether that was so.
+    bool logout_if_unused(Session& session);
 
     struct Counts {
         CK_ULONG all = 0, read_write = 0;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -42,6 +43,8 @@ public:
     // C_Login(CKU_USER) and C_LoginUser. `pin` NULL: on the reader's PIN pad. Throws what C_Login returns.
     void login(const unsigned char* pin, CK_ULONG length);
     void logout();
+    // The same if `unused` says so, which is asked where no login can come in between. Returns whether it did.
+    bool logout_if(const std::function<bool()>& unused);
     // C_Login(CKU_CONTEXT_SPECIFIC) for one signature: on success the card stays in a transaction until end_consent().
     void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session);
     void end_consent(CK_SESSION_HANDLE session) noexcept;
@@ -75,20 +78,24 @@ public:
     std::shared_ptr<const Certificate> ca_certificate();
 
 private:
+    // A PIN that cannot be had back from it (Crypto::fingerprint).
+    using PinPrint = std::array<std::uint8_t, 32>;
+
     void require_not_blocked();
-    void require_pin_worth_sending(const Secret& pin);
+    PinPrint require_pin_worth_sending(const Secret& pin);
     void forget_rejected();
-    void remember_rejected(const Secret& pin, const PinAnswer& answer);
+    void remember_rejected(const PinPrint& print, const PinAnswer& answer) noexcept;
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
     void finish_change(const Card::ChangeAnswer& answer);
     Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, bool hold);
-    std::array<std::uint8_t, 32> fingerprint(const Secret& pin) const;
+    void log_out();
     void lose_private_handles();
     bool is_private(ObjectKind kind);
     bool exists(ObjectKind kind);
     std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
-    void keep(const CertificateFile& file, std::shared_ptr<const Certificate>& kept);
+    std::size_t logouts();
+    void keep(const CertificateFile& file, std::size_t logouts_before, std::shared_ptr<const Certificate>& kept);
     void check_chain();
     bool pss();
     void withdraw_pss();  // the card said that it does not have it
@@ -102,7 +109,8 @@ private:
     std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
     std::mutex mutex_;        // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
-    std::vector<std::array<std::uint8_t, 32>> rejected_;
+    std::vector<PinPrint> rejected_;
+    std::size_t logouts_ = 0;  // what was read before one is not kept after it
     std::shared_ptr<const Certificate> certificate_, ca_certificate_;
     std::shared_ptr<const Certificate> chained_;  // the certificate that was found to fit the CA's, or to be as the card has it
     std::optional<bool> pss_;

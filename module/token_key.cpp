@@ -5,10 +5,15 @@
 
 namespace jpki {
 
-// Kept here too: an attribute of it must not wait for another program's transaction.
-void Token::keep(const CertificateFile& file, std::shared_ptr<const Certificate>& kept) {
+std::size_t Token::logouts() {
     const std::scoped_lock lock(mutex_);
-    if (!kept) kept = file.certificate;
+    return logouts_;
+}
+
+// Kept here too: an attribute of it must not wait for another program's transaction. Not past a logout that came between.
+void Token::keep(const CertificateFile& file, std::size_t logouts_before, std::shared_ptr<const Certificate>& kept) {
+    const std::scoped_lock lock(mutex_);
+    if (!kept && logouts_ == logouts_before) kept = file.certificate;
 }
 
 std::shared_ptr<const Certificate> Token::certificate() {
@@ -16,7 +21,8 @@ std::shared_ptr<const Certificate> Token::certificate() {
         const std::scoped_lock lock(mutex_);
         if (certificate_) return certificate_;
     }
-    keep(card().certificate(role_), certificate_);
+    const std::size_t before = logouts();
+    keep(card().certificate(role_), before, certificate_);
     check_chain();
     const std::scoped_lock lock(mutex_);
     return certificate_;
@@ -27,7 +33,8 @@ std::shared_ptr<const Certificate> Token::ca_certificate() {
         const std::scoped_lock lock(mutex_);
         if (ca_certificate_) return ca_certificate_;
     }
-    keep(card().ca_certificate(role_), ca_certificate_);
+    const std::size_t before = logouts();
+    keep(card().ca_certificate(role_), before, ca_certificate_);
     check_chain();
     const std::scoped_lock lock(mutex_);
     return ca_certificate_;
@@ -57,8 +64,9 @@ void Token::check_chain() {
             ca_certificate_.reset();
             certificate_.reset();
         }
-        keep(card().ca_certificate(role_), ca_certificate_);
-        if (holder_before) keep(card().certificate(role_), certificate_);
+        const std::size_t before = logouts();
+        keep(card().ca_certificate(role_), before, ca_certificate_);
+        if (holder_before) keep(card().certificate(role_), before, certificate_);
         take();
         const bool same = ca && ca->der == ca_before->der && !holder == !holder_before && (!holder || holder->der == holder_before->der);
         if (!same && (!ca || !fits())) {

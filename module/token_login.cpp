@@ -33,10 +33,6 @@ bool Token::logged_in() const noexcept {
     return needs_consent_each() || insertion_.card().verified(role_);
 }
 
-std::array<std::uint8_t, 32> Token::fingerprint(const Secret& pin) const {
-    return services_.crypto.fingerprint(pin.view());
-}
-
 // Known to be blocked: asked again, which costs nothing, rather than sent.
 void Token::require_not_blocked() {
     if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
@@ -44,16 +40,16 @@ void Token::require_not_blocked() {
 }
 
 // What the card is known to refuse is not sent to it.
-void Token::require_pin_worth_sending(const Secret& pin) {
-    const auto print = fingerprint(pin);
+Token::PinPrint Token::require_pin_worth_sending(const Secret& pin) {
+    const PinPrint print = services_.crypto.fingerprint(pin.view());
     const std::scoped_lock lock(mutex_);
-    if (std::find(rejected_.begin(), rejected_.end(), print) == rejected_.end()) return;
+    rejected_.reserve(rejected_.size() + 1);  // once the PIN was sent, nothing may fail any more
+    if (std::find(rejected_.begin(), rejected_.end(), print) == rejected_.end()) return print;
     services_.log.info("this PIN was rejected by this card before; it is not sent again");
     throw Error{CKR_PIN_INCORRECT};
 }
 
-void Token::remember_rejected(const Secret& pin, const PinAnswer& answer) {
-    const auto print = fingerprint(pin);
+void Token::remember_rejected(const PinPrint& print, const PinAnswer& answer) noexcept {
     const std::scoped_lock lock(mutex_);
     if (answer.kind == PinAnswer::Kind::accepted) rejected_.clear();
     // A blocked card does not compare: the PIN may be the right one.
@@ -88,7 +84,7 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
         require_shape(take_pin(role_, input(pin, length), secret));
     }
     require_not_blocked();
-    if (!on_pad) require_pin_worth_sending(secret);
+    const PinPrint print = on_pad ? PinPrint{} : require_pin_worth_sending(secret);
 
     const bool keep = services_.settings.keep_last_try;
     if (on_pad) {
@@ -97,7 +93,7 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
         return answer;
     }
     const Card::VerifyAnswer answer = card().verify(role_, secret, keep, hold);
-    if (!answer.last_try_kept) remember_rejected(secret, answer);
+    if (!answer.last_try_kept) remember_rejected(print, answer);
     return answer;
 }
 
@@ -122,6 +118,17 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
 
 void Token::logout() {
     const std::scoped_lock one_at_a_time(login_mutex_);
+    log_out();
+}
+
+bool Token::logout_if(const std::function<bool()>& unused) {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    if (!unused()) return false;
+    log_out();
+    return true;
+}
+
+void Token::log_out() {
     bool consent_given = false;
     {
         const std::scoped_lock lock(mutex_);
@@ -132,6 +139,7 @@ void Token::logout() {
     if (insertion_.gone()) return;
     if (card().forget(role_)) {
         const std::scoped_lock lock(mutex_);
+        ++logouts_;
         certificate_.reset();
         chained_.reset();
     }
@@ -161,6 +169,8 @@ bool Token::has_consent(CK_SESSION_HANDLE session) {
 }
 
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
+    // Until the card is locked, no other session's consent may begin: it would be locked away.
+    const std::scoped_lock one_at_a_time(login_mutex_);
     {
         const std::scoped_lock lock(mutex_);
         if (consenting_ != session) return;
@@ -190,10 +200,10 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     Secret old;
     require_shape(take_pin(role_, input(old_pin, old_length), old));
     require_not_blocked();
-    require_pin_worth_sending(old);
+    const PinPrint print = require_pin_worth_sending(old);
 
     const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, services_.settings.keep_last_try);
-    if (!answer.last_try_kept) remember_rejected(old, answer);
+    if (!answer.last_try_kept) remember_rejected(print, answer);
     finish_change(answer);
 }
 

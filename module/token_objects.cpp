@@ -214,10 +214,13 @@ CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
 }
 
 ObjectKind Token::object(CK_OBJECT_HANDLE handle) {
-    if (!logged_in()) lose_private_handles();
     const std::scoped_lock lock(mutex_);
-    for (const ObjectKind kind : all_object_kinds)
-        if (handle != CK_INVALID_HANDLE && handles_[static_cast<std::size_t>(kind)] == handle) return kind;
+    for (const ObjectKind kind : all_object_kinds) {
+        if (handle == CK_INVALID_HANDLE || handles_[static_cast<std::size_t>(kind)] != handle) continue;
+        // Those of a login that was lost; the next login makes new ones.
+        require(!is_private(kind) || logged_in(), CKR_OBJECT_HANDLE_INVALID);
+        return kind;
+    }
     throw Error{CKR_OBJECT_HANDLE_INVALID};
 }
 

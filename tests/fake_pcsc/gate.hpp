@@ -3,7 +3,12 @@
 
 #include "fake_pcsc.hpp"
 
+#include <atomic>
+#include <fstream>
 #include <semaphore>
+#include <string>
+#include <sys/types.h>
+#include <thread>
 #include <utility>
 
 namespace jpki::fake {
@@ -32,6 +37,20 @@ inline thread_local Stop* stop = nullptr;
 // For on_call().
 inline void stop_where_told(Function function) {
     if (stop && stop->at == function) std::exchange(stop, nullptr)->gate.wait_here();
+}
+
+// Until that thread of ours waits for something, such as a lock that somebody else holds, or has ended: the kernel says so
+// (proc(5), /proc/pid/stat: "tid (name) state ..."). 0: it has not begun.
+inline void until_it_sleeps(const std::atomic<pid_t>& thread) {
+    for (;;) {
+        std::this_thread::yield();
+        if (thread == 0) continue;
+        std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+        std::string stat;
+        if (!std::getline(file, stat)) return;
+        const auto name_end = stat.rfind(')');
+        if (name_end != std::string::npos && stat.size() > name_end + 2 && stat[name_end + 2] == 'S') return;
+    }
 }
 
 }  // namespace jpki::fake

@@ -129,6 +129,11 @@ LONG SCardGetAttrib(SCARDHANDLE handle, DWORD, LPBYTE, LPDWORD size) {
     *size = 0;
     return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
 }
+LONG SCardStatus(SCARDHANDLE handle, LPSTR, LPDWORD, LPDWORD state, LPDWORD, LPBYTE, LPDWORD) {
+    const std::scoped_lock lock(world().mutex);
+    *state = SCARD_PRESENT | SCARD_POWERED;
+    return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
+}
 LONG SCardControl(SCARDHANDLE, DWORD, LPCVOID, DWORD, LPVOID, DWORD, LPDWORD size) {
     *size = 0;
     return SCARD_E_UNSUPPORTED_FEATURE;

@@ -10,7 +10,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -22,19 +21,6 @@ namespace fake = jpki::fake;
 namespace {
 
 const std::string reader = "Fake Reader 00 00";
-
-// Waits until that thread of ours sleeps in the kernel: it has come as far as the lock that somebody else holds.
-void until_it_sleeps(const std::atomic<pid_t>& thread) {
-    for (;;) {
-        std::this_thread::yield();
-        if (thread == 0) continue;
-        std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-        std::string stat;
-        std::getline(file, stat);
-        const auto name_end = stat.rfind(')');  // "tid (name) state ..."
-        if (name_end != std::string::npos && stat.size() > name_end + 2 && stat[name_end + 2] == 'S') return;
-    }
-}
 
 PinAnswer::Kind verify(Card& card, Role role, const std::string& text) {
     Secret secret;
@@ -68,7 +54,7 @@ BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_i
             thread = ::gettid();
             card.lock_unless_verified(Role::signature);
         });
-        until_it_sleeps(thread);
+        fake::until_it_sleeps(thread);
         gate.open();
         verifying.join();
         locking.join();
@@ -80,4 +66,26 @@ BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_i
         BOOST_CHECK_EQUAL(card.may_be_open(), right);
     }
     fake::reset_everything();
+}
+
+// The card has no logout for one role: it is our word alone that ends a login while the other role keeps the card open.
+BOOST_AUTO_TEST_CASE(a_role_that_is_logged_out_neither_signs_nor_reads_although_the_card_would) {
+    for (const Role role : all_roles) {
+        fake::reset_everything();
+        const auto chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
+        fake::add_reader(reader, chip);
+        Log log;
+        Card card(std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000)), log, [](ByteView) { return nullptr; });
+        BOOST_REQUIRE(card.recognise());
+        for (const Role both : all_roles)
+            BOOST_REQUIRE(verify(card, both, both == Role::authentication ? "1234" : "ABC123") == PinAnswer::Kind::accepted);
+        card.forget(role);
+        card.lock_unless_verified(other(role));
+        BOOST_REQUIRE(chip->verified(static_cast<model::Role>(role)));
+        chip->reset_counts();
+        const Bytes data = {1};
+        BOOST_CHECK(card.sign(role, SignForm::pkcs1_padding, data).kind == SignAnswer::Kind::not_verified);
+        if (role == Role::signature) BOOST_CHECK(card.certificate(role).kind == FileAnswer::Kind::locked);
+        BOOST_CHECK_EQUAL(chip->counts().commands, 0u);
+    }
 }

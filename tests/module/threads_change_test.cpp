@@ -1,0 +1,142 @@
+// What one thread does to a PIN, a login or the library, while another one signs, searches or begins anew.
+#include "gate.hpp"
+#include "module/runtime.hpp"
+#include "pin_fixture.hpp"
+
+#include <atomic>
+#include <thread>
+#include <unistd.h>
+
+using namespace jpki::test;
+using fake::Function;
+using fake::Gate;
+using fake::Stop;
+
+namespace {
+
+// A command that `wanted` describes waits before it is sent, once.
+void stop_at(Gate& gate, const std::function<bool(model::ByteView)>& wanted) {
+    fake::on_transmit([&gate, wanted, done = std::make_shared<std::atomic<bool>>(false)](const std::string&, model::ByteView command) {
+        if (wanted(command) && !done->exchange(true)) gate.wait_here();
+    });
+}
+
+CK_OBJECT_HANDLE private_key_if_shown(CK_SESSION_HANDLE session) {
+    const auto found = find_class(session, CKO_PRIVATE_KEY);
+    return found.empty() ? 0 : found.front();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(changes_of_two_threads)
+
+BOOST_AUTO_TEST_CASE(a_change_of_the_pin_takes_nothing_from_the_login_while_it_is_under_way) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION), second = f.open(auth_slot);
+    const auto key = find_key(session);
+    Gate gate;
+    stop_at(gate, [](model::ByteView command) { return command[1] == 0x20 && command.size() > 5; });
+    CK_RV changed = CKR_GENERAL_ERROR;
+    std::thread user([&] { changed = set_pin(session, auth_pin, "4711"); });
+    gate.until_somebody_waits();
+    BOOST_CHECK_EQUAL(f.state(second), CKS_RO_USER_FUNCTIONS);
+    CK_ATTRIBUTE object_class = {CKA_CLASS, nullptr, 0};
+    CHECK_RV(C_GetAttributeValue(second, key, &object_class, 1), CKR_OK);
+    gate.open();
+    user.join();
+    fake::on_transmit({});
+    CHECK_RV(changed, CKR_OK);
+    BOOST_CHECK_EQUAL(f.state(second), CKS_RO_USER_FUNCTIONS);
+    CHECK_RV(try_sign(second, key), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_the_pin_does_not_bring_a_lost_login_back) {
+    Fixture f;
+    const auto lost = f.open_logged_in(auth_slot, CKF_RW_SESSION);
+    f.open_logged_in(sign_slot);  // keeps the card open
+    BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
+    CHECK_RV(try_sign(lost, find_key(lost)), CKR_USER_NOT_LOGGED_IN);
+    Gate gate;
+    stop_at(gate, [](model::ByteView command) { return command[1] == 0x24; });
+    CK_RV changed = CKR_GENERAL_ERROR;
+    std::thread user([&] { changed = set_pin(lost, auth_pin, "4711"); });
+    gate.until_somebody_waits();
+    BOOST_CHECK_EQUAL(f.state(lost), CKS_RW_PUBLIC_SESSION);
+    BOOST_CHECK_EQUAL(private_key_if_shown(f.open(auth_slot)), 0u);
+    gate.open();
+    user.join();
+    fake::on_transmit({});
+    CHECK_RV(changed, CKR_OK);
+    BOOST_CHECK_EQUAL(f.state(lost), CKS_RW_PUBLIC_SESSION);
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_logout_during_a_search_leaves_no_certificate_in_memory) {
+    // Nothing can stop a thread between the end of a read and what is kept of it; on a busy machine half of the rounds meet.
+    for (int round = 0; round < 30; ++round) {
+        Fixture f;
+        const auto session = f.open_logged_in(sign_slot), second = f.open(sign_slot);
+        Gate gate;
+        stop_at(gate, [](model::ByteView command) { return command[1] == 0xB0 && command[2] == 0x81; });
+        std::thread searcher([&] {
+            CK_OBJECT_HANDLE objects[8];
+            CK_ULONG count = 0;
+            C_FindObjectsInit(second, nullptr, 0);
+            C_FindObjects(second, objects, 8, &count);
+        });
+        gate.until_somebody_waits();
+        std::atomic<pid_t> thread = 0;
+        std::thread leaver([&] {
+            thread = ::gettid();
+            C_Logout(session);
+        });
+        fake::until_it_sleeps(thread);
+        gate.open();
+        searcher.join();
+        leaver.join();
+        fake::on_transmit({});
+        auto& token = jpki::Runtime::get()->slots.insertion(sign_slot)->token(jpki::Role::signature);
+        BOOST_REQUIRE(!token.logged_in());
+        BOOST_CHECK(token.certificate() == nullptr);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_library_does_not_log_out_the_next_one) {
+    Fixture f;
+    f.open_logged_in(auth_slot);
+    Stop locking(Function::get_attrib);
+    fake::on_call(fake::stop_where_told);
+    std::thread finalizer([&] {
+        fake::stop = &locking;
+        C_Finalize(nullptr);
+    });
+    locking.gate.until_somebody_waits();
+    std::atomic<pid_t> thread = 0;
+    std::atomic<bool> logged_in = false;
+    Gate last_one_ended;
+    std::atomic<CK_RV> signature = CKR_GENERAL_ERROR;
+    std::thread next([&] {
+        thread = ::gettid();
+        if (C_Initialize(nullptr) != CKR_OK) return;
+        CK_ULONG count = 0;
+        C_GetSlotList(CK_FALSE, nullptr, &count);
+        const auto session = f.open_logged_in(auth_slot);
+        logged_in = true;
+        last_one_ended.wait_here();
+        signature = try_sign(session, find_key(session));
+    });
+    // It waits for the end of the last one, or it does not and logs in.
+    for (int i = 0; i < 50 && !logged_in; ++i) {
+        fake::until_it_sleeps(thread);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    locking.gate.open();
+    finalizer.join();
+    last_one_ended.until_somebody_waits();
+    last_one_ended.open();
+    next.join();
+    fake::on_call({});
+    CHECK_RV(signature, CKR_OK);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
