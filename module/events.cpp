@@ -43,11 +43,13 @@ CK_SLOT_ID SlotTable::wait_for_event(bool block) {
         std::vector<DWORD> known;
         {
             const std::scoped_lock lock(mutex_);
+            const bool first_look = !looked_;
             const std::size_t before = readers_.size();
             discover_locked();
             refresh_all();
-            // A reader that appears brings its slots with it: with a card in it that is news.
-            for (std::size_t i = before; i < readers_.size(); ++i)
+            // A reader that appears brings its slots with it: with a card in it that is news, unless nobody has looked before
+            // ("when an application initially calls C_Initialize, every slot's event flag is cleared", 5.5).
+            for (std::size_t i = first_look ? readers_.size() : before; i < readers_.size(); ++i)
                 if (readers_[i]->status.card_present) std::fill(readers_[i]->pending.begin(), readers_[i]->pending.end(), true);
             if (const auto slot = take_event()) return *slot;
             for (const auto& reader : readers_)

@@ -76,6 +76,7 @@ void SlotTable::refresh_all() {
 }
 
 void SlotTable::discover_locked() {
+    looked_ = true;
     auto names = context_.readers();
     if (!names) {
         lose_everything();

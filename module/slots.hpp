@@ -80,6 +80,7 @@ private:
     Services& services_;
     std::mutex mutex_;
     PcscContext context_;
+    bool looked_ = false;      // for readers, whether or not there was a resource manager to ask
     bool discovered_ = false;
     std::vector<std::unique_ptr<Reader>> readers_;
     std::mutex waiting_mutex_;
