@@ -1,0 +1,16 @@
+// A program that uses the card as it is told, one line a call. See card_user.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace card_user {
+
+using Words = std::vector<std::string>;
+
+// What other programs do to a card, with PC/SC and no module (card_user_pcsc.cpp):
+//   connect shared|exclusive | begin | send HEX | end | repeat TIMES HEX | disconnect leave|reset|unpower
+// The answer is PC/SC's code, and for send the card's.
+std::string pcsc(const Words& words);
+
+}  // namespace card_user

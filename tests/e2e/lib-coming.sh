@@ -1,0 +1,34 @@
+# What the tests of coming and going share; sourced after lib-processes.sh. The process is called a.
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034,SC2317 # lib-processes.sh's variables, what is set here for the tests, functions called by name
+card_in="0=card 1=card" card_out="0=empty 1=empty" second_in="2=card 3=card" second_out="2=empty 3=empty"
+pcscd_stops() {
+  kill -TERM "$(tr -d '\0' </run/pcscd/pcscd.pid)"
+  until_true 20 no_pcscd || fail "pcscd does not stop"
+}
+no_pcscd() { [ ! -e /run/pcscd/pcscd.comm ]; }
+pcscd_starts() { pcscd --foreground --config "$JPKI_RUN_DIR/reader.conf.d" >>"$JPKI_RUN_DIR/pcscd.log" 2>&1 </dev/null & }
+shows() { # SLOTS: the process sees them so, as soon as pcscd does
+  until_true 20 slots_are "CKR_OK $1" || fail "slots are: $answer (expected: CKR_OK $1)"
+}
+slots_are() { ask a slots; hear a; [ "$answer" = "$1" ]; }
+events() { # SLOT...: these are reported, once each, and then none
+  local slot
+  for slot in "$@"; do tell a "CKR_OK slot $slot" event; done
+  tell a CKR_NO_EVENT event
+}
+dead() { # the session is, whatever is asked of it
+  local call
+  for call in "state s" "sign s 1" "find s" "login s $auth_pin" "logout s" "close s"; do
+    tell a "CKR_SESSION_HANDLE_INVALID*" "$call"
+  done
+}
+opened() { # HOLDER: a session of that person's card, nobody logged in yet; then signs
+  tell a CKR_OK open s 0
+  tell a "CKR_OK public" state s
+  tell a "CKR_OK $1" holder s
+  tell a CKR_OK login s "$auth_pin"
+  tell a CKR_OK key s
+  tell a "*CKR_OK 1 good 0 logins" sign s 1
+}
+

@@ -1,0 +1,39 @@
+#!/bin/bash
+# The module under valgrind, behind real pcscd: list, find, read, log in, sign with both keys, log out, finalise, and all of it once
+# more after dlclose. No invalid access, no use of what was never set, no memory that is lost or kept.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-processes.sh"
+need valgrind pkcs11-tool openssl
+
+start_card --control "$work/card.sock"
+certificates
+process a valgrind --error-exitcode=99 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=definite,possible \
+  --track-fds=yes --log-file="$JPKI_RUN_DIR/valgrind.log"
+flow() {
+  tell a CKR_OK initialize
+  tell a "CKR_OK 0=card 1=card 2=empty 3=empty" slots
+  local slot
+  for slot in 0 1; do
+    local pin=$auth_pin certificate=auth.pem
+    if [ $slot = 1 ]; then pin=$sign_pin certificate=sign.pem; fi
+    tell a "CKR_OK ????????????????*" token $slot
+    tell a CKR_OK open s $slot
+    tell a "CKR_OK [1-9]" find s
+    tell a CKR_OK login s $pin
+    tell a "CKR_OK [A-Z0-9]*" holder s
+    tell a CKR_OK key s
+    tell a "CKR_OK 2 good 0 logins" sign s 2 $certificate
+    tell a CKR_OK logout s
+  done
+  tell a CKR_NO_EVENT event
+  tell a CKR_OK finalize
+}
+flow
+tell a CKR_OK reload
+flow
+say "ok: initialise, list, find, read, log in, sign with both keys, log out, finalise, twice"
+process_ends a 0
+report=$(cat "$JPKI_RUN_DIR/valgrind.log")
+expect "valgrind: no error" "$report" "ERROR SUMMARY: 0 errors"
+refuse "valgrind: no memory is lost" "$report" "(definitely|indirectly|possibly) lost: [1-9]"
+refuse "and none is kept by the module or by what it uses" "$report" "jpki::|libcrypto|libpcsclite|C_[A-Z]"
