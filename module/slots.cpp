@@ -6,7 +6,9 @@
 
 namespace jpki {
 
-std::size_t SlotTable::reader_index(CK_SLOT_ID id) const {
+// Slot ids are known from C_Initialize on, also to a caller that took one from its configuration and asked for no list.
+std::size_t SlotTable::reader_index(CK_SLOT_ID id) {
+    if (!discovered_) discover_locked();
     const std::size_t reader = id / variant_roles().size();
     require(reader < readers_.size(), CKR_SLOT_ID_INVALID);
     return reader;

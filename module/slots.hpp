@@ -66,7 +66,7 @@ private:
         std::vector<bool> pending;      // a slot each
     };
 
-    std::size_t reader_index(CK_SLOT_ID id) const;
+    std::size_t reader_index(CK_SLOT_ID id);
     void discover_locked();
     std::optional<std::vector<ReaderStatus>> ask(const std::vector<std::string>& names);
     void refresh(Reader& reader);

@@ -1,5 +1,6 @@
 // Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
 #define BOOST_TEST_MODULE others
+#include "directory.hpp"
 #include "others_fixture.hpp"
 
 #include <future>
@@ -54,6 +55,16 @@ BOOST_AUTO_TEST_CASE(a_transaction_that_ends_in_time_costs_a_wait_and_nothing_el
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
     fake::other_ends_transaction(reader_name);
     CHECK_RV(signing.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(finalize_waits_once_for_a_program_that_keeps_the_card_and_says_what_it_could_not_do) {
+    const Directory directory;
+    Fixture f(impatient + "[log]\nfile = \"" + directory.path + "/log\"\nlevel = \"error\"\n");
+    f.open_logged_in(auth_slot);
+    f.open_logged_in(sign_slot);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(bounded([] { return C_Finalize(nullptr); }), CKR_OK);
+    BOOST_CHECK_EQUAL(lines_with(directory, "the login could not be ended at the card"), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {

@@ -77,6 +77,20 @@ BOOST_AUTO_TEST_CASE(what_was_there_from_the_beginning_is_no_event) {
     BOOST_CHECK(events().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_there_is_no_event_to_a_program_that_only_waits_either) {
+    fake::reset_everything();
+    const auto card = card_of_person(0);
+    fake::add_reader(reader_name, card);
+    const SettingsFile settings("");
+    REQUIRE_OK(C_Initialize(nullptr));
+    BOOST_CHECK(events().empty());
+    fake::add_reader(second_reader, card_of_person(1));
+    BOOST_CHECK(events() == (Slots{2, 3}));
+    fake::remove_card(reader_name);
+    BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
+    REQUIRE_OK(C_Finalize(nullptr));
+}
+
 BOOST_AUTO_TEST_CASE(each_change_is_reported_once_per_slot) {
     Fixture f;
     const auto both = Slots{auth_slot, sign_slot};

@@ -99,6 +99,24 @@ BOOST_AUTO_TEST_CASE(a_reader_that_appears_after_initialize_is_listed_when_the_c
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
 }
 
+BOOST_AUTO_TEST_CASE(a_slot_may_be_used_by_who_never_asked_for_the_list) {
+    const std::vector<std::function<CK_RV()>> first_calls = {
+        [] { CK_SESSION_HANDLE session = 0; return C_OpenSession(sign_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); },
+        [] { CK_SLOT_INFO info{}; return C_GetSlotInfo(sign_slot, &info); },
+        [] { CK_TOKEN_INFO info{}; return C_GetTokenInfo(sign_slot, &info); },
+    };
+    for (const auto& call : first_calls) {
+        fake::reset_everything();
+        fake::add_reader(reader_name, card_of_person(0));
+        const SettingsFile settings("");
+        REQUIRE_OK(C_Initialize(nullptr));
+        CHECK_RV(call(), CKR_OK);
+        CK_SESSION_HANDLE session = 0;
+        CHECK_RV(C_OpenSession(2, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_SLOT_ID_INVALID);
+        REQUIRE_OK(C_Finalize(nullptr));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_service_that_is_absent_at_initialize_may_come_later) {
     fake::reset_everything();
     fake::stop_service();
