@@ -13,195 +13,24 @@
 // resign takes its time, and logs in again whenever the login is gone.
 // child forks; HOW the child ends is exit, _exit, crash or kill.
 #include "card_user.hpp"
-
-#include <p11-kit/pkcs11.h>
+#include "card_user_module.hpp"
 
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <cstdint>
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <dirent.h>
-#include <dlfcn.h>
 #include <iostream>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sstream>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
-#include <vector>
 
 namespace card_user {
 
 namespace {
-
-struct Name {
-    CK_RV rv;
-    const char* name;
-};
-constexpr std::array names = {
-    Name{CKR_OK, "CKR_OK"},
-    Name{CKR_SLOT_ID_INVALID, "CKR_SLOT_ID_INVALID"},
-    Name{CKR_GENERAL_ERROR, "CKR_GENERAL_ERROR"},
-    Name{CKR_FUNCTION_FAILED, "CKR_FUNCTION_FAILED"},
-    Name{CKR_ARGUMENTS_BAD, "CKR_ARGUMENTS_BAD"},
-    Name{CKR_NO_EVENT, "CKR_NO_EVENT"},
-    Name{CKR_DEVICE_ERROR, "CKR_DEVICE_ERROR"},
-    Name{CKR_DEVICE_REMOVED, "CKR_DEVICE_REMOVED"},
-    Name{CKR_KEY_HANDLE_INVALID, "CKR_KEY_HANDLE_INVALID"},
-    Name{CKR_OBJECT_HANDLE_INVALID, "CKR_OBJECT_HANDLE_INVALID"},
-    Name{CKR_OPERATION_ACTIVE, "CKR_OPERATION_ACTIVE"},
-    Name{CKR_OPERATION_NOT_INITIALIZED, "CKR_OPERATION_NOT_INITIALIZED"},
-    Name{CKR_PIN_INCORRECT, "CKR_PIN_INCORRECT"},
-    Name{CKR_PIN_LOCKED, "CKR_PIN_LOCKED"},
-    Name{CKR_SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID"},
-    Name{CKR_TOKEN_NOT_PRESENT, "CKR_TOKEN_NOT_PRESENT"},
-    Name{CKR_TOKEN_NOT_RECOGNIZED, "CKR_TOKEN_NOT_RECOGNIZED"},
-    Name{CKR_USER_ALREADY_LOGGED_IN, "CKR_USER_ALREADY_LOGGED_IN"},
-    Name{CKR_USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN"},
-    Name{CKR_CRYPTOKI_NOT_INITIALIZED, "CKR_CRYPTOKI_NOT_INITIALIZED"},
-    Name{CKR_CRYPTOKI_ALREADY_INITIALIZED, "CKR_CRYPTOKI_ALREADY_INITIALIZED"},
-};
-
-std::string name_of(CK_RV rv) {
-    for (const Name& known : names)
-        if (known.rv == rv) return known.name;
-    std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "0x%lX", rv);
-    return text.data();
-}
-
-// Thrown by must(): the answer to the command is this code.
-struct Answer {
-    CK_RV rv;
-};
-void must(CK_RV rv) {
-    if (rv != CKR_OK) throw Answer{rv};
-}
-
-const char* module_path = nullptr;
-void* library = nullptr;
-CK_FUNCTION_LIST* f = nullptr;
-
-void load() {
-    library = dlopen(module_path, RTLD_NOW | RTLD_LOCAL);
-    const auto get = library ? reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList")) : nullptr;
-    if (!get || get(&f) != CKR_OK) {
-        std::fprintf(stderr, "cannot load %s\n", module_path);
-        std::exit(1);
-    }
-}
-
-struct Session {
-    CK_SESSION_HANDLE handle = 0;
-    CK_OBJECT_HANDLE key = 0;
-};
-std::mutex sessions_mutex;
-std::map<std::string, Session> sessions;
-
-// A name that was never opened has a handle that never was one.
-Session session(const std::string& name) {
-    const std::scoped_lock lock(sessions_mutex);
-    return sessions[name];
-}
-
-std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE handle, CK_ATTRIBUTE* wanted, CK_ULONG count) {
-    must(f->C_FindObjectsInit(handle, wanted, count));
-    std::vector<CK_OBJECT_HANDLE> objects(16);
-    CK_ULONG found = 0;
-    const CK_RV rv = f->C_FindObjects(handle, objects.data(), objects.size(), &found);
-    const CK_RV end = f->C_FindObjectsFinal(handle);
-    must(rv);
-    must(end);
-    objects.resize(found);
-    return objects;
-}
-
-std::vector<CK_OBJECT_HANDLE> find_class(CK_SESSION_HANDLE handle, CK_OBJECT_CLASS wanted) {
-    CK_ATTRIBUTE of_class = {CKA_CLASS, &wanted, sizeof wanted};
-    return find(handle, &of_class, 1);
-}
-
-using KeyPointer = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-using CertificatePointer = std::unique_ptr<X509, decltype(&X509_free)>;
-
-KeyPointer public_key(const std::string& file) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_file(file.c_str(), "r"), BIO_free);
-    const CertificatePointer certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr, X509_free);
-    return {certificate ? X509_get_pubkey(certificate.get()) : nullptr, EVP_PKEY_free};
-}
-
-// OpenSSL is the judge: not the module, and not with a certificate that this process was given by it.
-bool verified(EVP_PKEY* key, const std::string& data, const std::array<unsigned char, 256>& signature, CK_ULONG length) {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
-           EVP_DigestVerify(context.get(), signature.data(), length, reinterpret_cast<const unsigned char*>(data.data()),
-                            data.size()) == 1;
-}
-
-// The common name in the certificate whose CKA_ID is 01 or 02: who holds the card.
-std::string holder(CK_SESSION_HANDLE handle) {
-    for (const CK_OBJECT_HANDLE object : find_class(handle, CKO_CERTIFICATE)) {
-        std::array<unsigned char, 8> id{};
-        std::array<unsigned char, 4096> value{};
-        std::array<CK_ATTRIBUTE, 2> attributes = {{{CKA_ID, id.data(), id.size()}, {CKA_VALUE, value.data(), value.size()}}};
-        must(f->C_GetAttributeValue(handle, object, attributes.data(), attributes.size()));
-        if (id[0] > 2) continue;  // a CA's
-        const unsigned char* at = value.data();
-        const CertificatePointer certificate(d2i_X509(nullptr, &at, static_cast<long>(attributes[1].ulValueLen)), X509_free);
-        std::array<char, 128> text{};
-        if (certificate)
-            X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, text.data(), text.size());
-        return text.data();
-    }
-    return "nobody";
-}
-
-std::atomic<bool> stopped = false;
-
-// Signs as often as asked, and stops at the first code that is not CKR_OK; with a PIN it logs in where the login is gone.
-std::string sign(const std::string& name, int times, const char* pin, const std::string& certificate) {
-    static std::atomic<int> counter = 0;
-    const KeyPointer judge = public_key(certificate);
-    Session mine = session(name);
-    int good = 0, logins = 0;
-    const auto said = [&](CK_RV rv) {
-        return name_of(rv) + " " + std::to_string(good) + " good " + std::to_string(logins) + " logins";
-    };
-    while (times == 0 ? !stopped.load() : good < times) {
-        CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
-        std::string data = "data " + std::to_string(getpid()) + " " + std::to_string(++counter);
-        std::array<unsigned char, 256> signature{};
-        CK_ULONG length = signature.size();
-        CK_RV rv = f->C_SignInit(mine.handle, &mechanism, mine.key);
-        if (rv == CKR_OK)
-            rv = f->C_Sign(mine.handle, reinterpret_cast<unsigned char*>(data.data()), data.size(), signature.data(), &length);
-        if (rv == CKR_OK) {
-            if (judge && !verified(judge.get(), data, signature, length)) return "WRONG SIGNATURE " + said(rv);
-            ++good;
-            if (pin) std::this_thread::sleep_for(std::chrono::milliseconds(20));  // others have their turn
-            continue;
-        }
-        // The handle of a private object ends with the login.
-        if (!pin || (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_KEY_HANDLE_INVALID)) return said(rv);
-        std::string copy = pin;
-        rv = f->C_Login(mine.handle, CKU_USER, reinterpret_cast<unsigned char*>(copy.data()), copy.size());
-        if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) return "login: " + said(rv);
-        ++logins;
-        const auto keys = find_class(mine.handle, CKO_PRIVATE_KEY);
-        if (!keys.empty()) mine.key = keys[0];
-    }
-    return (judge ? "" : "(not verified) ") + said(CKR_OK);
-}
 
 std::string slots() {
     std::array<CK_SLOT_ID, 32> ids{};
@@ -308,8 +137,7 @@ std::string obey(const std::string& line) {
     if (verb == "initialize") return name_of(f->C_Initialize(nullptr));
     if (verb == "finalize") return name_of(f->C_Finalize(nullptr));
     if (verb == "reload") {
-        dlclose(library);
-        load();
+        reload();
         return "CKR_OK";
     }
     if (verb == "cycle") {
@@ -325,7 +153,7 @@ std::string obey(const std::string& line) {
     if (verb == "event") return event(CKF_DONT_BLOCK);
     if (verb == "wait") return event(0);
     if (verb == "stop") {
-        stopped = true;
+        stop_signing();
         return "ok";
     }
     if (verb == "resources") return resources();
@@ -335,8 +163,7 @@ std::string obey(const std::string& line) {
     if (verb == "open") {
         Session fresh;
         must(f->C_OpenSession(static_cast<CK_SLOT_ID>(number(2)), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &fresh.handle));
-        const std::scoped_lock lock(sessions_mutex);
-        sessions[word(1)] = fresh;
+        remember(word(1), fresh);
         return "CKR_OK";
     }
     const Session mine = session(word(1));
@@ -352,8 +179,7 @@ std::string obey(const std::string& line) {
     if (verb == "key") {
         const auto keys = find_class(mine.handle, CKO_PRIVATE_KEY);
         if (keys.empty()) return "CKR_OK none";
-        const std::scoped_lock lock(sessions_mutex);
-        sessions[word(1)].key = keys[0];
+        remember(word(1), {mine.handle, keys[0]});
         return "CKR_OK";
     }
     if (verb == "sign") return sign(word(1), number(2), nullptr, word(3));
@@ -383,10 +209,9 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: card_user MODULE\n");
         return 64;
     }
-    module_path = argv[1];
     // The host is OpenSSL's first user here, as most are, and so OpenSSL cleans up at exit: what is left then, is left by others.
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
-    load();
+    load(argv[1]);
     std::vector<std::thread> threads;
     for (std::string line; std::getline(std::cin, line) && line != "quit";) {
         if (line.starts_with("& ")) {
