@@ -1,6 +1,5 @@
 // Cards whose files are too short, too long, not DER, or lie about their length: CKR_DEVICE_ERROR with one line in the log,
 // or no such object where there is nothing; never a crash, and never harm to what is in order.
-#define BOOST_TEST_MODULE bad_answers
 #include "bad_answers_fixture.hpp"
 
 using namespace jpki::test;

@@ -1,5 +1,4 @@
 // Speed, counted at the card: the table of the ground issue. Certificates of about 1550 bytes.
-#define BOOST_TEST_MODULE commands
 #include "fixture.hpp"
 
 using namespace jpki::test;

@@ -1,5 +1,4 @@
 // conf/jpki-pkcs11.toml and jpki-pkcs11.toml(5) say what the module does: every setting, each with its default.
-#define BOOST_TEST_MODULE conf_file
 #include "module/settings.hpp"
 
 #include <boost/test/unit_test.hpp>

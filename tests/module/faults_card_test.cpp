@@ -1,6 +1,5 @@
 // The fault matrix of the card: at every command of a flow, each kind of fault. The flow ends in success or in a standard
 // code, hands out nothing that is wrong, and works afterwards.
-#define BOOST_TEST_MODULE faults
 #include "faults_flow.hpp"
 
 #include <atomic>

@@ -1,6 +1,5 @@
 // The fault matrix of PC/SC: each function that the module calls, at every call of a flow, fails once with the codes that
 // pcsc-lite has for it, and does nothing.
-#define BOOST_TEST_MODULE faults_pcsc
 #include "faults_flow.hpp"
 
 using namespace jpki::test;

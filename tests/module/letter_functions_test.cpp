@@ -1,6 +1,5 @@
 // Every function of CK_FUNCTION_LIST and CK_FUNCTION_LIST_3_0: none can be left out, since the lists of the module itself
 // are gone through. Before C_Initialize, with a dead subject (slot or session), and with nothing but a good subject.
-#define BOOST_TEST_MODULE letter
 #include "fixture.hpp"
 
 #include <cstring>

@@ -1,5 +1,4 @@
 // The objects of both slots and every attribute of them, compared with what OpenSSL reads out of the card's certificates.
-#define BOOST_TEST_MODULE objects
 #include "fixture.hpp"
 #include "openssl_reads.hpp"
 

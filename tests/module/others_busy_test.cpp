@@ -1,5 +1,4 @@
 // Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
-#define BOOST_TEST_MODULE others
 #include "directory.hpp"
 #include "others_fixture.hpp"
 

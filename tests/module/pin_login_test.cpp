@@ -1,5 +1,4 @@
 // C_Login: one VERIFY or none; what is known to fail is not sent.
-#define BOOST_TEST_MODULE pin
 #include "pin_fixture.hpp"
 
 using namespace jpki::test;

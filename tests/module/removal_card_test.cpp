@@ -1,6 +1,5 @@
 // A card that goes: its sessions, handles and login go with it, nothing of it is served any more, and the next
 // C_OpenSession works without C_Finalize, whatever call is the first one afterwards.
-#define BOOST_TEST_MODULE removal
 #include "removal_fixture.hpp"
 
 using namespace jpki::test;

@@ -1,6 +1,5 @@
 // Every key of the settings through the C ABI, with a good and a bad value; and a broken file, which is one line in the log
 // and the defaults.
-#define BOOST_TEST_MODULE settings
 #include "settings_fixture.hpp"
 
 #include <chrono>

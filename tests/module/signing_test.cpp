@@ -1,5 +1,4 @@
 // Signatures with every mechanism, in one part and in many, at the limits of their data; OpenSSL verifies each.
-#define BOOST_TEST_MODULE signing
 #include "fixture.hpp"
 
 #include <map>

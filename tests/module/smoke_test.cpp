@@ -1,5 +1,4 @@
 // The main job, in-process: both tokens list, log in, sign, and OpenSSL agrees.
-#define BOOST_TEST_MODULE smoke
 #include "fixture.hpp"
 
 

@@ -1,5 +1,4 @@
 // Any entry point from any thread. To be run under ThreadSanitizer too (-DJPKI_SANITIZE=thread).
-#define BOOST_TEST_MODULE threads
 #include "removal_fixture.hpp"
 
 #include <array>

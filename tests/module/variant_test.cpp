@@ -1,5 +1,4 @@
 // The variants: a module that shows one role shows nothing of the other, not a slot, not a command.
-#define BOOST_TEST_MODULE variant
 #include "fixture.hpp"
 
 using namespace jpki::test;

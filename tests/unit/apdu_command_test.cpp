@@ -1,5 +1,4 @@
 // Command and response forms (ISO/IEC 7816-4, 5.1), 61xx and 6Cxx within bounds (5.3.4), transactions.
-#define BOOST_TEST_MODULE apdu
 #include "apdu/command.hpp"
 #include "apdu/errors.hpp"
 #include "scripted_link.hpp"

@@ -1,5 +1,4 @@
 // The card model against CARD.md, Commands and State: selecting, reading, random bytes, bytes that are no command.
-#define BOOST_TEST_MODULE card_model
 #include <boost/test/unit_test.hpp>
 
 #include "card_model_fixture.hpp"

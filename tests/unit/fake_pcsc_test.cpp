@@ -1,5 +1,4 @@
 // The fake of PC/SC: contexts, readers, connections, the service itself.
-#define BOOST_TEST_MODULE fake_pcsc
 #include "fake_pcsc_fixture.hpp"
 
 using namespace jpki::fake;
