@@ -4,21 +4,18 @@
 
 #include "hostile_pcsc.hpp"
 #include "input.hpp"
+#include "must.hpp"
 #include "test_pki.hpp"
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
 using jpki::fuzz::Input;
+using jpki::fuzz::must;
 using namespace jpki::model;
 
 namespace {
-
-void must(bool condition) {
-    if (!condition) std::abort();
-}
 
 // Handles that were given out, and now and then one that was not.
 struct Handles {
@@ -68,6 +65,91 @@ std::vector<std::uint8_t> pin_from(Input& input) {
     case 0: return {'1', '2', '3', '4'};
     case 1: return {'A', 'B', 'C', '1', '2', '3'};
     default: return input.bytes(input.byte() % 20);
+    }
+}
+
+// What happens at the reader, what PKCS#11 3.0 added, and what this token can refuse only.
+void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& pins_given) {
+    CK_ULONG count = 0;
+    switch (input.byte() % 16) {
+    case 0: jpki::fuzz::bump_events(); break;
+    case 1: jpki::fuzz::set_service(input.byte() & 1); break;
+    case 2: C_SessionCancel(session, input.word()); break;
+    case 3: {
+        Buffer out(input);
+        C_VerifyFinal(session, out.data(), out.length);
+        break;
+    }
+    case 4: {
+        std::vector<CK_MECHANISM_TYPE> list(input.byte() % 8);
+        count = list.size();
+        if (C_GetMechanismList(input.byte() % 3, list.empty() ? nullptr : list.data(), &count) == CKR_OK) must(list.empty() || count <= list.size());
+        break;
+    }
+    case 5: {
+        CK_MECHANISM_INFO info;
+        C_GetMechanismInfo(input.byte() % 3, mechanism_types[input.byte() % std::size(mechanism_types)], input.byte() == 1 ? nullptr : &info);
+        break;
+    }
+    case 6: {
+        auto pin = pin_from(input);
+        auto name = input.bytes(input.byte() % 4);
+        ++pins_given;
+        C_LoginUser(session, input.byte() % 4, input.byte() == 1 ? nullptr : pin.data(), pin.size(), name.data(), name.size());
+        break;
+    }
+    case 7: {
+        CK_INTERFACE list[3];
+        count = input.byte() % 4;
+        if (C_GetInterfaceList(input.byte() & 1 ? list : nullptr, &count) == CKR_OK) must(count <= 3);
+        break;
+    }
+    case 8: {
+        std::vector<unsigned char> name = {'P', 'K', 'C', 'S', ' ', '1', '1', 0};
+        name[input.byte() % 7] ^= input.byte();
+        CK_VERSION version = {input.byte(), input.byte()};
+        CK_INTERFACE* interface = nullptr;
+        const bool any_name = input.byte() & 1, any_version = input.byte() & 1;
+        const bool found = C_GetInterface(any_name ? nullptr : name.data(), any_version ? nullptr : &version, &interface, input.byte()) == CKR_OK;
+        must(found == (interface != nullptr));
+        break;
+    }
+    case 9: C_GetObjectSize(session, objects.pick(input), &count); break;
+    case 10: {
+        Buffer out(input);
+        must(C_GenerateRandom(session, out.data(), out.length) != CKR_OK);
+        must(C_SeedRandom(session, out.data(), out.length) != CKR_OK);
+        break;
+    }
+    case 11: {
+        Buffer state(input);
+        must(C_GetOperationState(session, state.data(), &state.length) != CKR_OK);
+        must(C_SetOperationState(session, state.data(), state.length, objects.pick(input), objects.pick(input)) != CKR_OK);
+        break;
+    }
+    case 12: {
+        auto pin = pin_from(input);
+        must(C_InitPIN(session, pin.data(), pin.size()) != CKR_OK);
+        unsigned char label[32] = {};
+        must(C_InitToken(input.byte() % 3, pin.data(), pin.size(), label) != CKR_OK);
+        break;
+    }
+    case 13: {
+        Attributes attributes(input);
+        const CK_ULONG object = objects.pick(input);
+        must(C_SetAttributeValue(session, object, attributes.list.data(), attributes.list.size()) != CKR_OK);
+        must(C_CreateObject(session, attributes.list.data(), attributes.list.size(), &count) != CKR_OK);
+        must(C_DestroyObject(session, object) != CKR_OK);
+        break;
+    }
+    case 14: jpki::fuzz::reset_card(); break;
+    default: {
+        Buffer data(input), out(input);
+        must(C_GetFunctionStatus(session) != CKR_OK && C_DigestInit(session, nullptr) != CKR_OK);
+        must(C_Decrypt(session, data.data(), data.length, out.data(), &out.length) != CKR_OK);
+        must(C_SignRecover(session, data.data(), data.length, out.data(), &out.length) != CKR_OK);
+        break;
+    }
     }
 }
 
@@ -192,19 +274,7 @@ void one_call(Input& input, Handles& sessions, Handles& objects, std::size_t& pi
         C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr);
         break;
     }
-    case 25:
-        switch (input.byte() % 4) {
-        case 0: jpki::fuzz::bump_events(); break;
-        case 1: jpki::fuzz::set_service(input.byte() & 1); break;
-        case 2: C_SessionCancel(session, input.word()); break;
-        default: {
-            Buffer out(input);
-            C_VerifyFinal(session, out.data(), out.length);
-            C_GetMechanismList(input.byte() % 3, nullptr, &count);
-            break;
-        }
-        }
-        break;
+    case 25: seldom_used(input, session, objects, pins_given); break;
     }
 }
 

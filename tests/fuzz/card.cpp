@@ -1,26 +1,41 @@
 // A card that answers anything to any command, under the whole module. Structure-aware: a real card model holds the
-// dialogue, and the input says what becomes of each answer. Whatever happens: no crash, no hang, no signature that the
-// signature certificate does not verify, and no PIN sent that the caller did not give.
-#include "module/pkcs11.hpp"
-
+// dialogue, and the input says what becomes of each answer. Its last bytes may choose the calls, too, and what happens at
+// the reader between them. Whatever happens: no crash, no hang, no signature that the signature certificate does not verify,
+// no PIN sent that the caller did not give for this card, and not more VERIFYs and signatures than calls account for.
+#include "caller.hpp"
+#include "economies.hpp"
 #include "hostile_pcsc.hpp"
 #include "input.hpp"
+#include "must.hpp"
 #include "test_pki.hpp"
 
 #include <cstdlib>
-#include <cstring>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
-#include <string>
+#include <winscard.h>
 
-using jpki::fuzz::Input;
+using namespace jpki::fuzz;
 using namespace jpki::model;
 
 namespace {
 
-Bytes mutate(Bytes answer, Input& input) {
+[[noreturn]] void lose(Input& input) {
+    switch (input.byte() % 8) {
+    case 1: throw Trouble{SCARD_W_RESET_CARD};
+    case 2: throw Trouble{SCARD_F_COMM_ERROR};
+    case 3: throw Trouble{SCARD_E_SHARING_VIOLATION};
+    case 4: throw Trouble{SCARD_E_NOT_TRANSACTED};
+    case 5: throw Trouble{SCARD_W_UNPOWERED_CARD};
+    case 6: throw Trouble{SCARD_E_INVALID_VALUE};
+    case 7: throw Trouble{SCARD_E_NO_SERVICE};
+    default: throw CardModel::CardGone{};
+    }
+}
+
+// `calm` becomes false when the card is not left as it is.
+Bytes mutate(Bytes answer, Input& input, bool& calm) {
     if (input.empty()) return answer;
-    switch (input.byte() % 16) {
+    const auto choice = input.byte() % 16;
+    if (choice >= 8) calm = false;
+    switch (choice) {
     case 8: {  // another status word
         const auto status = input.word();
         return {static_cast<std::uint8_t>(status >> 8), static_cast<std::uint8_t>(status & 0xFF)};
@@ -46,7 +61,7 @@ Bytes mutate(Bytes answer, Input& input) {
         data.push_back(0x00);
         return data;
     }
-    case 14: throw CardModel::CardGone{};
+    case 14: lose(input);
     case 15: {  // overwritten in the middle
         const std::size_t at = answer.empty() ? 0 : input.word() % answer.size();
         const Bytes patch = input.bytes(input.byte() % 32);
@@ -57,89 +72,73 @@ Bytes mutate(Bytes answer, Input& input) {
     }
 }
 
-void must(bool condition) {
-    if (!condition) std::abort();
-}
-
-bool verifies(EVP_PKEY* key, const unsigned char* text, std::size_t size, const unsigned char* signature, std::size_t length) {
-    EVP_MD_CTX* context = EVP_MD_CTX_new();
-    const bool good = EVP_DigestVerifyInit(context, nullptr, EVP_sha256(), nullptr, key) == 1 &&
-                      EVP_DigestVerify(context, signature, length, text, size) == 1;
-    EVP_MD_CTX_free(context);
-    return good;
-}
-
-void use_slot(CK_SLOT_ID slot, const char* pin, const TestPki& pki) {
-    CK_TOKEN_INFO token;
-    C_GetTokenInfo(slot, &token);
-    CK_MECHANISM_TYPE mechanisms[16];
-    CK_ULONG count = 16;
-    C_GetMechanismList(slot, mechanisms, &count);
-    CK_SESSION_HANDLE session = 0;
-    if (C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session) != CKR_OK) return;
-    std::string copy = pin;
-    C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(copy.data()), copy.size());
-    CK_OBJECT_HANDLE objects[16];
-    CK_OBJECT_HANDLE key = 0;
-    if (C_FindObjectsInit(session, nullptr, 0) == CKR_OK) {
-        count = 0;
-        C_FindObjects(session, objects, 16, &count);
-        C_FindObjectsFinal(session);
-        for (CK_ULONG i = 0; i < count; ++i) {
-            unsigned char value[9000];
-            CK_OBJECT_CLASS object_class = 0;
-            CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &object_class, sizeof object_class}, {CKA_VALUE, value, sizeof value},
-                                         {CKA_MODULUS, value, sizeof value}};
-            C_GetAttributeValue(session, objects[i], attributes, 3);
-            if (object_class == CKO_PRIVATE_KEY) key = objects[i];
-        }
-    }
-    for (int i = 0; i < 2; ++i) {
-        CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
-        unsigned char text[] = "text";
-        unsigned char signature[256];
-        CK_ULONG length = sizeof signature;
-        if (C_SignInit(session, &mechanism, key) == CKR_OK && C_Sign(session, text, 4, signature, &length) == CKR_OK && slot == 1) {
-            // The only key that can come out of a certificate of this size and verify is the card's own: an input that makes
-            // another RSA certificate and a signature to match would have broken more than this module.
-            must(length == 256 && verifies(pki.signature_key, text, 4, signature, length));
-        }
-    }
-    std::string fresh = slot == 0 ? "4321" : "XYZ789";
-    C_SetPIN(session, reinterpret_cast<unsigned char*>(copy.data()), copy.size(), reinterpret_cast<unsigned char*>(fresh.data()), fresh.size());
-    C_Logout(session);
-    C_CloseSession(session);
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // Initialised once: an OpenSSL library context for each input would take most of the time. Each input is another stay of
-    // another card in the same reader, which is part of what is tried here.
-    static const bool prepared = [] {
-        ::setenv("JPKI_PKCS11_CONFIG", "/dev/null/none", 1);
-        return C_Initialize(nullptr) == CKR_OK;
-    }();
-    must(prepared);
-    Input input(data, size);
+Knobs knobs_from(std::uint8_t choice) {
     Knobs knobs;
-    const auto choice = input.byte();
     knobs.short_forms = !(choice & 1);
     knobs.has_existence_file = !(choice & 2);
     knobs.sfi_read_sets_current_file = !(choice & 4);
     knobs.phone = choice & 8;
     knobs.answers_61xx = choice & 16;
     knobs.answers_6cxx = choice & 32;
-    const auto card = std::make_shared<CardModel>(TestPki::shared(), knobs);
-    jpki::fuzz::put_card(card, [&input](Bytes answer) { return mutate(std::move(answer), input); });
+    return knobs;
+}
+
+People two_people(const Knobs& knobs) {
+    Knobs others = knobs;
+    others.pins = {"5678", "DEF456"};
+    return {Person{std::make_shared<CardModel>(TestPki::shared(0), knobs), {}},
+            Person{std::make_shared<CardModel>(TestPki::shared(1), others), {}}};
+}
+
+void check_account(const Person& person, bool consent_each) {
+    const auto counts = person.card->counts();
+    must(counts.issuer_commands == 0);
+    for (std::size_t role = 0; role < 2; ++role) {
+        // Only right PINs were given: whatever the answers looked like, the card counts no wrong one.
+        must(counts.wrong[role] == 0);
+        must(counts.verify[role] <= person.asked.pins[role]);
+        must(counts.changes[role] <= person.asked.changes[role]);
+        // Once more where the first answer may have been another application's.
+        must(counts.signatures[role] <= 2 * person.asked.signatures[role]);
+    }
+    if (consent_each) must(counts.signatures[1] <= person.asked.consents[1]);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    ::setenv("JPKI_PKCS11_CONFIG", "/dev/null/none", 1);
+    Input input(data, size);
+    const auto choice = input.byte();
+    const bool consent_each = choice & 64;
+    const bool chosen_calls = choice & 128;
+    ::setenv("JPKI_PKCS11_CONSENT", consent_each ? "each" : "login", 1);
+    People people = two_people(knobs_from(choice));
+    bool calm = true;
+    put_card(people[0].card, [&input, &calm](Bytes answer) {
+        let_time_pass(std::chrono::milliseconds(20));
+        return mutate(std::move(answer), input, calm);
+    });
+    must(C_Initialize(nullptr) == CKR_OK);
     CK_ULONG count = 0;
     C_GetSlotList(CK_TRUE, nullptr, &count);
-    use_slot(0, "1234", card->pki());
-    use_slot(1, "ABC123", card->pki());
-    for (CK_SLOT_ID slot = 0; slot < 2; ++slot) must(C_CloseAllSessions(slot) == CKR_OK);
-    // Only right PINs were given: whatever the answers looked like, the card counts no wrong one.
-    must(card->counts().wrong[0] == 0 && card->counts().wrong[1] == 0);
-    must(card->counts().verify[0] <= 3 && card->counts().verify[1] <= 3);
+    Caller caller(people, consent_each);
+    if (chosen_calls) {
+        for (int i = 0; i < 60 && !input.empty(); ++i) {
+            const auto step = input.byte_from_end();
+            caller.step(step, input.byte_from_end());
+        }
+    } else {
+        for (CK_SLOT_ID slot = 0; slot < 2; ++slot) {
+            const unsigned signatures = caller.the_usual(slot);
+            // That nothing but what the input changes is in the way: else all of this would try very little.
+            if (calm) must(signatures == 2);
+        }
+        for (CK_SLOT_ID slot = 0; slot < 2; ++slot) must(C_CloseAllSessions(slot) == CKR_OK);
+    }
+    must(C_Finalize(nullptr) == CKR_OK);
+    for (const Person& person : people) check_account(person, consent_each);
+    put_card(nullptr, nullptr);
     return 0;
 }

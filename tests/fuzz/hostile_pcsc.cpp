@@ -1,6 +1,7 @@
 #include "hostile_pcsc.hpp"
 
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <winscard.h>
 
@@ -9,6 +10,10 @@ namespace {
 using jpki::model::Bytes;
 using jpki::model::CardModel;
 
+struct Connection {
+    unsigned stay;           // in which it was made
+    bool reset_due = false;  // not yet told of
+};
 struct World {
     std::mutex mutex;
     std::shared_ptr<CardModel> card;
@@ -16,8 +21,10 @@ struct World {
     unsigned events = 2;
     bool running = true;
     bool gone = false;
-    unsigned stay_of_handle[8] = {};
-    unsigned next_handle = 0;
+    std::map<SCARDHANDLE, Connection> connections;
+    SCARDHANDLE last_handle = 0;
+    unsigned calls_before_trouble = 0, times_of_trouble = 0;
+    LONG trouble = SCARD_S_SUCCESS;
 };
 World& world() {
     static World* const w = new World;
@@ -26,10 +33,34 @@ World& world() {
 
 constexpr char reader[] = "Fuzz 00 00";
 
-// A handle names the stay in which it was made.
-bool alive(SCARDHANDLE handle) {
-    const World& w = world();
-    return w.running && !w.gone && w.stay_of_handle[static_cast<unsigned long>(handle) % 8] == w.events;
+// What a call with this connection says before it does anything.
+LONG state_of(SCARDHANDLE handle) {
+    World& w = world();
+    if (!w.running) return SCARD_E_NO_SERVICE;
+    const auto found = w.connections.find(handle);
+    if (found == w.connections.end()) return SCARD_E_INVALID_HANDLE;
+    if (w.gone || found->second.stay != w.events) return SCARD_W_REMOVED_CARD;
+    return found->second.reset_due ? SCARD_W_RESET_CARD : SCARD_S_SUCCESS;
+}
+
+LONG trouble_now() {
+    World& w = world();
+    if (w.times_of_trouble == 0) return SCARD_S_SUCCESS;
+    if (w.calls_before_trouble > 0) {
+        --w.calls_before_trouble;
+        return SCARD_S_SUCCESS;
+    }
+    --w.times_of_trouble;
+    return w.trouble;
+}
+
+LONG trouble_or_state_of(SCARDHANDLE handle) {
+    const LONG rc = trouble_now();
+    return rc != SCARD_S_SUCCESS ? rc : state_of(handle);
+}
+
+void tell_all_of_reset() {
+    for (auto& [handle, connection] : world().connections) connection.reset_due = true;
 }
 
 }  // namespace
@@ -43,6 +74,17 @@ void put_card(std::shared_ptr<CardModel> card, Mutation mutation) {
     w.mutation = std::move(mutation);
     w.gone = false;
     w.running = true;
+    w.times_of_trouble = 0;
+    ++w.events;
+}
+
+void exchange_card(std::shared_ptr<CardModel> card) {
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
+    if (w.card) w.card->power_off();
+    w.card = std::move(card);
+    if (w.card) w.card->power_on();
+    w.gone = false;
     ++w.events;
 }
 
@@ -54,8 +96,29 @@ void bump_events() {
 }
 
 void set_service(bool running) {
-    const std::scoped_lock lock(world().mutex);
-    world().running = running;
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
+    if (w.running && !running) {  // it takes its connections along, and the cards' power
+        w.connections.clear();
+        if (w.card) w.card->power_off();
+    }
+    if (!w.running && running && w.card && !w.gone) w.card->power_on();
+    w.running = running;
+}
+
+void reset_card() {
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
+    if (w.card) w.card->other_program_resets();
+    tell_all_of_reset();
+}
+
+void trouble_ahead(unsigned calls, unsigned times, long code) {
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
+    w.calls_before_trouble = calls;
+    w.times_of_trouble = times;
+    w.trouble = code;
 }
 
 }  // namespace jpki::fuzz
@@ -99,35 +162,45 @@ LONG SCardConnect(SCARDCONTEXT, LPCSTR, DWORD, DWORD, LPSCARDHANDLE handle, LPDW
     World& w = world();
     const std::scoped_lock lock(w.mutex);
     if (!w.running) return SCARD_E_NO_SERVICE;
+    if (const LONG rc = trouble_now(); rc != SCARD_S_SUCCESS) return rc;
     if (!w.card || w.gone) return SCARD_E_NO_SMARTCARD;
-    w.next_handle = (w.next_handle + 1) % 8;
-    w.stay_of_handle[w.next_handle] = w.events;
-    *handle = static_cast<SCARDHANDLE>(w.next_handle);
+    *handle = ++w.last_handle;
+    w.connections[*handle] = {w.events};
     *protocol = SCARD_PROTOCOL_T1;
     return SCARD_S_SUCCESS;
 }
 LONG SCardReconnect(SCARDHANDLE handle, DWORD, DWORD, DWORD, LPDWORD protocol) {
-    const std::scoped_lock lock(world().mutex);
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
     *protocol = SCARD_PROTOCOL_T1;
-    return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
+    const LONG rc = trouble_or_state_of(handle);
+    if (rc != SCARD_W_RESET_CARD) return rc;
+    if (const auto found = w.connections.find(handle); found != w.connections.end()) found->second.reset_due = false;
+    return SCARD_S_SUCCESS;
 }
-LONG SCardDisconnect(SCARDHANDLE, DWORD) { return SCARD_S_SUCCESS; }
+LONG SCardDisconnect(SCARDHANDLE handle, DWORD) {
+    const std::scoped_lock lock(world().mutex);
+    world().connections.erase(handle);
+    return SCARD_S_SUCCESS;
+}
 LONG SCardBeginTransaction(SCARDHANDLE handle) {
     const std::scoped_lock lock(world().mutex);
-    return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
+    return trouble_or_state_of(handle);
 }
-LONG SCardEndTransaction(SCARDHANDLE, DWORD disposition) {
-    const std::scoped_lock lock(world().mutex);
-    if (disposition == SCARD_UNPOWER_CARD && world().card) {
-        world().card->power_off();
-        world().card->power_on();
+LONG SCardEndTransaction(SCARDHANDLE handle, DWORD disposition) {
+    World& w = world();
+    const std::scoped_lock lock(w.mutex);
+    if (const LONG rc = trouble_or_state_of(handle); rc != SCARD_S_SUCCESS) return rc;
+    if (disposition == SCARD_UNPOWER_CARD && w.card) {
+        w.card->power_off();
+        w.card->power_on();
     }
     return SCARD_S_SUCCESS;
 }
 LONG SCardGetAttrib(SCARDHANDLE handle, DWORD, LPBYTE, LPDWORD size) {
     const std::scoped_lock lock(world().mutex);
     *size = 0;
-    return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
+    return trouble_or_state_of(handle);
 }
 LONG SCardStatus(SCARDHANDLE handle, LPSTR, LPDWORD, LPDWORD state, LPDWORD, LPBYTE, LPDWORD) {
     const std::scoped_lock lock(world().mutex);
@@ -142,7 +215,7 @@ LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST*, LPCBYTE command,
                    LPDWORD answer_size) {
     World& w = world();
     const std::scoped_lock lock(w.mutex);
-    if (!alive(handle)) return SCARD_W_REMOVED_CARD;
+    if (const LONG rc = state_of(handle); rc != SCARD_S_SUCCESS) return rc;
     try {
         const Bytes bytes = w.mutation(w.card->transmit({command, size}));
         if (bytes.size() > *answer_size) return SCARD_E_INSUFFICIENT_BUFFER;
@@ -150,9 +223,16 @@ LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST*, LPCBYTE command,
         *answer_size = static_cast<DWORD>(bytes.size());
         return SCARD_S_SUCCESS;
     } catch (const CardModel::CardGone&) {
+        w.card->power_off();
         w.gone = true;
         ++w.events;
         return SCARD_W_REMOVED_CARD;
+    } catch (const jpki::fuzz::Trouble& trouble) {
+        if (trouble.code == SCARD_W_RESET_CARD) {
+            w.card->warm_reset();
+            tell_all_of_reset();
+        }
+        return trouble.code;
     }
 }
 

@@ -19,6 +19,13 @@ public:
         rest_ = rest_.subspan(1);
         return value;
     }
+    // From the other end: two who take from one input do not shift each other's bytes when a mutation inserts one.
+    std::uint8_t byte_from_end() {
+        if (rest_.empty()) return 0;
+        const std::uint8_t value = rest_.back();
+        rest_ = rest_.first(rest_.size() - 1);
+        return value;
+    }
     std::uint16_t word() {
         const auto high = byte();
         return static_cast<std::uint16_t>(high << 8 | byte());

@@ -1,0 +1,59 @@
+// A program that uses the module as it should be used, whatever the card does: right PINs of right cards, right arguments.
+// It keeps account of what it asked for, so that what reached the cards can be held against it.
+#pragma once
+
+#include "module/pkcs11.hpp"
+
+#include "card_model.hpp"
+
+#include <array>
+#include <memory>
+
+namespace jpki::fuzz {
+
+// Two cards of two people, with PINs of their own. The first is in the reader when an input begins.
+struct Asked {
+    // For each role: calls that gave the card's PIN; of these, such that consent to one signature; changes; signatures.
+    std::array<unsigned, 2> pins{}, consents{}, changes{}, signatures{};
+};
+struct Person {
+    std::shared_ptr<model::CardModel> card;
+    Asked asked;
+};
+using People = std::array<Person, 2>;
+
+class Caller {
+public:
+    Caller(People& people, bool consent_each) : people_(people), consent_each_(consent_each) {}
+
+    // What most programs do with a token, from beginning to end. The number of signatures made: 2 if all is well.
+    unsigned the_usual(CK_SLOT_ID slot);
+
+    // One thing of many.
+    void step(std::uint8_t choice, std::uint8_t variation);
+
+private:
+    struct Session {
+        CK_SESSION_HANDLE handle = 0;
+        std::size_t person = 0;  // whose card was there when it was opened
+        CK_OBJECT_HANDLE key = 0;
+    };
+
+    void token_information(CK_SLOT_ID slot);
+    bool open(CK_SLOT_ID slot);
+    CK_RV login(CK_SLOT_ID slot, CK_USER_TYPE user);
+    void look(CK_SLOT_ID slot);
+    bool sign(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, bool give_consent, bool in_parts);
+    void verify(CK_SLOT_ID slot);
+    void set_pin(CK_SLOT_ID slot);
+    void world(std::uint8_t choice, std::uint8_t variation);
+
+    Person& owner(CK_SLOT_ID slot) { return people_[sessions_[slot].person]; }
+
+    People& people_;
+    const bool consent_each_;
+    std::array<Session, 2> sessions_{};
+    std::size_t inserted_ = 0;
+};
+
+}  // namespace jpki::fuzz

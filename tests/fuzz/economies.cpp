@@ -1,0 +1,113 @@
+// What the fuzzers of the whole module do not pay for again and again: none of it is the module's own work, and all of it
+// gives the answer that the real thing gave before. Linked with --wrap (CMakeLists.txt), so that the module is as it is.
+//
+// The price is that what OpenSSL allocated for one input is still there for the next: that a context is not used after it
+// was freed is for tests/module to see (exit_host.cpp, threads_lifetime_test.cpp).
+#include "economies.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using Bytes = std::vector<unsigned char>;
+
+std::chrono::nanoseconds time_passed{std::chrono::hours(1)};
+
+}  // namespace
+
+namespace jpki::fuzz {
+
+void let_time_pass(std::chrono::nanoseconds time) { time_passed += time; }
+
+}  // namespace jpki::fuzz
+
+extern "C" {
+
+// --- a library context, which C_Initialize builds and fills with every algorithm that is asked for -------------------
+
+OSSL_LIB_CTX* __real_OSSL_LIB_CTX_new();
+OSSL_LIB_CTX* __wrap_OSSL_LIB_CTX_new();
+OSSL_LIB_CTX* __wrap_OSSL_LIB_CTX_new() {
+    static OSSL_LIB_CTX* const kept = __real_OSSL_LIB_CTX_new();
+    return kept;
+}
+void __wrap_OSSL_LIB_CTX_free(OSSL_LIB_CTX*);
+void __wrap_OSSL_LIB_CTX_free(OSSL_LIB_CTX*) {}
+
+// --- the certificates that were read whole: the same few for nearly every input --------------------------------------
+
+// Parsed into an object of the caller's, which is how apdu/ and module/ do it; what is parsed for a test passes through.
+X509* __real_d2i_X509(X509** certificate, const unsigned char** in, long length);
+X509* __wrap_d2i_X509(X509** certificate, const unsigned char** in, long length);
+X509* __wrap_d2i_X509(X509** certificate, const unsigned char** in, long length) {
+    static auto& kept = *new std::map<Bytes, X509*>;
+    constexpr std::size_t kept_max = 16;
+    if (!certificate || !*certificate || length <= 0) return __real_d2i_X509(certificate, in, length);
+    const unsigned char* const begin = *in;
+    const Bytes der(begin, begin + length);
+    if (const auto found = kept.find(der); found != kept.end()) {
+        X509_free(*certificate);
+        *certificate = found->second;
+        X509_up_ref(*certificate);
+        *in += length;
+        return *certificate;
+    }
+    X509* const parsed = __real_d2i_X509(certificate, in, length);
+    if (parsed && *in == begin + length && kept.size() < kept_max) {
+        X509_up_ref(parsed);
+        kept.emplace(der, parsed);
+    }
+    return parsed;
+}
+
+// --- the card's private key: PKCS#1 padding gives the same signature each time ---------------------------------------
+
+int __real_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size);
+int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size);
+int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX* context, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size) {
+    static auto& kept = *new std::map<std::pair<EVP_PKEY*, Bytes>, Bytes>;
+    constexpr std::size_t kept_max = 1000;
+    int padding = 0;
+    if (!signature || EVP_PKEY_CTX_get_rsa_padding(context, &padding) <= 0 || padding != RSA_PKCS1_PADDING)
+        return __real_EVP_PKEY_sign(context, signature, length, data, size);
+    // The keys of TestPki::shared stay for as long as the process.
+    const std::pair<EVP_PKEY*, Bytes> which(EVP_PKEY_CTX_get0_pkey(context), Bytes(data, data + size));
+    if (const auto found = kept.find(which); found != kept.end() && *length >= found->second.size()) {
+        *length = found->second.size();
+        std::copy(found->second.begin(), found->second.end(), signature);
+        return 1;
+    }
+    const int result = __real_EVP_PKEY_sign(context, signature, length, data, size);
+    if (result == 1 && kept.size() < kept_max) kept.emplace(which, Bytes(signature, signature + *length));
+    return result;
+}
+
+// --- time: stands still but for sleeps, which take none of ours and, as on a very busy machine, long -----------------
+
+int __wrap_nanosleep(const std::timespec* wanted, std::timespec*);
+int __wrap_nanosleep(const std::timespec* wanted, std::timespec*) {
+    jpki::fuzz::let_time_pass(100 * (std::chrono::seconds(wanted->tv_sec) + std::chrono::nanoseconds(wanted->tv_nsec)));
+    return 0;
+}
+// steady_clock::now(), whose time_point is returned as the number that it is.
+std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv();
+std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv() { return time_passed.count(); }
+
+// --- AddressSanitizer, where there is one ----------------------------------------------------------------------------
+
+// One input frees less than this, so that what an input uses after it was freed is seen; the default, 256 MB, means fresh
+// pages of the system for every allocation there is.
+const char* __asan_default_options();
+const char* __asan_default_options() { return "quarantine_size_mb=16:max_malloc_fill_size=0:malloc_context_size=12"; }
+
+}  // extern "C"
