@@ -147,7 +147,10 @@ BOOST_AUTO_TEST_CASE(a_broken_file_is_one_line_and_the_defaults) {
                 {"[signature]\nconsent = \"each\"\nx = \"\xE3\x81\x82\"\n", 3},
                 {std::string("[signature]\nconsent = \"each\"\n\0\x01\x02", 32), 3},
                 {"[signature]\nconsent = \"each\"\n" + std::string(70000, '#'), 0},
-                {"[signature]\nconsent = \"each\"\nx = " + std::string(5000, '[') + "\n", 3}};
+                {"[signature]\nconsent = \"each\"\nx = " + std::string(5000, '[') + "\n", 3},
+                // Without NDEBUG toml++ asserts these.
+                {"[signature]\nconsent = \"each\"\nx = [}\n", 3},
+                {"[signature]\nconsent = \"each\"\n[\n", 3}};
     for (const auto& row : rows)
         BOOST_TEST_CONTEXT(row.text.substr(0, 60)) {
             const Directory directory;
