@@ -177,4 +177,15 @@ BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_a
     serves(f, auth_slot, *ours);
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_is_reset_again_and_again_is_busy_and_no_pin_is_sent) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);
+    CHECK_RV(f.login(session, auth_pin), CKR_FUNCTION_FAILED);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    // Twice is what anybody's two resets can do.
+    fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 2);
+    REQUIRE_OK(f.login(session, auth_pin));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -186,4 +186,20 @@ BOOST_AUTO_TEST_CASE(there_is_no_security_officer) {
     BOOST_CHECK_EQUAL(f.card->counts().issuer_commands, 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_change_that_gets_lost_on_its_way_is_not_repeated) {
+    Fixture f;
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    fake::on_transmit([](const std::string&, jpki::model::ByteView command) {
+        if (command[1] == 0x20) fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);  // the next one, which is the change
+    });
+    CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_DEVICE_ERROR);
+    fake::on_transmit({});
+    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
+    BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
+    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+    const auto again = f.open(auth_slot, CKF_RW_SESSION);
+    CHECK_RV(set_pin(again, auth_pin, "4711"), CKR_OK);
+    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "4711");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
