@@ -17,6 +17,11 @@ model::Role role_of(CK_SLOT_ID slot) { return slot == 0 ? model::Role::authentic
 
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
+constexpr CK_ATTRIBUTE_TYPE attribute_types[] = {
+    CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_LABEL, CKA_ID, CKA_VALUE, CKA_CERTIFICATE_TYPE, CKA_CERTIFICATE_CATEGORY, CKA_SUBJECT,
+    CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_KEY_TYPE, CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
+    CKA_PRIVATE_EXPONENT, CKA_SENSITIVE, CKA_SIGN, CKA_VERIFY, CKA_ALWAYS_AUTHENTICATE, CKA_ALLOWED_MECHANISMS, CKA_PUBLIC_KEY_INFO};
+
 unsigned char text[] = "text";
 constexpr CK_ULONG text_size = 4;
 
@@ -66,12 +71,14 @@ void Caller::look(CK_SLOT_ID slot) {
     C_FindObjects(session.handle, objects, 16, &count);
     C_FindObjectsFinal(session.handle);
     for (CK_ULONG i = 0; i < count; ++i) {
-        unsigned char value[4096], modulus[256];
         CK_OBJECT_CLASS object_class = 0;
-        CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &object_class, sizeof object_class}, {CKA_VALUE, value, sizeof value},
-                                     {CKA_MODULUS, modulus, sizeof modulus}};
-        C_GetAttributeValue(session.handle, objects[i], attributes, 3);
+        CK_ATTRIBUTE attribute = {CKA_CLASS, &object_class, sizeof object_class};
+        C_GetAttributeValue(session.handle, objects[i], &attribute, 1);
         if (object_class == CKO_PRIVATE_KEY) session.key = objects[i];
+        static unsigned char values[std::size(attribute_types)][4096];
+        std::array<CK_ATTRIBUTE, std::size(attribute_types)> attributes;
+        for (std::size_t n = 0; n < attributes.size(); ++n) attributes[n] = {attribute_types[n], values[n], sizeof values[n]};
+        C_GetAttributeValue(session.handle, objects[i], attributes.data(), attributes.size());
     }
 }
 

@@ -114,6 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool consent_each = choice & 64;
     const bool chosen_calls = choice & 128;
     ::setenv("JPKI_PKCS11_CONSENT", consent_each ? "each" : "login", 1);
+    ::setenv("JPKI_PKCS11_LOG", "/dev/null", 1);
+    ::setenv("JPKI_PKCS11_LOG_LEVEL", choice & 2 ? "debug" : "off", 1);
     People people = two_people(knobs_from(choice));
     bool calm = true;
     put_card(people[0].card, [&input, &calm](Bytes answer) {
