@@ -205,7 +205,7 @@ LONG SCardGetAttrib(SCARDHANDLE handle, DWORD, LPBYTE, LPDWORD size) {
 LONG SCardStatus(SCARDHANDLE handle, LPSTR, LPDWORD, LPDWORD state, LPDWORD, LPBYTE, LPDWORD) {
     const std::scoped_lock lock(world().mutex);
     *state = SCARD_PRESENT | SCARD_POWERED;
-    return alive(handle) ? SCARD_S_SUCCESS : SCARD_W_REMOVED_CARD;
+    return trouble_or_state_of(handle);
 }
 LONG SCardControl(SCARDHANDLE, DWORD, LPCVOID, DWORD, LPVOID, DWORD, LPDWORD size) {
     *size = 0;
