@@ -34,6 +34,16 @@ void Card::forget_file(Ef ef) {
     file_known_[slot_of(ef)] = false;
 }
 
+void Card::doubt_certificates(Role role) {
+    const std::scoped_lock lock(mutex_);
+    forget_file(facts_of(role).certificate);
+    forget_file(facts_of(role).ca);
+    selected_ = false;  // perhaps they are another application's
+    if (role != Role::authentication) return;
+    authentication_start_.clear();
+    identity_.clear();
+}
+
 CertificateFile Card::file(Ef ef) {
     return run([&](Scope& scope) -> CertificateFile {
         const std::size_t slot = slot_of(ef);

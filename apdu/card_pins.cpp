@@ -1,0 +1,202 @@
+// Card and its PINs: every VERIFY and CHANGE, the tries left, and the end of a login.
+#include "apdu/card_scope.hpp"
+
+namespace jpki {
+
+void Card::note(Role role, const PinAnswer& answer) {
+    Heard& heard = heard_[index_of(role)];
+    switch (answer.kind) {
+    case PinAnswer::Kind::accepted:
+        heard.valid = false;  // a right PIN resets the count; how high is for the card to say
+        break;
+    case PinAnswer::Kind::rejected:
+    case PinAnswer::Kind::blocked: heard = {answer.tries_left, Clock::now(), true}; break;
+    case PinAnswer::Kind::absent:
+    case PinAnswer::Kind::cancelled:
+    case PinAnswer::Kind::not_entered: break;
+    }
+}
+
+void Card::hear_tries(Scope& scope, Role role) {
+    confirm_selected(scope);
+    heard_[index_of(role)] = {scope.applet().tries(role), Clock::now(), true};
+}
+
+TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
+    return run([&](Scope& scope) {
+        const Heard& heard = heard_[index_of(role)];
+        if (heard.valid && Clock::now() - heard.when < max_age) return heard.left;
+        // Whoever polls one token polls the other: one SELECT serves both.
+        if (heard_[index_of(other(role))].valid) hear_tries(scope, other(role));
+        hear_tries(scope, role);
+        return heard.left;
+    });
+}
+
+TriesAnswer Card::last_heard_tries(Role role) {
+    const std::scoped_lock lock(mutex_);
+    const Heard& heard = heard_[index_of(role)];
+    return heard.valid ? heard.left : std::nullopt;
+}
+
+// The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
+// asked for a login makes one; a PIN that is to be changed ends one when it is refused.
+Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
+    select_now(scope);
+    if (keep_last_try) {
+        hear_tries(scope, role);
+        const TriesAnswer left = heard_[index_of(role)].left;
+        if (left && *left == 0) return {{PinAnswer::Kind::blocked, 0}, false};
+        if (left && *left == 1) return {{PinAnswer::Kind::rejected, 1}, true};
+    }
+    auto& verified = verified_[index_of(role)];
+    auto& open = open_[index_of(role)];
+    const bool was_verified = verified;
+    const bool was_open = open;
+    const bool known_to_be_there = heard_[index_of(role)].left || was_verified;
+    // Whatever happens to the answer on its way, from here on the old count is void, and the card may be open.
+    heard_[index_of(role)].valid = false;
+    open = true;
+    PinAnswer answer;
+    try {
+        answer = ask(scope.applet());
+        // Not a card without this PIN, then, but one that lost the application between two commands.
+        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there) throw CardFault("the PIN is not there any more");
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault&) {
+        // Whether the card took the PIN is not known; nobody is logged in by it.
+        verified = false;
+        leave_if_unused(scope);
+        throw;
+    }
+    note(role, answer);
+    const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
+    const bool accepted = answer.kind == PinAnswer::Kind::accepted;
+    verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
+    open = accepted || was_open;  // that a failure ends an earlier success is a guess (CARD.md, State)
+    if (refused) leave_if_unused(scope);
+    return {answer, false};
+}
+
+Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, bool hold) {
+    return run([&](Scope& scope) {
+        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
+        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        return answer;
+    });
+}
+
+Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold) {
+    return run([&](Scope& scope) {
+        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(role);
+            return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
+        });
+        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        return answer;
+    });
+}
+
+Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
+                                   const std::function<PinAnswer::Kind(Applet)>& change) {
+    ChangeAnswer result{verified, false, verified.last_try_kept};
+    if (verified.last_try_kept || verified.kind != PinAnswer::Kind::accepted) return result;
+    try {
+        const PinAnswer::Kind said = change(scope.applet());
+        result.changed = said == PinAnswer::Kind::accepted;
+        if (said == PinAnswer::Kind::cancelled || said == PinAnswer::Kind::not_entered) result.kind = said;
+    } catch (const CardRemoved&) {
+        log_.error("the card went away during the change of a PIN; the old one is still valid unless the new one is accepted");
+        throw;
+    } catch (const TransportFault&) {
+        log_.error("the answer to the change of a PIN was lost; the old one is still valid unless the new one is accepted");
+        throw;
+    } catch (const CardFault&) {
+        log_.error("the card did not confirm the change of a PIN; the old one is still valid unless the new one is accepted");
+        leave_if_unused(scope);
+        throw;
+    }
+    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
+    leave_if_unused(scope);
+    return result;
+}
+
+Card::ChangeAnswer Card::change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
+    return run([&](Scope& scope) {
+        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) { return applet.verify(role, old_pin); });
+        return change_in(scope, answer, [&](Applet applet) { return applet.change(role, new_pin); });
+    });
+}
+
+Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
+    return run([&](Scope& scope) {
+        std::uint8_t reference = 0;
+        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(role);
+            if (!p2) return PinAnswer{};
+            reference = *p2;
+            return Applet::pin_answer(verify(reference));
+        });
+        return change_in(scope, answer, [&](Applet) { return Applet::change_answer(change(reference)); });
+    });
+}
+
+void Card::end_logins() noexcept {
+    for (auto& verified : verified_) verified.store(false, std::memory_order_release);
+    for (auto& open : open_) open.store(false, std::memory_order_release);
+}
+
+// No PIN state is left at the card that nobody here is logged in by.
+void Card::leave_if_unused(Scope& scope) {
+    if (may_be_open() && !verified_[0] && !verified_[1]) leave(scope);
+}
+
+// Ends every PIN state; the next use selects our application again.
+void Card::leave(Scope& scope) {
+    selected_ = selected_now_ = false;
+    bool left = false;
+    try {
+        left = scope.applet().leave();
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault& fault) {
+        log_.info(fault.what());
+    }
+    end_logins();
+    lock_due_ = false;
+    if (left) return;
+    log_.info("the card did not let its application go; its power is taken to end the login");
+    scope.transaction().power_off_at_end();
+}
+
+void Card::lock_now() {
+    held_ = false;
+    lock_due_ = true;
+    for (auto& verified : verified_) verified = false;
+    in_transaction([&](Scope& scope) { leave(scope); });
+}
+
+void Card::lock() {
+    watched([&] { lock_now(); });
+}
+
+void Card::lock_unless_verified(Role role) {
+    watched([&] {
+        if (may_be_open() && !verified_[index_of(role)]) lock_now();
+    });
+}
+
+bool Card::forget(Role role) {
+    const std::scoped_lock lock(mutex_);
+    verified_[index_of(role)] = false;
+    if (!certificate_wants_pin(role) && !authentication_read_with_pin_) return false;
+    forget_file(facts_of(role).certificate);
+    if (role == Role::authentication) {
+        authentication_start_.clear();
+        authentication_read_with_pin_ = false;
+    }
+    return true;
+}
+
+}  // namespace jpki
