@@ -71,7 +71,7 @@ std::vector<std::uint8_t> pin_from(Input& input) {
 // What happens at the reader, what PKCS#11 3.0 added, and what this token can refuse only.
 void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& pins_given) {
     CK_ULONG count = 0;
-    switch (input.byte() % 16) {
+    switch (input.byte() % 18) {
     case 0: jpki::fuzz::bump_events(); break;
     case 1: jpki::fuzz::set_service(input.byte() & 1); break;
     case 2: C_SessionCancel(session, input.word()); break;
@@ -143,9 +143,28 @@ void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& 
         break;
     }
     case 14: jpki::fuzz::reset_card(); break;
+    case 15: {
+        constexpr CK_MECHANISM_TYPE digests[] = {CKM_SHA256, CKM_SHA384, CKM_SHA512, CKM_SHA_1};
+        CK_MECHANISM mechanism = {digests[input.byte() % std::size(digests)], nullptr, 0};
+        C_DigestInit(session, input.byte() == 0 ? nullptr : &mechanism);
+        break;
+    }
+    case 16: {
+        Buffer data(input), out(input);
+        const CK_ULONG room = out.length;
+        CK_RV rv = CKR_GENERAL_ERROR;
+        switch (input.byte() % 4) {
+        case 0: rv = C_Digest(session, data.data(), data.length, out.data(), &out.length); break;
+        case 1: C_DigestUpdate(session, data.data(), data.length); break;
+        case 2: rv = C_DigestFinal(session, out.data(), &out.length); break;
+        default: must(C_DigestKey(session, objects.pick(input)) != CKR_OK); break;
+        }
+        if (rv == CKR_OK && out.data()) must(out.length <= room);
+        break;
+    }
     default: {
         Buffer data(input), out(input);
-        must(C_GetFunctionStatus(session) != CKR_OK && C_DigestInit(session, nullptr) != CKR_OK);
+        must(C_GetFunctionStatus(session) != CKR_OK);
         must(C_Decrypt(session, data.data(), data.length, out.data(), &out.length) != CKR_OK);
         must(C_SignRecover(session, data.data(), data.length, out.data(), &out.length) != CKR_OK);
         break;

@@ -93,6 +93,9 @@ void bump_events() {
     const std::scoped_lock lock(w.mutex);
     w.events += 2;
     w.gone = false;
+    if (!w.card) return;  // out and in: without power for a while, and no PIN state is left
+    w.card->power_off();
+    w.card->power_on();
 }
 
 void set_service(bool running) {
