@@ -136,3 +136,34 @@ BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_
                 CHECK_RV(C_GetTokenInfo(sign_slot, &info), CKR_OK);
             }
 }
+
+BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_together_and_are_not_twice_the_same_are_not_served) {
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        const LogFile log;
+        Fixture f(log.settings("error"));
+        const auto session = f.open_logged_in(slot);
+        // Each time another bit of the last part is wrong, where the signature of a certificate is.
+        std::size_t reads = 0;
+        jpki::fake::on_answer([&](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
+            Bytes answer = f.card->transmit(command);
+            if (command[1] == 0xB0 && command[2] >= 0x01 && command[2] < 0x80 && answer.size() > 18 && answer.size() < 258)
+                answer[++reads % 16] ^= 0x10;
+            return answer;
+        });
+        CK_OBJECT_HANDLE objects[8];
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
+        CHECK_RV(C_FindObjects(session, objects, 8, &count), CKR_DEVICE_ERROR);
+        jpki::fake::on_answer({});
+        C_FindObjectsFinal(session);
+        BOOST_CHECK_GE(reads, 3u);
+        const auto lines = log.lines();
+        BOOST_REQUIRE_EQUAL(lines.size(), 2u);  // that they are read again, and that it did not help
+        BOOST_CHECK(lines.back().find("not twice the same") != std::string::npos);
+        // As soon as the card says the same twice, all is well.
+        const File holder = slot == auth_slot ? authentication_certificate : signature_certificate;
+        const Search again = search(f.open(slot), CKO_CERTIFICATE, id_of(holder));
+        CHECK_RV(again.rv, CKR_OK);
+        BOOST_CHECK_EQUAL(again.found, 1u);
+    }
+}

@@ -202,4 +202,20 @@ BOOST_AUTO_TEST_CASE(a_change_that_gets_lost_on_its_way_is_not_repeated) {
     BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "4711");
 }
 
+BOOST_AUTO_TEST_CASE(a_change_that_the_card_refuses_after_the_right_old_pin_has_failed_and_the_old_pin_is_still_valid) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+        fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+            if (command[1] != 0x24) return std::nullopt;
+            return Bytes{0x69, 0x82};
+        });
+        CHECK_RV(set_pin(session, f.card->pin(role), role == Role::authentication ? "4711" : "NEW4711"), CKR_FUNCTION_FAILED);
+        fake::on_answer({});
+        check_locked_for_others(role);
+        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+        CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -252,4 +252,18 @@ BOOST_AUTO_TEST_CASE(a_context_login_without_a_login_or_an_operation_touches_not
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_consent_whose_end_the_card_did_not_hear_of_leaves_no_open_card) {
+    Fixture f(consent_each);
+    const auto session = f.open_logged_in(sign_slot);
+    REQUIRE_OK(sign_init(session, find_key(session)));
+    REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);  // the SELECT that ends it
+    CHECK_RV(C_SessionCancel(session, CKF_SIGN), CKR_OK);
+    BOOST_CHECK(!f.card->verified(Role::signature));
+    BOOST_CHECK(fake::open_now().transactions == 0u);
+    check_locked_for_others(Role::signature);
+    const auto fresh = f.open_logged_in(sign_slot);
+    BOOST_CHECK_EQUAL(f.state(fresh), CKS_RO_USER_FUNCTIONS);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

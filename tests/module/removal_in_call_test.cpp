@@ -156,4 +156,38 @@ BOOST_AUTO_TEST_CASE(of_many_first_looks_ends_too) {
     serves(f, auth_slot, *f.card);
 }
 
+BOOST_AUTO_TEST_CASE(a_card_exchanged_and_reset_between_the_last_question_and_the_transaction_is_not_taken_for_the_first) {
+    // pcsc-lite tells a connection of its last event only: a reset, it says, of the card that it was made to.
+    Fixture f;
+    const auto other = card_of_person(1);
+    const auto session = f.open_logged_in(auth_slot);
+    REQUIRE_OK(sign_init(session, find_key(session)));
+    fake::on_call([&, done = std::make_shared<bool>(false)](fake::Function function) {
+        if (function != fake::Function::begin_transaction || std::exchange(*done, true)) return;
+        fake::swap_card(reader_name, other);
+        BOOST_REQUIRE(fake::other_resets(reader_name));
+    });
+    CHECK_RV(finish_sign(session), CKR_DEVICE_REMOVED);
+    fake::on_call({});
+    BOOST_CHECK_EQUAL(other->counts().commands, 0u);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    serves(f, auth_slot, *other);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_know_our_application_any_more_is_another_one_and_is_sent_no_pin) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+        if (command[1] == 0xA4 && command[2] == 0x04) return Bytes{0x6A, 0x82};
+        return std::nullopt;
+    });
+    CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_REMOVED);
+    fake::on_answer({});
+    BOOST_CHECK_EQUAL(f.card->counts().verify[0], 0u);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    serves(f, auth_slot, *f.card);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
