@@ -58,7 +58,7 @@ public:
     // sends nothing to the card. Afterwards gone() is up to date.
     void check_connection() noexcept;
 
-    // EF 0008 (1 command, once). No value: the card does not say; then the files must be tried.
+    // EF 0008 (1 command, once, or twice where a role is missing). No value: the card does not say; then the files must be tried.
     std::optional<bool> says_it_has(Role role);
 
     // Public bytes that differ from card to card: the first 256 of the authentication certificate; where that is not
@@ -147,7 +147,8 @@ private:
     void leave(Scope& scope);
     void leave_if_unused(Scope& scope);
     void hear_tries(Scope& scope, Role role);
-    const std::array<std::optional<bool>, 2>& existence(Scope& scope);
+    using Existence = std::array<std::optional<bool>, 2>;  // by role; no value: the card does not say
+    Existence existence(Scope& scope);
     const Bytes& identity(Scope& scope);
     // EF 0006, read once; no value when absent or malformed.
     const std::optional<TokenInformation>& token_information(Scope& scope);
@@ -176,7 +177,7 @@ private:
         bool valid = false;
     };
     std::array<Heard, 2> heard_{};
-    std::optional<std::array<std::optional<bool>, 2>> existence_;
+    std::optional<Existence> existence_, existence_said_before_;
     std::optional<std::optional<TokenInformation>> token_information_;
     Bytes identity_;
     std::atomic<bool> authentication_locked_ = false;

@@ -92,17 +92,21 @@ CertificateFile Card::file(Ef ef) {
     });
 }
 
-const std::array<std::optional<bool>, 2>& Card::existence(Scope& scope) {
+// Asked for certain: what another application's file says must not make a role vanish, and neither must a bit that was flipped
+// on the way. That a role is not there is believed for good when two transactions were told so.
+Card::Existence Card::existence(Scope& scope) {
     if (existence_) return *existence_;
-    // Asked for certain: what another application's file says must not make a role vanish.
     confirm_selected(scope);
     const FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
-    existence_.emplace();
+    Existence said;
     if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
-        (*existence_)[index_of(Role::signature)] = answer.data[0] == exists;
-        (*existence_)[index_of(Role::authentication)] = answer.data[1] == exists;
+        said[index_of(Role::signature)] = answer.data[0] == exists;
+        said[index_of(Role::authentication)] = answer.data[1] == exists;
     }
-    return *existence_;
+    const bool none_missing = std::none_of(said.begin(), said.end(), [](std::optional<bool> there) { return there && !*there; });
+    if (none_missing || said == existence_said_before_) existence_ = said;
+    existence_said_before_ = said;
+    return said;
 }
 
 std::optional<bool> Card::says_it_has(Role role) {

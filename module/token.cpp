@@ -23,7 +23,8 @@ PinPad* Token::pad() { return insertion_.pad(role_); }
 
 void Token::require_offered() {
     if (!absent_.load(std::memory_order_relaxed)) {
-        const auto has = card().says_it_has(role_);
+        auto has = card().says_it_has(role_);
+        if (has && !*has) has = card().says_it_has(role_);  // a role does not vanish for one answer
         if (has && !*has) absent_ = true;
     }
     require(!absent_, CKR_TOKEN_NOT_PRESENT);

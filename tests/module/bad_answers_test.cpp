@@ -167,3 +167,20 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_together_and_are_not_twice_the
         BOOST_CHECK_EQUAL(again.found, 1u);
     }
 }
+
+BOOST_AUTO_TEST_CASE(one_wrong_answer_about_which_roles_there_are_makes_no_token_vanish) {
+    for (const bool list_first : {true, false})
+        for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+            Fixture f;
+            bool told = false;
+            jpki::fake::on_answer([&](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
+                if (command[1] != 0xB0 || command[2] != 0x88 || std::exchange(told, true)) return std::nullopt;
+                return Bytes{0x00, 0x00, 0x00, 0x90, 0x00};
+            });
+            if (!list_first) f.open(slot);
+            CK_TOKEN_INFO info{};
+            CHECK_RV(C_GetTokenInfo(slot, &info), CKR_OK);
+            jpki::fake::on_answer({});
+            REQUIRE_OK(f.login(f.open(slot), slot == auth_slot ? "1234" : "ABC123"));
+        }
+}
