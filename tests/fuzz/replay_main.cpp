@@ -18,6 +18,6 @@ int main(int argc, char** argv) {
             LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
             ++count;
         }
-    std::printf("%zu inputs replayed\n", count);
+    std::printf("counted: %zu inputs replayed\n", count);
     return count > 0 ? 0 : 1;  // an empty corpus proves nothing
 }

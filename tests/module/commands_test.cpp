@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(all_objects_of_the_authentication_slot_cost_their_bytes_and
     for (const auto object : objects) all_attributes(session, object);
     const auto& pki = f.card->pki();
     const std::size_t der = pki.authentication_certificate.size() + pki.authentication_ca.size();
-    BOOST_TEST_MESSAGE(f.commands() << " commands, " << bytes_both_ways(*f.card) << " bytes for " << der << " bytes of DER");
+    BOOST_TEST_MESSAGE("counted: " << f.commands() << " commands, " << bytes_both_ways(*f.card) << " bytes for " << der << " bytes of DER");
     BOOST_CHECK_LE(f.commands(), chunks(pki.authentication_certificate.size()) + chunks(pki.authentication_ca.size()) + 4);
     BOOST_CHECK_LE(bytes_both_ways(*f.card), der + der / 10);
 }

@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
     const std::size_t before = resident_kib();
     for (int i = 0; i < 40; ++i) gone = round(argv[1]) && gone;
     const std::size_t after = resident_kib();
-    std::printf("50 times loaded, used and unloaded; it was %s each time; resident %zu -> %zu KiB in the last 40\n",
+    std::printf("counted: 50 times loaded, used and unloaded; it was %s each time; resident %zu -> %zu KiB in the last 40\n",
                 gone ? "really gone" : "kept by the loader", before, after);
     if (after > before + 1024) fail("it grows");
     return 0;

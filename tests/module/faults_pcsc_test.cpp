@@ -87,11 +87,11 @@ BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
             for (std::size_t at = 0; at < calls; ++at)
                 for (std::size_t code = 0; code < what.codes.size(); ++code)
                     if (calls <= 4 || code == at % what.codes.size()) disturb(f, what, what.codes[code], at, tried);
-            BOOST_TEST_MESSAGE(what.name << ": " << tried.points << " fault points in " << calls << " calls; " << tried.succeeded << " flows succeeded all the same");
+            BOOST_TEST_MESSAGE("counted: " << what.name << ": " << tried.points << " fault points in " << calls << " calls; " << tried.succeeded << " flows succeeded all the same");
             all.points += tried.points;
             all.succeeded += tried.succeeded;
         }
-    BOOST_TEST_MESSAGE("PC/SC: " << all.points << " fault points");
+    BOOST_TEST_MESSAGE("counted: " << "PC/SC: " << all.points << " fault points");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

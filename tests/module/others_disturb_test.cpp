@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
     }
     stop = true;
     other.join();
-    BOOST_TEST_MESSAGE(ours << " signatures of ours, " << theirs << " of the other program at the same time");
+    BOOST_TEST_MESSAGE("counted: " << ours << " signatures of ours, " << theirs << " of the other program at the same time");
     BOOST_CHECK_EQUAL(ours, 50u);
     BOOST_CHECK_EQUAL(lost, 0u);
     BOOST_CHECK_GT(theirs, 0u);

@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(the_cards_tries_are_what_the_callers_wrong_pins_explain) {
             faults += sequence.faults;
         }
     }
-    std::printf("seeds %u to %u: %zu PINs given, %zu tries spent, %zu faults in between\n", first, first + sequences - 1, pins, spent, faults);
+    std::printf("counted: seeds %u to %u: %zu PINs given, %zu tries spent, %zu faults in between\n", first, first + sequences - 1, pins, spent, faults);
     BOOST_CHECK_GT(spent, 0u);
 }
 

@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
         REQUIRE_OK(C_Initialize(nullptr));
         BOOST_REQUIRE_EQUAL(use_the_card(), 0);
     }
-    BOOST_TEST_MESSAGE(signatures << " signatures in the way of 10 C_Finalize");
+    BOOST_TEST_MESSAGE("counted: " << signatures << " signatures in the way of 10 C_Finalize");
 }
 
 BOOST_AUTO_TEST_CASE(finalize_while_a_command_is_with_the_card) {
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_a_thousand_times_without_growth) {
     for (int i = 0; i < 900; ++i) good += round(i % 2 == 1);
     const std::size_t heap_after = heap(), resident_after = resident_kib();
     BOOST_CHECK_EQUAL(good, 1000);
-    BOOST_TEST_MESSAGE("1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before << " -> "
+    BOOST_TEST_MESSAGE("counted: " << "1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before << " -> "
                                             << resident_after << " KiB in the last 900");
     // What glibc keeps in a thread's cache of free chunks counts as handed out, up to some kilobytes in all. One chunk lost in
     // every second round would be 450 times 32 bytes at least.

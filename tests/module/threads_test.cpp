@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(every_entry_point_while_cards_are_swapped) {
     });
     hands.join();
     for (const auto& rv : odd) CHECK_RV(rv.load(), CKR_OK);
-    BOOST_TEST_MESSAGE(calls << " calls while the card was swapped 40 times");
+    BOOST_TEST_MESSAGE("counted: " << calls << " calls while the card was swapped 40 times");
     for (const auto& card : {f.card, other})
         for (const Role role : both_roles) BOOST_CHECK_EQUAL(card->tries(role), card->knobs().max_tries[index(role)]);
     serves(f, auth_slot, *f.card);
