@@ -36,8 +36,6 @@ void pause() {
     std::this_thread::sleep_for(std::chrono::microseconds(500 + now % 3001));
 }
 
-constexpr std::chrono::milliseconds removal_news{500};
-
 }  // namespace
 
 PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience)
@@ -118,7 +116,7 @@ bool PcscLink::alive() noexcept {
 // A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
 // every 400 ms (pcsc-lite) and knows a moment later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
-    const auto deadline = Clock::now() + std::min(removal_news, patience_);
+    const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
     do {
         if (!same_stay())
             throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");

@@ -5,6 +5,7 @@
 #include "apdu/link.hpp"
 #include "apdu/pcsc_context.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -13,6 +14,10 @@ namespace jpki {
 
 class PcscLink final : public Link {
 public:
+    // How long news of a removal may take to come: pcsc-lite looks for cards every 400 ms. The tests' service knows at once, and
+    // lets none of them wait for so long.
+    static inline std::atomic<std::chrono::milliseconds> removal_news{std::chrono::milliseconds(500)};
+
     // Connects to the card in `reader`. Waits up to `patience` for a program that has the reader for itself alone; the
     // same time bounds the wait at the beginning of each transaction. (pcscd itself lets SCardConnect wait for another
     // program's transaction, and nothing can bound that; the connection is then kept for as long as the card stays.)

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include "apdu/pcsc_link.hpp"
+
 #include <cstdlib>
 #include <fstream>
 #include <openssl/evp.h>
@@ -81,6 +83,7 @@ Fixture::Fixture(Knobs knobs, std::shared_ptr<const TestPki> pki) : Fixture("", 
 
 Fixture::Fixture(const std::string& settings, Knobs knobs, std::shared_ptr<const TestPki> pki)
     : card(std::make_shared<CardModel>(std::move(pki), std::move(knobs))), settings_(std::make_unique<SettingsFile>(settings)) {
+    PcscLink::removal_news = std::chrono::milliseconds(10);
     fake::reset_everything();
     fake::reset_calls();
     fake::add_reader(reader_name, card);
