@@ -46,9 +46,11 @@ Services.ww.registerNotification((dialog, topic) => {
 EVERY_TOKEN = r"""
 const each = async visit => {
   const modules = Cc["@mozilla.org/security/pkcs11moduledb;1"].getService(Ci.nsIPKCS11ModuleDB);
-  for (const module of await modules.listModules())
-    for (const slot of module.slots)
-      if (slot.status != Ci.nsIPKCS11Slot.SLOT_NOT_PRESENT) visit(module, slot.getToken());
+  for (const one of await modules.listModules()) {
+    const module = one.QueryInterface(Ci.nsIPKCS11Module);
+    for (const slot of module.slots ?? module.listSlots())  // listSlots() until some version after ESR 140
+      if (slot.QueryInterface(Ci.nsIPKCS11Slot).status != Ci.nsIPKCS11Slot.SLOT_NOT_PRESENT) visit(module, slot.getToken());
+  }
 };
 """
 
@@ -70,8 +72,10 @@ return found.join("\n");
 """
 
 LOGOUT = EVERY_TOKEN + r"""
-return each((module, token) => { if (token.isLoggedIn && module.name.toUpperCase() == "JPKI") token.logout(); })
-  .then(() => Cc["@mozilla.org/psm;1"].getService(Ci.nsINSSComponent).clearTLSCacheAndCancelAllConnections());
+// Until some version after ESR 140 one call did both.
+const out = token => token.logout ? token.logout() : token.logoutAndDropAuthenticatedResources();
+return each((module, token) => { if (token.isLoggedIn && module.name.toUpperCase() == "JPKI") out(token); })
+  .then(() => Cc["@mozilla.org/psm;1"].getService(Ci.nsINSSComponent).clearTLSCacheAndCancelAllConnections?.());
 """
 
 
@@ -157,7 +161,7 @@ def main(profile, steps):
         firefox.script(ANSWER_DIALOGS)
         for step in steps:
             name, _, value = step.partition(":")
-            print(f"== {step}")
+            print(f"== {step}", flush=True)  # a step of "run" writes past our buffer
             if name == "tokens":
                 print(firefox.script(TOKENS))
             elif name in ("gone", "back"):

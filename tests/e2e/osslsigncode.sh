@@ -9,7 +9,6 @@ certificates
 id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | awk '$1 == "ID:" { print $2 }')
 object cert "$sign_token" "$id" sign-ca.der
 pem sign-ca
-engine_configuration
 
 # The least that is a program: headers, and one section of zeros.
 python3 - <<'PYTHON'
@@ -25,8 +24,8 @@ with open("program.exe", "wb") as file:
     file.write((dos + coff + optional + section).ljust(0x200, b"\0") + bytes(0x200))
 PYTHON
 
-engine=$(sed -n 's/^dynamic_path = //p' engine.cnf)
-says "osslsigncode sign" "Succeeded" osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$module" -h sha256 \
+# Without -pkcs11engine it finds the engine by its name; Debian 12's osslsigncode takes a path for the name.
+says "osslsigncode sign" "Succeeded" osslsigncode sign -pkcs11module "$module" -h sha256 \
   -certs sign.pem -key "$sign_uri;id=%$sign_id;type=private;pin-value=$sign_pin" -in program.exe -out signed.exe
 
 verdict=$(osslsigncode verify -CAfile sign-ca.pem -in signed.exe 2>&1 || true)
