@@ -99,7 +99,7 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
 void tell(const char* name, const Matrix& matrix) {
     BOOST_TEST_MESSAGE("counted: " << name << ": " << matrix.points << " fault points in a flow of " << matrix.commands << " commands; " << matrix.succeeded
                             << " flows succeeded all the same");
-    for (const auto& [ending, count] : matrix.endings) BOOST_TEST_MESSAGE("counted: " << "    " << count << " x " << ending);
+    for (const auto& [ending, count] : matrix.endings) BOOST_TEST_MESSAGE("    " << count << " x " << ending);
 }
 
 }  // namespace
