@@ -39,12 +39,9 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        require(!session->search, CKR_OPERATION_ACTIVE);
-        session->search = Search{take_template(attributes, count)};
+    return in_session(handle, [&](Runtime&, Session& session) {
+        require(!session.search, CKR_OPERATION_ACTIVE);
+        session.search = Search{take_template(attributes, count)};
     });
 }
 
@@ -70,12 +67,9 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE* objects, CK_ULON
 }
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE handle) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        require(session->search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
-        session->search.reset();
+    return in_session(handle, [&](Runtime&, Session& session) {
+        require(session.search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
+        session.search.reset();
     });
 }
 

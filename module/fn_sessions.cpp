@@ -37,14 +37,11 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO* info) {
 }
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        if (flags & CKF_FIND_OBJECTS) session->search.reset();
-        if (flags & CKF_DIGEST) session->digest.reset();
-        if (flags & CKF_SIGN) session->sign.reset();
-        if (flags & CKF_VERIFY) session->verify.reset();
+    return in_session(handle, [&](Runtime&, Session& session) {
+        if (flags & CKF_FIND_OBJECTS) session.search.reset();
+        if (flags & CKF_DIGEST) session.digest.reset();
+        if (flags & CKF_SIGN) session.sign.reset();
+        if (flags & CKF_VERIFY) session.verify.reset();
     });
 }
 

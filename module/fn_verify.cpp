@@ -7,30 +7,24 @@ using namespace jpki;
 extern "C" {
 
 CK_RV C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        if (mechanism == nullptr && session->verify) {
-            session->verify.reset();
+    return in_session(handle, [&](Runtime& runtime, Session& session) {
+        if (mechanism == nullptr && session.verify) {
+            session.verify.reset();
             return;
         }
         const MechanismFacts& facts = take_mechanism(mechanism);
-        require(session->verify == nullptr, CKR_OPERATION_ACTIVE);
-        session->token.require_key(key, ObjectKind::public_key, facts.type);
-        auto certificate = session->token.certificate();
+        require(session.verify == nullptr, CKR_OPERATION_ACTIVE);
+        session.token.require_key(key, ObjectKind::public_key, facts.type);
+        auto certificate = session.token.certificate();
         require(certificate != nullptr, CKR_KEY_HANDLE_INVALID);
-        session->verify = std::make_unique<VerifyOperation>(runtime->services.crypto, facts, std::move(certificate));
+        session.verify = std::make_unique<VerifyOperation>(runtime.services.crypto, facts, std::move(certificate));
     });
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature, CK_ULONG signature_length) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        require(session->verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
-        const auto operation = std::move(session->verify);
+    return in_session(handle, [&](Runtime&, Session& session) {
+        require(session.verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
+        const auto operation = std::move(session.verify);
         require(!operation->input.in_parts(), CKR_OPERATION_NOT_INITIALIZED);
         require(signature != nullptr, CKR_ARGUMENTS_BAD);
         operation->input.update(input(data, data_length));
@@ -39,25 +33,19 @@ CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_leng
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char* part, CK_ULONG length) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        require(session->verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
-        auto operation = std::move(session->verify);  // back again only when all went well
+    return in_session(handle, [&](Runtime&, Session& session) {
+        require(session.verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
+        auto operation = std::move(session.verify);  // back again only when all went well
         operation->input.set_in_parts();
         operation->input.update(input(part, length));
-        session->verify = std::move(operation);
+        session.verify = std::move(operation);
     });
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE handle, unsigned char* signature, CK_ULONG signature_length) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        require(session->verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
-        const auto operation = std::move(session->verify);
+    return in_session(handle, [&](Runtime&, Session& session) {
+        require(session.verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
+        const auto operation = std::move(session.verify);
         require(signature != nullptr, CKR_ARGUMENTS_BAD);
         operation->verify(input(signature, signature_length));
     });

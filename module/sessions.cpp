@@ -9,6 +9,21 @@ CK_STATE Session::state() const noexcept {
     return read_write() ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
 
+// The caller lets them go outside of the lock: with the last session of an insertion goes the connection to the card.
+std::vector<std::shared_ptr<Session>> SessionTable::take_out(const std::function<bool(const Session&)>& wanted) {
+    std::vector<std::shared_ptr<Session>> taken;
+    const std::scoped_lock lock(mutex_);
+    for (auto it = sessions_.begin(); it != sessions_.end();) {
+        if (!wanted(*it->second)) {
+            ++it;
+            continue;
+        }
+        taken.push_back(std::move(it->second));
+        it = sessions_.erase(it);
+    }
+    return taken;
+}
+
 CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto insertion = slots_.insertion(slot);
     const Role role = slots_.role_of(slot);
@@ -17,16 +32,8 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), role);
     // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection
     // to pcscd each until C_Finalize.
-    std::vector<std::shared_ptr<Session>> dead;  // ends after the lock
+    const auto dead = take_out([](const Session& old) { return old.insertion->gone(); });
     const std::scoped_lock lock(mutex_);
-    for (auto it = sessions_.begin(); it != sessions_.end();) {
-        if (!it->second->insertion->gone()) {
-            ++it;
-            continue;
-        }
-        dead.push_back(std::move(it->second));
-        it = sessions_.erase(it);
-    }
     sessions_.emplace(handle, std::move(session));
     return handle;
 }
@@ -41,18 +48,7 @@ std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
     }
     if (slots_.still_there(session->slot, *session->insertion)) return session;
     // The removal of a token closes its sessions (PKCS#11 5.6, C_CloseSession).
-    std::vector<std::shared_ptr<Session>> closed;
-    {
-        const std::scoped_lock lock(mutex_);
-        for (auto it = sessions_.begin(); it != sessions_.end();) {
-            if (it->second->insertion == session->insertion) {
-                closed.push_back(std::move(it->second));
-                it = sessions_.erase(it);
-            } else {
-                ++it;
-            }
-        }
-    }
+    take_out([&](const Session& other) { return other.insertion == session->insertion; });
     throw Error{CKR_SESSION_HANDLE_INVALID};
 }
 
@@ -91,19 +87,7 @@ void SessionTable::close(CK_SESSION_HANDLE handle) {
 }
 
 void SessionTable::close_all(CK_SLOT_ID slot) {
-    std::vector<std::shared_ptr<Session>> closed;
-    {
-        const std::scoped_lock lock(mutex_);
-        for (auto it = sessions_.begin(); it != sessions_.end();) {
-            if (it->second->slot == slot) {
-                closed.push_back(std::move(it->second));
-                it = sessions_.erase(it);
-            } else {
-                ++it;
-            }
-        }
-    }
-    finish(std::move(closed));
+    finish(take_out([slot](const Session& session) { return session.slot == slot; }));
 }
 
 void SessionTable::close_everything() {

@@ -4,6 +4,7 @@
 #include "module/operations.hpp"
 #include "module/slots.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,7 @@ public:
     Counts count(CK_SLOT_ID slot);
 
 private:
+    std::vector<std::shared_ptr<Session>> take_out(const std::function<bool(const Session&)>& wanted);
     void finish(std::vector<std::shared_ptr<Session>> closed);
 
     Services& services_;

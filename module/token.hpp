@@ -94,7 +94,7 @@ private:
     bool exists(ObjectKind kind);
     std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
-    std::size_t logouts();
+    std::shared_ptr<const Certificate> kept_or_read(std::shared_ptr<const Certificate>& kept, CertificateFile (Card::*read)(Role));
     void keep(const CertificateFile& file, std::size_t logouts_before, std::shared_ptr<const Certificate>& kept);
     void check_chain();
     bool pss();

@@ -5,40 +5,28 @@
 
 namespace jpki {
 
-std::size_t Token::logouts() {
-    const std::scoped_lock lock(mutex_);
-    return logouts_;
-}
-
 // Kept here too: an attribute of it must not wait for another program's transaction. Not past a logout that came between.
 void Token::keep(const CertificateFile& file, std::size_t logouts_before, std::shared_ptr<const Certificate>& kept) {
     const std::scoped_lock lock(mutex_);
     if (!kept && logouts_ == logouts_before) kept = file.certificate;
 }
 
-std::shared_ptr<const Certificate> Token::certificate() {
+std::shared_ptr<const Certificate> Token::kept_or_read(std::shared_ptr<const Certificate>& kept, CertificateFile (Card::*read)(Role)) {
+    std::size_t before = 0;
     {
         const std::scoped_lock lock(mutex_);
-        if (certificate_) return certificate_;
+        if (kept) return kept;
+        before = logouts_;
     }
-    const std::size_t before = logouts();
-    keep(card().certificate(role_), before, certificate_);
+    keep((card().*read)(role_), before, kept);
     check_chain();
     const std::scoped_lock lock(mutex_);
-    return certificate_;
+    return kept;
 }
 
-std::shared_ptr<const Certificate> Token::ca_certificate() {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (ca_certificate_) return ca_certificate_;
-    }
-    const std::size_t before = logouts();
-    keep(card().ca_certificate(role_), before, ca_certificate_);
-    check_chain();
-    const std::scoped_lock lock(mutex_);
-    return ca_certificate_;
-}
+std::shared_ptr<const Certificate> Token::certificate() { return kept_or_read(certificate_, &Card::certificate); }
+
+std::shared_ptr<const Certificate> Token::ca_certificate() { return kept_or_read(ca_certificate_, &Card::ca_certificate); }
 
 // Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
 // was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
@@ -59,12 +47,13 @@ void Token::check_chain() {
         const auto holder_before = holder, ca_before = ca;
         services_.log.error("the certificates do not fit together; they are read again");
         card().doubt_certificates(role_);
+        std::size_t before = 0;
         {
             const std::scoped_lock lock(mutex_);
             ca_certificate_.reset();
             certificate_.reset();
+            before = logouts_;
         }
-        const std::size_t before = logouts();
         keep(card().ca_certificate(role_), before, ca_certificate_);
         if (holder_before) keep(card().certificate(role_), before, certificate_);
         take();
