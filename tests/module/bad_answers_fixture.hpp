@@ -1,46 +1,13 @@
 // What the tests of cards with files that are not in order share.
 #pragma once
 
-#include "fixture.hpp"
-
-#include <fstream>
-#include <openssl/evp.h>
-#include <unistd.h>
+#include "log_file.hpp"
+#include "pki_copy.hpp"
 
 namespace jpki::test {
 
-// A log file for the C_Initialize of one fixture.
-struct LogFile {
-    std::string path;
-    LogFile() {
-        char name[] = "/tmp/jpki-log-XXXXXX";
-        ::close(::mkstemp(name));
-        path = name;
-    }
-    ~LogFile() { ::unlink(path.c_str()); }
-    std::string settings(const char* level = "info") const { return "[log]\nfile = \"" + path + "\"\nlevel = \"" + level + "\"\n"; }
-    std::vector<std::string> lines() const {
-        std::ifstream file(path);
-        std::vector<std::string> result;
-        for (std::string line; std::getline(file, line);) result.push_back(line);
-        return result;
-    }
-};
-
 enum File { authentication_certificate, authentication_ca, signature_certificate, signature_ca };
 inline constexpr File files[] = {authentication_certificate, authentication_ca, signature_certificate, signature_ca};
-
-inline std::shared_ptr<TestPki> copy_of_shared() {
-    const auto original = TestPki::shared();
-    auto pki = std::make_shared<TestPki>();
-    pki->authentication_certificate = original->authentication_certificate;
-    pki->signature_certificate = original->signature_certificate;
-    pki->authentication_ca = original->authentication_ca;
-    pki->signature_ca = original->signature_ca;
-    EVP_PKEY_up_ref(pki->authentication_key = original->authentication_key);
-    EVP_PKEY_up_ref(pki->signature_key = original->signature_key);
-    return pki;
-}
 
 inline Bytes& content(TestPki& pki, File file) {
     switch (file) {

@@ -1,5 +1,5 @@
 // Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
-#include "directory.hpp"
+#include "log_file.hpp"
 #include "others_fixture.hpp"
 
 #include <future>
@@ -57,13 +57,15 @@ BOOST_AUTO_TEST_CASE(a_transaction_that_ends_in_time_costs_a_wait_and_nothing_el
 }
 
 BOOST_AUTO_TEST_CASE(finalize_waits_once_for_a_program_that_keeps_the_card_and_says_what_it_could_not_do) {
-    const Directory directory;
-    Fixture f(impatient + "[log]\nfile = \"" + directory.path + "/log\"\nlevel = \"error\"\n");
+    const LogFile log;
+    Fixture f(impatient + log.settings("error"));
     f.open_logged_in(auth_slot);
     f.open_logged_in(sign_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CHECK_RV(bounded([] { return C_Finalize(nullptr); }), CKR_OK);
-    BOOST_CHECK_EQUAL(lines_with(directory, "the login could not be ended at the card"), 1u);
+    const auto lines = log.lines();
+    BOOST_REQUIRE_EQUAL(lines.size(), 1u);
+    BOOST_CHECK(lines.front().find("the login could not be ended at the card") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {

@@ -1,7 +1,6 @@
 // What the tests of settings share: files, environment variables, and what can be seen of the settings from outside.
 #pragma once
 
-#include "directory.hpp"
 #include "fixture.hpp"
 
 #include <cstdlib>
@@ -13,6 +12,27 @@
 namespace jpki::test {
 
 namespace fake = jpki::fake;
+
+struct Directory {
+    std::string path;
+    Directory() {
+        char name[] = "/tmp/jpki-settings-XXXXXX";
+        BOOST_REQUIRE(::mkdtemp(name) != nullptr);
+        path = name;
+    }
+    ~Directory() { std::filesystem::remove_all(path); }
+    std::string write(const std::string& name, const std::string& text) const {
+        std::filesystem::create_directories(std::filesystem::path(path + "/" + name).parent_path());
+        std::ofstream(path + "/" + name, std::ios::binary) << text;
+        return path + "/" + name;
+    }
+    std::vector<std::string> log() const {
+        std::ifstream file(path + "/log");
+        std::vector<std::string> lines;
+        for (std::string line; std::getline(file, line);) lines.push_back(line);
+        return lines;
+    }
+};
 
 // An environment variable for as long as it lives.
 struct Environment {
@@ -48,6 +68,12 @@ inline bool takes_pins_at_the_pad(CK_SLOT_ID slot) {
 struct WithPad : Fixture {
     explicit WithPad(const std::string& settings) : Fixture(settings) { fake::give_pad(reader_name, {}); }
 };
+
+inline std::size_t lines_with(const Directory& directory, const std::string& part) {
+    std::size_t count = 0;
+    for (const std::string& line : directory.log()) count += line.find(part) != std::string::npos;
+    return count;
+}
 
 inline const std::string each = "[signature]\nconsent = \"each\"\n", at_login = "[signature]\nconsent = \"login\"\n";
 

@@ -1,9 +1,9 @@
 // A wrong signature never leaves: always checked with the signature key, and with the authentication key whenever its
 // certificate is in memory.
-#include "fixture.hpp"
+#include "pki_copy.hpp"
 
 #include <algorithm>
-#include <openssl/evp.h>
+#include <utility>
 
 using namespace jpki::test;
 using jpki::model::Fault;
@@ -30,14 +30,8 @@ CK_RV sign_watched(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM
 
 // The same card with the keys of both roles exchanged: its signatures are well made, and not by the certificate's key.
 std::shared_ptr<const TestPki> keys_exchanged() {
-    const auto original = TestPki::shared();
-    auto pki = std::make_shared<TestPki>();
-    pki->authentication_certificate = original->authentication_certificate;
-    pki->signature_certificate = original->signature_certificate;
-    pki->authentication_ca = original->authentication_ca;
-    pki->signature_ca = original->signature_ca;
-    EVP_PKEY_up_ref(pki->authentication_key = original->signature_key);
-    EVP_PKEY_up_ref(pki->signature_key = original->authentication_key);
+    const auto pki = copy_of_shared();
+    std::swap(pki->authentication_key, pki->signature_key);
     return pki;
 }
 

@@ -28,6 +28,23 @@ void until_closed(CK_SESSION_HANDLE session) {
     while (C_GetSessionInfo(session, &info) == CKR_OK) std::this_thread::yield();
 }
 
+// What the login answers whose session is closed while the PIN is on its way.
+CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, Role role) {
+    Gate gate;
+    CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
+    stop_at_verify(role, gate);
+    std::thread user([&] { logged_in = f.login(session, f.card->pin(role)); });
+    gate.until_somebody_waits();
+    std::thread closer([&] { closed = C_CloseSession(session); });
+    until_closed(session);
+    gate.open();
+    user.join();
+    closer.join();
+    fake::on_transmit({});
+    CHECK_RV(closed, CKR_OK);
+    return logged_in;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(logins_of_two_threads)
@@ -62,19 +79,7 @@ BOOST_AUTO_TEST_CASE(a_close_of_the_last_session_while_the_pin_is_on_its_way_lea
     for (const Role role : both_roles) {
         Fixture f;
         const auto session = f.open(slot_of(role));
-        Gate gate;
-        CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
-        stop_at_verify(role, gate);
-        std::thread user([&] { logged_in = f.login(session, f.card->pin(role)); });
-        gate.until_somebody_waits();
-        std::thread closer([&] { closed = C_CloseSession(session); });
-        until_closed(session);
-        gate.open();
-        user.join();
-        closer.join();
-        fake::on_transmit({});
-        CHECK_RV(closed, CKR_OK);
-        CHECK_RV(logged_in, CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(login_while_its_session_is_closed(f, session, role), CKR_SESSION_HANDLE_INVALID);
         BOOST_CHECK_EQUAL(f.state(f.open(slot_of(role))), CKS_RO_PUBLIC_SESSION);
         check_locked_for_others(role);
     }
@@ -83,19 +88,7 @@ BOOST_AUTO_TEST_CASE(a_close_of_the_last_session_while_the_pin_is_on_its_way_lea
 BOOST_AUTO_TEST_CASE(a_login_outlives_the_close_of_its_session_where_another_one_is_open) {
     Fixture f;
     const auto session = f.open(auth_slot), second = f.open(auth_slot);
-    Gate gate;
-    CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
-    stop_at_verify(Role::authentication, gate);
-    std::thread user([&] { logged_in = f.login(session, auth_pin); });
-    gate.until_somebody_waits();
-    std::thread closer([&] { closed = C_CloseSession(session); });
-    until_closed(session);
-    gate.open();
-    user.join();
-    closer.join();
-    fake::on_transmit({});
-    CHECK_RV(closed, CKR_OK);
-    CHECK_RV(logged_in, CKR_OK);
+    CHECK_RV(login_while_its_session_is_closed(f, session, Role::authentication), CKR_OK);
     BOOST_CHECK_EQUAL(f.state(second), CKS_RO_USER_FUNCTIONS);
     signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
 }

@@ -22,6 +22,22 @@ namespace {
 
 const std::string reader = "Fake Reader 00 00";
 
+// A card in a reader, recognised.
+struct Inserted {
+    std::shared_ptr<model::CardModel> chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
+    Log log;
+    Card card{link(), log, [](ByteView) { return nullptr; }};
+
+    Inserted() { BOOST_REQUIRE(card.recognise()); }
+
+private:
+    std::unique_ptr<Link> link() {
+        fake::reset_everything();
+        fake::add_reader(reader, chip);
+        return std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000));
+    }
+};
+
 PinAnswer::Kind verify(Card& card, Role role, const std::string& text) {
     Secret secret;
     const Bytes bytes(text.begin(), text.end());
@@ -33,12 +49,9 @@ PinAnswer::Kind verify(Card& card, Role role, const std::string& text) {
 
 BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_is_under_way) {
     for (const bool right : {true, false}) {
-        fake::reset_everything();
-        const auto chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
-        fake::add_reader(reader, chip);
-        Log log;
-        Card card(std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000)), log, [](ByteView) { return nullptr; });
-        BOOST_REQUIRE(card.recognise());
+        Inserted inserted;
+        Card& card = inserted.card;
+        const auto& chip = inserted.chip;
         BOOST_REQUIRE(verify(card, Role::authentication, "1234") == PinAnswer::Kind::accepted);
         BOOST_REQUIRE(!card.forget(Role::authentication));
         BOOST_REQUIRE(card.may_be_open());
@@ -71,12 +84,9 @@ BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_i
 // The card has no logout for one role: it is our word alone that ends a login while the other role keeps the card open.
 BOOST_AUTO_TEST_CASE(a_role_that_is_logged_out_neither_signs_nor_reads_although_the_card_would) {
     for (const Role role : all_roles) {
-        fake::reset_everything();
-        const auto chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
-        fake::add_reader(reader, chip);
-        Log log;
-        Card card(std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000)), log, [](ByteView) { return nullptr; });
-        BOOST_REQUIRE(card.recognise());
+        Inserted inserted;
+        Card& card = inserted.card;
+        const auto& chip = inserted.chip;
         for (const Role both : all_roles)
             BOOST_REQUIRE(verify(card, both, both == Role::authentication ? "1234" : "ABC123") == PinAnswer::Kind::accepted);
         card.forget(role);

@@ -1,0 +1,29 @@
+// The module's log, for a test that looks at it.
+#pragma once
+
+#include <fstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace jpki::test {
+
+// A log file for the C_Initialize of one fixture.
+struct LogFile {
+    std::string path;
+    LogFile() {
+        char name[] = "/tmp/jpki-log-XXXXXX";
+        ::close(::mkstemp(name));
+        path = name;
+    }
+    ~LogFile() { ::unlink(path.c_str()); }
+    std::string settings(const char* level = "info") const { return "[log]\nfile = \"" + path + "\"\nlevel = \"" + level + "\"\n"; }
+    std::vector<std::string> lines() const {
+        std::ifstream file(path);
+        std::vector<std::string> result;
+        for (std::string line; std::getline(file, line);) result.push_back(line);
+        return result;
+    }
+};
+
+}  // namespace jpki::test
