@@ -7,7 +7,8 @@ pcscd_stops() {
   until_true 20 no_pcscd || fail "pcscd does not stop"
 }
 no_pcscd() { [ ! -e /run/pcscd/pcscd.comm ]; }
-pcscd_starts() { pcscd --foreground --config "$JPKI_RUN_DIR/reader.conf.d" >>"$JPKI_RUN_DIR/pcscd.log" 2>&1 </dev/null & }
+# shellcheck disable=SC2086 # several options
+pcscd_starts() { pcscd $JPKI_PCSCD_OPTIONS --config "$JPKI_RUN_DIR/reader.conf.d" >>"$JPKI_RUN_DIR/pcscd.log" 2>&1 </dev/null & }
 shows() { # SLOTS: the process sees them so, as soon as pcscd does
   until_true 20 slots_are "CKR_OK $1" || fail "slots are: $answer (expected: CKR_OK $1)"
 }
