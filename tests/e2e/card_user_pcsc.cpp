@@ -44,7 +44,8 @@ std::string send(const std::string& hex) {
     DWORD size = answer.size();
     const LONG rc = SCardTransmit(card, protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1, command.data(),
                                   command.size(), nullptr, answer.data(), &size);
-    if (rc != SCARD_S_SUCCESS || size < 2) return code(rc);
+    if (rc != SCARD_S_SUCCESS) return code(rc);
+    if (size < 2) return "ok with " + std::to_string(size) + " bytes";
     std::array<char, 16> text{};
     std::snprintf(text.data(), text.size(), "ok %02X%02X", answer[size - 2], answer[size - 1]);
     return text.data();

@@ -41,6 +41,32 @@ BOOST_AUTO_TEST_CASE(a_foreign_card_answers_6a82) {
     BOOST_TEST(card.sw("00200098") == 0x6D00U);
 }
 
+BOOST_AUTO_TEST_CASE(an_odd_card_gives_its_odd_answer_to_every_command) {
+    for (const unsigned status : {0x6300U, 0x6F00U, 0x6881U}) {
+        Knobs knobs;
+        knobs.is_jpki = false;
+        knobs.other_card_answer = static_cast<std::uint16_t>(status);
+        Card card(knobs);
+        for (const std::string_view command : {select_jpki, select_security_domain, verify_auth, std::string_view("00B08A00 00")})
+            BOOST_TEST(card.sw(command) == status, command);
+        BOOST_TEST(!card.application_selected());
+        BOOST_TEST(card.counts().verify[0] == 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_storage_card_answers_without_a_byte) {
+    Card card(with([](Knobs& k) {
+        k.is_jpki = false;
+        k.other_card_answer.reset();
+    }));
+    BOOST_TEST(card.transmit(hex(select_jpki)).empty());
+    BOOST_TEST(card.transmit(hex("00B08A00 00")).empty());
+    BOOST_TEST(card.counts().commands == 2U);
+    BOOST_TEST(card.counts().bytes_out == 0U);
+    card.inject({Fault::Kind::truncated, 0});  // there is nothing to spoil
+    BOOST_TEST(card.transmit(hex(select_jpki)).empty());
+}
+
 BOOST_AUTO_TEST_CASE(every_file_of_the_table_can_be_selected) {
     OpenCard card;
     for (const char* id : {"0001", "0002", "0006", "0008", "000A", "000B", "0017", "0018", "001A", "001B"})

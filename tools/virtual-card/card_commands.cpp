@@ -25,6 +25,7 @@ bool is_issuer_command(const CommandApdu& command) {
 Bytes CardModel::State::execute(ByteView bytes) {
     const bool first = std::exchange(first_command, false);
     if (first && knobs.first_command_6f00) return serialize({sw::internal});
+    if (!knobs.is_jpki) return other_card(bytes);
     const auto command = parse_command(bytes);
     if (!command || (command->extended && !knobs.extended_length)) {
         pending.clear();
@@ -39,7 +40,6 @@ Reply CardModel::State::dispatch(const CommandApdu& command) {
     if (command.cla != 0x00 && command.cla != 0x80) return {sw::bad_cla};
     if (is_issuer_command(command)) ++counts.issuer_commands;
     if (command.cla == 0x00 && command.ins == 0xA4) return select(command);
-    if (!knobs.is_jpki) return {sw::bad_ins};
     if (application == Application::security_domain || application == Application::foreign)
         return foreign_command(command);
     if (command.cla == 0x80) return command.ins == 0x2A ? sign(command) : Reply{sw::bad_ins};
@@ -82,7 +82,6 @@ Reply CardModel::State::select(const CommandApdu& command) {
     if (command.data.empty()) return {sw::wrong_length};
     if (command.p1 == 0x04) {
         // A failed SELECT leaves everything as it was (ISO 7816-4, 7.1.1).
-        if (!knobs.is_jpki) return {sw::not_found};
         if (std::ranges::equal(command.data, jpki_aid)) {
             if (knobs.reselect_clears_pin) verified = {false, false};
             application = Application::jpki;
@@ -101,6 +100,15 @@ Reply CardModel::State::select(const CommandApdu& command) {
     if (!find_file(id)) return {sw::not_found};
     current_file = id;
     return {sw::ok};
+}
+
+// CARD.md, Recognition: what cards of another kind answer.
+Bytes CardModel::State::other_card(ByteView bytes) const {
+    if (!knobs.other_card_answer) return {};
+    const std::uint16_t status = *knobs.other_card_answer;
+    const bool clean_no = status == sw::not_found || status == 0x6A81;
+    const bool selects = bytes.size() >= 4 && bytes[0] == 0x00 && bytes[1] == 0xA4;
+    return serialize({clean_no && !selects ? sw::bad_ins : status});
 }
 
 // What somebody else's application says to our commands: nobody knows, so it is a knob.

@@ -12,6 +12,12 @@ void no_signature(Knobs& k, Knobs::Missing missing) {
     k.missing_file = missing;
 }
 
+void other_card(Knobs& k, std::optional<std::uint16_t> answer) {
+    k.is_jpki = false;
+    k.atr = {0x3B, 0x80, 0x80, 0x01, 0x01};
+    k.other_card_answer = answer;
+}
+
 constexpr std::array kinds = {
     CardKind{"adult", "an ordinary card: both certificates, both PINs", [](Knobs&) {}},
     CardKind{"child", "no signature certificate; its files answer 6A82",
@@ -81,11 +87,12 @@ constexpr std::array kinds = {
                  k.answers_61xx = true;
                  k.answers_6cxx = true;
              }},
-    CardKind{"foreign", "a card of another kind",
-             [](Knobs& k) {
-                 k.is_jpki = false;
-                 k.atr = {0x3B, 0x80, 0x80, 0x01, 0x01};
-             }},
+    CardKind{"foreign", "a card of another kind: 6A82 to SELECT", [](Knobs& k) { other_card(k, 0x6A82); }},
+    CardKind{"storage", "a storage card: the reader reports success and no byte for every command",
+             [](Knobs& k) { other_card(k, std::nullopt); }},
+    CardKind{"storage-6300", "a storage card: 6300 to every command", [](Knobs& k) { other_card(k, 0x6300); }},
+    CardKind{"storage-6f00", "a storage card: 6F00 to every command", [](Knobs& k) { other_card(k, 0x6F00); }},
+    CardKind{"storage-6881", "a storage card: 6881 to every command", [](Knobs& k) { other_card(k, 0x6881); }},
 };
 
 }  // namespace

@@ -49,6 +49,7 @@ Fault::Kind CardModel::State::next_fault() {
 namespace {
 
 void spoil(Fault::Kind kind, Bytes& answer) {
+    if (answer.size() < 2) return;  // a storage card's
     const std::size_t data = answer.size() - 2;
     const auto status = answer.end() - 2;
     switch (kind) {

@@ -30,7 +30,10 @@ Bytes contact_atr();  // the measured one (CARD.md, Recognition)
 // knob_text.hpp sets them by name.
 struct Knobs {
     Bytes atr = contact_atr();
-    bool is_jpki = true;                       // false: a card of another kind, every SELECT of ours answers 6A82
+    bool is_jpki = true;                       // false: a card of another kind (see other_card_answer)
+    // What a card of another kind answers to SELECT: a clean "no" (6A82 or 6A81; every other command answers 6D00), or
+    // something odd, which is then its answer to every command. Nothing: the reader reports success and not a single byte.
+    std::optional<std::uint16_t> other_card_answer = 0x6A82;
     bool has_signature = true;                 // false: no signature certificate (see missing_file)
     bool has_authentication = true;
     enum class Missing { not_found, empty, filler } missing_file = Missing::not_found;

@@ -58,6 +58,7 @@ struct CardModel::State {
     Reply get_response(const CommandApdu&);
     Reply select(const CommandApdu&);
     Reply foreign_command(const CommandApdu&) const;
+    Bytes other_card(ByteView bytes) const;
     Reply challenge(const CommandApdu&) const;
 
     // card_files.cpp

@@ -117,6 +117,11 @@ constexpr std::array values = {
           [](Knobs& k, Text n, Text v) { k.foreign_read = choose(n, v, foreign_reads); }},
     Value{"foreign_status", "<4 hex digits>",
           [](Knobs& k, Text n, Text v) { k.foreign_status = number<std::uint16_t>(n, v, 16); }},
+    Value{"other_card_answer", "none|<4 hex digits>",
+          [](Knobs& k, Text n, Text v) {
+              if (v == "none") k.other_card_answer.reset();
+              else k.other_card_answer = number<std::uint16_t>(n, v, 16);
+          }},
     Value{"certificate_filler", "<2 hex digits>",
           [](Knobs& k, Text n, Text v) { k.certificate_filler = number<std::uint8_t>(n, v, 16); }},
     Value{"certificate_file_size", "<bytes>",

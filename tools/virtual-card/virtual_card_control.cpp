@@ -1,4 +1,5 @@
 // The commands of the control socket.
+#include "card_kinds.hpp"
 #include "knob_text.hpp"
 #include "virtual_card.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr const char* help =
     "leave | come | swap KIND [PERSON] | counts | reset-counts | tries auth|sign [N] | reset | other-application | "
-    "fault KIND [AT] | knob NAME=VALUE | status | help | quit";
+    "fault KIND [AT] | knob NAME=VALUE | kinds | knobs | status | help | quit";
 
 unsigned number(const std::string& text) {
     unsigned value = 0;
@@ -20,6 +21,14 @@ unsigned number(const std::string& text) {
     if (error != std::errc{} || end != text.data() + text.size())
         throw std::invalid_argument("'" + text + "' is not a number");
     return value;
+}
+
+// On one line, since an answer is one line.
+template <typename Range, typename Text>
+std::string joined(const Range& range, Text text) {
+    std::string line;
+    for (const auto& entry : range) line.append(line.empty() ? "" : " ").append(text(entry));
+    return line;
 }
 
 model::Role role(const std::string& text) {
@@ -99,6 +108,8 @@ std::optional<std::string> VirtualCard::obey(const std::vector<std::string>& wor
         card_.model->other_program_selects_another_application();
         return "ok";
     }
+    if (verb == "kinds") return joined(model::card_kinds(), [](const model::CardKind& kind) { return kind.name; });
+    if (verb == "knobs") return joined(model::knob_names(), [](const std::string& name) { return name; });
     if (verb == "status") return status();
     if (verb == "help") return help;
     if (verb == "quit") {
