@@ -137,8 +137,13 @@ if [ -e "$(pkg-config --variable=modulesdir libcrypto)/pkcs11.so" ]; then
     -sign "$sign_uri;id=%$sign_id;type=private;pin-value=$sign_pin" -out provider.sig data
   verified "and openssl agrees without the provider" sha256 sign.pub provider.sig data
 else
-  say "pkcs11-provider is not installed: its example is not tried"
+  say "pkcs11-provider is not installed: only the rest of its example is tried"
 fi
+# With the provider or without it: OpenSSL's own must be loaded, or else nothing works, not even a hash.
+sed '/^pkcs11 = /d' "$examples/openssl-provider.cnf" >provider-default.cnf
+says "the example for the provider loads OpenSSL's own provider" "OpenSSL Default Provider" \
+  env OPENSSL_CONF="$work/provider-default.cnf" openssl list -providers
+check "which can hash" env OPENSSL_CONF="$work/provider-default.cnf" openssl dgst -sha256 data
 auth_path=$(python3 -c '
 import json, sys
 (path,) = json.load(open(sys.argv[1] + "/firefox-policies.json"))["policies"]["SecurityDevices"]["Add"].values()
@@ -149,7 +154,7 @@ check "the example for Firefox names the module for browsers" test "$auth_path" 
 check "which is there" test -f "$auth_path"
 if command -v modutil >/dev/null; then
   check "the example for Chromium registers a module" sh "$examples/chromium-nssdb.sh"
-  expect "which is there" "$(modutil -dbdir "sql:$HOME/.pki/nssdb" -list 2>&1)" "library name: $auth_path\$"
+  expect "which is there" "$(modutil -dbdir "sql:$HOME/.local/share/pki/nssdb" -list 2>&1)" "library name: $auth_path\$"
 else
   say "modutil is not installed: the example for Chromium is not tried"
 fi

@@ -44,6 +44,15 @@ say "ok: it cost no try"
 
 # What pdfsig says about its own work, openssl must say too: the signed ranges of the file, the CMS message between them.
 check "the signature covers the whole file but itself" python3 "$here/pdf-signed-parts.py" signed.pdf
+# What the legal affairs bureaus (homukyoku) want of a signed PDF.
+dictionary=$(python3 "$here/pdf-signed-parts.py" signed.pdf)
+expect "the signature dictionary has /Type /Sig" "$dictionary" '/Type */Sig([ /]|$)'
+expect "its format is adbe.pkcs7.detached" "$dictionary" '/SubFilter */adbe\.pkcs7\.detached([ /]|$)'
+expect "it names the signer" "$dictionary" "/Name *\\($(holder sign.pem)\\)"
+expect "it has the signing time" "$dictionary" '/M *\(D:[0-9]{14}'
+check "there is one signature" test "$(grep -ac '/ByteRange' signed.pdf)" = 1
+refuse "and no document timestamp" "$(strings signed.pdf)" '/DocTimeStamp|/ETSI\.RFC3161'
+refuse "nor a timestamp in the CMS message" "$(openssl cms -cmsout -print -inform DER -in message.cms)" 'timeStampToken|9\.16\.2\.14'
 says "openssl verifies the signature" "Verification successful" openssl cms -verify -binary -noverify -inform DER \
   -in message.cms -content ranges -signer signer.pem -out /dev/null
 check "the signer is the certificate on the card" cmp signer.pem sign.pem
