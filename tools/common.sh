@@ -87,6 +87,7 @@ clang_compiler() {
 }
 
 # build DIRECTORY CMAKE_ARGUMENT...: configures and builds; an existing directory is used again. Quiet unless it fails.
+# With --preset NAME (CMakePresets.json) what else is given overrides the preset.
 # BUILD_TARGETS, an array, restricts what is built.
 build() {
   local directory=$1 log=$1.log
