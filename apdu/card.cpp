@@ -6,8 +6,7 @@
 
 namespace jpki {
 
-Card::Card(std::unique_ptr<Link> link, Log& log, CertificateParser parse)
-    : link_(std::move(link)), parse_(std::move(parse)), log_(log) {}
+Card::Card(std::unique_ptr<Link> link, Log& log) : link_(std::move(link)), log_(log) {}
 
 Card::~Card() = default;
 

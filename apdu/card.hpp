@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apdu/applet.hpp"
+#include "apdu/certificate.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/token_information.hpp"
 
@@ -15,8 +16,6 @@
 #include <optional>
 
 namespace jpki {
-
-struct Certificate;  // taken apart; what is in it is the parser's business
 
 // A certificate file as the card has it. `certificate` only when read.
 struct CertificateFile {
@@ -34,11 +33,7 @@ public:
         static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
         static inline std::atomic<long> ahead = 0;
     };
-    // Takes a certificate apart; NULL for bytes that are none which the module can use. A READ that hit another application's
-    // file is caught by it.
-    using CertificateParser = std::function<std::shared_ptr<const Certificate>(ByteView der)>;
-
-    Card(std::unique_ptr<Link> link, Log& log, CertificateParser parse);
+    Card(std::unique_ptr<Link> link, Log& log);
     ~Card();
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
@@ -156,7 +151,6 @@ private:
     void look_for_phone(Scope& scope);
 
     std::unique_ptr<Link> link_;
-    CertificateParser parse_;
     Log& log_;
     std::atomic<bool> gone_ = false;
     std::atomic<bool> removed_ = false;

@@ -20,6 +20,11 @@ std::size_t slot_of(Ef ef) {
 // EF 0008, byte 0 signature, byte 1 authentication; 8F: there (CARD.md, Files).
 constexpr std::uint8_t exists = 0x8F;
 
+// The sign command gives 256 bytes (CARD.md, Commands), which only an RSA key of 2048 bits makes.
+bool has_usable_key(const Certificate& certificate) noexcept {
+    return certificate.key.type == KeyType::rsa && certificate.key.bits == 8 * signature_size;
+}
+
 }  // namespace
 
 // Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
@@ -59,8 +64,10 @@ CertificateFile Card::file(Ef ef) {
             try {
                 const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
                 answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
-                if (answer.kind == FileAnswer::Kind::read) certificate = parse_(answer.data);
-                if (answer.kind == FileAnswer::Kind::read && !certificate) answer.kind = FileAnswer::Kind::malformed;
+                // A READ that hit another application's file is caught here.
+                if (answer.kind == FileAnswer::Kind::read) certificate = parse_certificate(answer.data);
+                if (answer.kind == FileAnswer::Kind::read && !(certificate && has_usable_key(*certificate)))
+                    answer.kind = FileAnswer::Kind::malformed;
             } catch (const TransportFault&) {
                 throw;
             } catch (const CardFault&) {

@@ -15,8 +15,7 @@ class Insertion {
 public:
     // Connects to the card. Throws as PcscLink does.
     Insertion(Services& services, const std::string& reader)
-        : services_(services), card_(connect(services, reader), services.log,
-                                     [&services](ByteView der) { return services.crypto.parse(der); }),
+        : services_(services), card_(connect(services, reader), services.log),
           tokens_{{{services, *this, Role::authentication}, {services, *this, Role::signature}}} {}
     // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
     ~Insertion() { lock_card(); }

@@ -132,10 +132,10 @@ std::optional<Bytes> Token::cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE t
 std::optional<Bytes> Token::certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     if (is_key(kind)) switch (type) {
         case CKA_SUBJECT: return certificate.subject;
-        case CKA_MODULUS: return certificate.modulus;
-        case CKA_PUBLIC_EXPONENT: return certificate.public_exponent;
+        case CKA_MODULUS: return certificate.key.modulus;
+        case CKA_PUBLIC_EXPONENT: return certificate.key.public_exponent;
         case CKA_MODULUS_BITS:
-            if (kind == ObjectKind::public_key) return ulong_value(static_cast<CK_ULONG>(certificate.modulus.size() * 8));
+            if (kind == ObjectKind::public_key) return ulong_value(static_cast<CK_ULONG>(certificate.key.modulus.size() * 8));
             return std::nullopt;
         case CKA_PUBLIC_KEY_INFO: return certificate.public_key_info;
         default: return std::nullopt;

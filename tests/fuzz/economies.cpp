@@ -8,7 +8,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 #include <chrono>
@@ -43,32 +42,6 @@ OSSL_LIB_CTX* __wrap_OSSL_LIB_CTX_new() {
 }
 void __wrap_OSSL_LIB_CTX_free(OSSL_LIB_CTX*);
 void __wrap_OSSL_LIB_CTX_free(OSSL_LIB_CTX*) {}
-
-// --- the certificates that were read whole: the same few for nearly every input --------------------------------------
-
-// Parsed into an object of the caller's, which is how apdu/ and module/ do it; what is parsed for a test passes through.
-X509* __real_d2i_X509(X509** certificate, const unsigned char** in, long length);
-X509* __wrap_d2i_X509(X509** certificate, const unsigned char** in, long length);
-X509* __wrap_d2i_X509(X509** certificate, const unsigned char** in, long length) {
-    static auto& kept = *new std::map<Bytes, X509*>;
-    constexpr std::size_t kept_max = 16;
-    if (!certificate || !*certificate || length <= 0) return __real_d2i_X509(certificate, in, length);
-    const unsigned char* const begin = *in;
-    const Bytes der(begin, begin + length);
-    if (const auto found = kept.find(der); found != kept.end()) {
-        X509_free(*certificate);
-        *certificate = found->second;
-        X509_up_ref(*certificate);
-        *in += length;
-        return *certificate;
-    }
-    X509* const parsed = __real_d2i_X509(certificate, in, length);
-    if (parsed && *in == begin + length && kept.size() < kept_max) {
-        X509_up_ref(parsed);
-        kept.emplace(der, parsed);
-    }
-    return parsed;
-}
 
 // --- the card's private key: PKCS#1 padding gives the same signature each time ---------------------------------------
 

@@ -2,8 +2,10 @@
 //   atexit             C_Finalize from an exit handler that was registered before anything of ours ran
 //   static-destructor  C_CloseAllSessions and C_Finalize after the destructors of all other static objects
 //   after-openssl      the same handler, and the host's OpenSSL was cleaned up before it
+//   after-engine       the same, and the host had made an ENGINE the default for everything (default_algorithms = ALL)
 //   never              not finalised at all
 // Exit status 0: every call answered as it should, and the card is locked where it was to be.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "module/pkcs11.hpp"
 
 #include "card_model.hpp"
@@ -14,7 +16,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <openssl/crypto.h>
+#include <openssl/engine.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <unistd.h>
 
 namespace {
@@ -57,6 +61,16 @@ struct Last {
 };
 __attribute__((init_priority(101))) Last last;
 
+// What libp11's engine is with default_algorithms = ALL: every RSA key that OpenSSL makes holds a reference to it.
+void make_an_engine_the_default() {
+    static RSA_METHOD* const rsa = RSA_meth_dup(RSA_get_default_method());
+    ENGINE* const engine = ENGINE_new();
+    if (!engine || !rsa || ENGINE_set_id(engine, "default") != 1 || ENGINE_set_name(engine, "default") != 1 || ENGINE_set_RSA(engine, rsa) != 1 || ENGINE_add(engine) != 1 ||
+        ENGINE_set_default(engine, ENGINE_METHOD_ALL) != 1)
+        fail("no engine", 0);
+    ENGINE_free(engine);
+}
+
 void use_the_card() {
     expect("C_Initialize", C_Initialize(nullptr));
     CK_ULONG count = 0;
@@ -69,6 +83,18 @@ void use_the_card() {
     unsigned char pin[] = {'1', '2', '3', '4'};
     expect("C_Login", C_Login(session, CKU_USER, pin, sizeof pin));
     if (!card()->verified(Role::authentication)) fail("no login", 0);
+    // A signature that is checked with the certificate, and one that is verified for the caller: keys are made for both.
+    CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE wanted{CKA_CLASS, &private_key, sizeof private_key};
+    expect("C_FindObjectsFinal", C_FindObjectsFinal(session));
+    expect("C_FindObjectsInit", C_FindObjectsInit(session, &wanted, 1));
+    expect("C_FindObjects", C_FindObjects(session, objects, 8, &count));
+    CK_MECHANISM mechanism{CKM_SHA256_RSA_PKCS, nullptr, 0};
+    unsigned char data[] = "data", signature[256];
+    CK_ULONG size = sizeof signature;
+    if (count != 1) fail("no private key", count);
+    expect("C_SignInit", C_SignInit(session, &mechanism, objects[0]));
+    expect("C_Sign", C_Sign(session, data, sizeof data, signature, &size));
 }
 
 }  // namespace
@@ -76,14 +102,16 @@ void use_the_card() {
 int main(int argc, char** argv) {
     const char* how = argc == 2 ? argv[1] : "";
     const auto is = [&](const char* name) { return std::strcmp(how, name) == 0; };
-    if (is("atexit") || is("after-openssl")) std::atexit(finalise);
-    if (is("after-openssl")) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, to run before ours
+    const bool after_openssl = is("after-openssl") || is("after-engine");
+    if (is("atexit") || after_openssl) std::atexit(finalise);
+    if (after_openssl) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, to run before ours
     if (is("atexit") || is("static-destructor")) OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+    if (is("after-engine")) make_an_engine_the_default();
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);
     card() = std::make_shared<CardModel>(jpki::model::TestPki::shared());
     fake::add_reader("Fake Reader 00 00", card());
     use_the_card();
     last.armed = is("static-destructor");
-    if (!is("atexit") && !is("after-openssl") && !is("static-destructor") && !is("never")) fail("usage", 0);
+    if (!is("atexit") && !after_openssl && !is("static-destructor") && !is("never")) fail("usage", 0);
     return 0;
 }

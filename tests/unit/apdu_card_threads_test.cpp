@@ -26,7 +26,7 @@ const std::string reader = "Fake Reader 00 00";
 struct Inserted {
     std::shared_ptr<model::CardModel> chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
     Log log;
-    Card card{link(), log, [](ByteView) { return nullptr; }};
+    Card card{link(), log};
 
     Inserted() { BOOST_REQUIRE(card.recognise()); }
 
