@@ -15,8 +15,9 @@ struct TokenInformation {
     std::string label;  // "JPKIAPICCTOKEN2" and the like, without the padding; printable ASCII only
     std::string model;  // "E16R01NJ"
 
-    // A phone's copy of the application: its authentication certificate wants the PIN.
-    bool is_phone() const { return label == "JPKIAPGPSETOKEN"; }
+    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; CARD.md, Files: whatever does not begin as a card's
+    // label does). Its authentication certificate can be read only after the PIN.
+    bool is_phone() const { return !label.starts_with("JPKIAPICCTOKEN"); }
     // A model on which PSS was measured (CARD.md, P1 table).
     bool model_has_pss() const { return model == "E16R01NJ"; }
 };

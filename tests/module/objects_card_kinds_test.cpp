@@ -4,6 +4,8 @@
 #include "openssl_reads.hpp"
 #include "test_certificates.hpp"
 
+#include <boost/test/data/test_case.hpp>
+
 using namespace jpki::test;
 using jpki::model::CardKind;
 using jpki::model::Role;
@@ -50,6 +52,7 @@ const CardKind& kind_named(std::string_view name) {
 std::size_t count_of(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class) { return find_class(session, object_class).size(); }
 
 const Bytes text = {'t', 'e', 'x', 't'};
+const auto phones = boost::unit_test::data::make({"phone", "iphone"});
 
 void check_signs(Holder& f, CK_SESSION_HANDLE session, Role role) {
     const Bytes& certificate = role == Role::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
@@ -59,7 +62,7 @@ void check_signs(Holder& f, CK_SESSION_HANDLE session, Role role) {
 // A role that the card has: everything is there, and works unless the PIN is blocked.
 void check_role_in_order(Holder& f, CK_SLOT_ID slot, Role role) {
     const Knobs knobs = f.card->knobs();
-    const bool phone = knobs.phone && role == Role::authentication;
+    const bool phone = (knobs.phone || knobs.iphone) && role == Role::authentication;
     const bool hidden = phone || role == Role::signature;  // the certificate wants the PIN
     const auto session = f.open(slot);
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), hidden ? 1u : 2u);
@@ -164,8 +167,8 @@ BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_role_and_does_not_say_so_offers_nothing
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_phones_certificate_is_private_also_for_who_logs_in_before_looking) {
-    Holder f(kind_named("phone"));
+BOOST_DATA_TEST_CASE(a_phones_certificate_is_private_also_for_who_logs_in_before_looking, phones) {
+    Holder f(kind_named(sample));
     const auto session = f.open_logged_in(auth_slot);
     const auto objects = find_class(session, CKO_CERTIFICATE);
     BOOST_REQUIRE_EQUAL(objects.size(), 2u);
@@ -182,16 +185,16 @@ BOOST_AUTO_TEST_CASE(a_phones_certificate_is_private_also_for_who_logs_in_before
     CHECK_RV(C_GetAttributeValue(session, objects[0], &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(a_phones_private_certificate_is_found_by_the_first_search_that_asks_for_private_objects) {
-    Holder f(kind_named("phone"));
+BOOST_DATA_TEST_CASE(a_phones_private_certificate_is_found_by_the_first_search_that_asks_for_private_objects, phones) {
+    Holder f(kind_named(sample));
     const auto session = f.open_logged_in(auth_slot);
     CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
     CK_BBOOL yes = CK_TRUE;
     BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &certificate, sizeof certificate}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_phone_does_not_promise_public_certificates_to_the_first_who_asks) {
-    Holder f(kind_named("phone"));
+BOOST_DATA_TEST_CASE(a_phone_does_not_promise_public_certificates_to_the_first_who_asks, phones) {
+    Holder f(kind_named(sample));
     BOOST_CHECK(find_class(f.open(auth_slot), CKO_PROFILE).empty());
 }
 

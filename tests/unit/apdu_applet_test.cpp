@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 BOOST_CHECK(on.dialect.form == (knobs.short_forms ? Dialect::Form::short_form : Dialect::Form::select_ef));
                 BOOST_CHECK_EQUAL(on.dialect.query_with_le, knobs.query_needs_le);
                 BOOST_CHECK(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
-                const bool hidden = role == Role::signature || knobs.phone;
+                const bool hidden = role == Role::signature || knobs.phone || knobs.iphone;
                 BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
                 BOOST_CHECK(on.applet->read_certificate(facts_of(role).ca).data == (role == Role::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
                 const PinAnswer answer = verify(on, role, on.card->pin(m));
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
             }
             const FileAnswer information = on.applet->read_start(Ef::token_information, TokenInformation::size);
             BOOST_CHECK(information.kind == (knobs.has_token_information ? FileAnswer::Kind::read : FileAnswer::Kind::absent));
-            if (knobs.has_token_information) BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone);
+            if (knobs.has_token_information) BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone || knobs.iphone);
             BOOST_CHECK(on.applet->leave());
             for (const Role role : all_roles) BOOST_CHECK(!on.card->verified(model_role(role)));
             BOOST_CHECK_EQUAL(on.card->counts().issuer_commands, 0u);

@@ -99,12 +99,12 @@ BOOST_AUTO_TEST_CASE(every_byte_is_in_the_alphabet_or_not) {
 }
 
 BOOST_AUTO_TEST_CASE(token_information_is_label_and_model_without_padding) {
-    for (const char* label : {"JPKIAPICCTOKEN2", "JPKIAPICCTOKEN", "JPKIAPGPSETOKEN"}) {
+    for (const char* label : {"JPKIAPICCTOKEN2", "JPKIAPICCTOKEN", "JPKIAPICCTOKEN3", "JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN", "JPKIAPNEWTOKEN", ""}) {
         const auto information = parse_token_information(token_file(label, "E16R01NJ"));
         BOOST_REQUIRE(information);
         BOOST_CHECK_EQUAL(information->label, label);
         BOOST_CHECK_EQUAL(information->model, "E16R01NJ");
-        BOOST_CHECK_EQUAL(information->is_phone(), std::string(label) == "JPKIAPGPSETOKEN");
+        BOOST_CHECK_EQUAL(information->is_phone(), std::string(label).rfind("JPKIAPICCTOKEN", 0) != 0);
     }
     const auto zeros = parse_token_information(token_file(std::string("JPKIAPICCTOKEN2\0\0", 17), std::string("E16R01NJ\0\0\0\0\0\0\0\0", 16)));
     BOOST_REQUIRE(zeros);

@@ -183,11 +183,21 @@ BOOST_AUTO_TEST_CASE(the_signature_certificate_wants_its_password_and_no_other) 
 }
 
 BOOST_AUTO_TEST_CASE(a_phone_wants_the_pin_for_the_authentication_certificate) {
-    OpenCard card(with([](Knobs& k) { k.phone = true; }));
-    BOOST_TEST(card.sw("00B08A00 04") == 0x6982U);
-    BOOST_TEST(card.sw("00B08B00 04") == 0x9000U);
-    card.sw(verify_auth);
-    BOOST_TEST(card.sw("00B08A00 04") == 0x9000U);
+    for (const auto phone : {&Knobs::phone, &Knobs::iphone}) {
+        Knobs knobs;
+        knobs.*phone = true;
+        OpenCard card(knobs);
+        BOOST_TEST(card.sw("00B08A00 04") == 0x6982U);
+        BOOST_TEST(card.sw("00B08B00 04") == 0x9000U);
+        card.sw(verify_auth);
+        BOOST_TEST(card.sw("00B08A00 04") == 0x9000U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_iphone_knows_a_command_of_its_own_that_no_card_knows) {
+    BOOST_TEST(OpenCard(with([](Knobs& k) { k.iphone = true; })).sw("80FC0000") == 0x9000U);
+    BOOST_TEST(OpenCard(with([](Knobs& k) { k.phone = true; })).sw("80FC0000") == 0x6700U);
+    BOOST_TEST(OpenCard().sw("80FC0000") == 0x6700U);
 }
 
 BOOST_AUTO_TEST_CASE(token_information_has_160_bytes_and_the_label_of_its_kind) {
@@ -199,6 +209,7 @@ BOOST_AUTO_TEST_CASE(token_information_has_160_bytes_and_the_label_of_its_kind) 
     };
     BOOST_TEST(label({}) == "JPKIAPICCTOKEN2");
     BOOST_TEST(label(with([](Knobs& k) { k.phone = true; })) == "JPKIAPGPSETOKEN");
+    BOOST_TEST(label(with([](Knobs& k) { k.iphone = true; })) == "JPKIAPIOSTOKEN");
     BOOST_TEST(label(with([](Knobs& k) { k.resident_card = true; })) == "JPKIAPICCTOKEN");
     const Bytes bytes = OpenCard(with([](Knobs& k) { k.model = "X"; })).send("00B08600 00").data;
     BOOST_TEST(std::string(bytes.begin() + 64, bytes.begin() + 80) == "X               ");

@@ -42,6 +42,8 @@ Reply CardModel::State::dispatch(const CommandApdu& command) {
     if (command.cla == 0x00 && command.ins == 0xA4) return select(command);
     if (application == Application::security_domain || application == Application::foreign)
         return foreign_command(command);
+    // CARD.md, Files: how an iPhone is told from a card.
+    if (command.cla == 0x80 && command.ins == 0xFC) return {knobs.iphone ? sw::ok : sw::wrong_length};
     if (command.cla == 0x80) return command.ins == 0x2A ? sign(command) : Reply{sw::bad_ins};
     switch (command.ins) {
     case 0x20: return verify(command);

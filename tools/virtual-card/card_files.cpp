@@ -86,7 +86,8 @@ Bytes CardModel::State::content(const File& file) const {
 
 bool CardModel::State::readable(const File& file) const {
     if (file.id == ef::signature_certificate) return verified[index(Role::signature)];
-    if (file.id == ef::authentication_certificate && knobs.phone) return verified[index(Role::authentication)];
+    if (file.id == ef::authentication_certificate && (knobs.phone || knobs.iphone))
+        return verified[index(Role::authentication)];
     return true;
 }
 

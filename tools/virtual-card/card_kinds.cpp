@@ -46,7 +46,9 @@ constexpr std::array kinds = {
                  k.tries = {1, 1};
              }},
     CardKind{"expired", "certificates that ended ten days ago", [](Knobs&) {}, true},
-    CardKind{"phone", "a phone's copy: the authentication certificate wants the PIN", [](Knobs& k) { k.phone = true; }},
+    CardKind{"phone", "an Android phone's copy: the authentication certificate wants the PIN", [](Knobs& k) { k.phone = true; }},
+    CardKind{"iphone", "an iPhone's copy: the same, with a label of its own and 9000 to 80 FC 00 00",
+             [](Knobs& k) { k.iphone = true; }},
     CardKind{"resident", "the older resident card's label", [](Knobs& k) { k.resident_card = true; }},
     CardKind{"no-short-forms", "refuses SFI in READ, VERIFY and signing", [](Knobs& k) { k.short_forms = false; }},
     CardKind{"no-pss", "P1 04 and 05 answer 6A86, and the model is another",

@@ -42,6 +42,7 @@ struct Knobs {
     bool has_existence_file = true;            // EF 0008
     bool has_token_information = true;         // EF 0006
     bool phone = false;                        // label JPKIAPGPSETOKEN, authentication certificate wants the PIN
+    bool iphone = false;                       // a phone with the label JPKIAPIOSTOKEN; 80 FC 00 00 answers 9000, elsewhere 6700
     bool resident_card = false;                // label JPKIAPICCTOKEN
     std::string model = "E16R01NJ";            // EF 0006
     bool short_forms = true;                   // SFI reads, P2 = 80|SFI

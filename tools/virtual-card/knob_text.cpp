@@ -81,6 +81,7 @@ constexpr std::array flags = {
     Flag{"has_existence_file", &Knobs::has_existence_file},
     Flag{"has_token_information", &Knobs::has_token_information},
     Flag{"phone", &Knobs::phone},
+    Flag{"iphone", &Knobs::iphone},
     Flag{"resident_card", &Knobs::resident_card},
     Flag{"short_forms", &Knobs::short_forms},
     Flag{"sfi_read_sets_current_file", &Knobs::sfi_read_sets_current_file},

@@ -21,6 +21,7 @@ Bytes token_information(const Knobs& knobs) {
     const char* label = "JPKIAPICCTOKEN2";
     if (knobs.resident_card) label = "JPKIAPICCTOKEN";
     if (knobs.phone) label = "JPKIAPGPSETOKEN";
+    if (knobs.iphone) label = "JPKIAPIOSTOKEN";
     Bytes bytes;
     put_text(bytes, label, 32);
     put_text(bytes, "JPKI", 32);
