@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <openssl/crypto.h>
-#include <stdexcept>
-#include <unistd.h>
 
 namespace jpki {
 
@@ -14,12 +12,9 @@ Crypto::Crypto() {
     // modules from exit handlers of their own, in whatever order.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     context_ = std::make_unique<CryptoContext>();
-    // Not from OpenSSL: its generator would leave something of our context behind in this thread, which may end after the
-    // context, and would then reach into what is freed (OPENSSL_thread_stop_ex(3)).
-    if (::getentropy(fingerprint_key_.data(), fingerprint_key_.size()) != 0) throw std::runtime_error("no random bytes from the system");
 }
 
-Crypto::~Crypto() { OPENSSL_cleanse(fingerprint_key_.data(), fingerprint_key_.size()); }
+Crypto::~Crypto() = default;
 
 bool Crypto::issued_by(const Certificate& certificate, const Certificate& issuer) const {
     return is_signed_by(*context_, certificate, issuer);
@@ -31,7 +26,7 @@ std::array<std::uint8_t, 32> Crypto::sha256(ByteView data) const {
     return digest;
 }
 
-std::array<std::uint8_t, 32> Crypto::fingerprint(ByteView data) const { return context_->hmac_sha256(fingerprint_key_, data); }
+void Crypto::hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 32>& mac) const { mac = context_->hmac_sha256(key, data); }
 
 Bytes Crypto::digest_info(Hash hash, ByteView digest) { return jpki::digest_info(hash, digest); }
 

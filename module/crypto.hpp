@@ -21,8 +21,8 @@ public:
     bool issued_by(const Certificate& certificate, const Certificate& issuer) const;
 
     std::array<std::uint8_t, 32> sha256(ByteView data) const;
-    // HMAC-SHA-256 under a random key of this object: comparable within one C_Initialize and worthless outside.
-    std::array<std::uint8_t, 32> fingerprint(ByteView data) const;
+    // RFC 2104. Throws std::runtime_error when OpenSSL fails.
+    void hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 32>& mac) const;
 
     // A DER DigestInfo around `digest` (RFC 8017, 9.2).
     static Bytes digest_info(Hash hash, ByteView digest);
@@ -45,7 +45,6 @@ public:
 
 private:
     std::unique_ptr<CryptoContext> context_;
-    std::array<std::uint8_t, 32> fingerprint_key_{};
 };
 
 }  // namespace jpki

@@ -5,15 +5,8 @@
 
 namespace jpki {
 
-namespace {
-
-// DESIGN.md, token flags: never stale by more than a second.
-constexpr std::chrono::milliseconds tries_age_max{1000};
-
-}  // namespace
-
 Token::Token(Services& services, Insertion& insertion, Role role)
-    : services_(services), insertion_(insertion), role_(role) {}
+    : services_(services), insertion_(insertion), role_(role), rejected_(services.crypto) {}
 
 Token::~Token() = default;
 
@@ -46,8 +39,15 @@ std::string Token::serial_number() {
 CK_FLAGS Token::pin_flags() {
     CK_FLAGS flags = pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
     // A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other role serve on.
+    // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is news
+    // enough.
+    const std::unique_lock no_pin_under_way(login_mutex_, std::try_to_lock);
     const TriesAnswer left = card().tries(role_, tries_age_max);
     if (!left) return flags;
+    if (no_pin_under_way) {
+        const std::scoped_lock lock(mutex_);
+        rejected_.heard(*left);
+    }
     if (*left == 0) return flags | CKF_USER_PIN_LOCKED;
     if (*left == 1) flags |= CKF_USER_PIN_FINAL_TRY;
     if (*left < facts_of(role_).tries_max) flags |= CKF_USER_PIN_COUNT_LOW;

@@ -5,10 +5,12 @@
 #include "apdu/pinpad.hpp"
 #include "module/attributes.hpp"
 #include "module/mechanisms.hpp"
+#include "module/rejected_pins.hpp"
 #include "module/services.hpp"
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -78,13 +80,13 @@ public:
     std::shared_ptr<const Certificate> ca_certificate();
 
 private:
-    // A PIN that cannot be had back from it (Crypto::fingerprint).
-    using PinPrint = std::array<std::uint8_t, 32>;
+    // DESIGN.md, token flags: never stale by more than a second.
+    static constexpr std::chrono::milliseconds tries_age_max{1000};
 
     void require_not_blocked();
-    PinPrint require_pin_worth_sending(const Secret& pin);
-    void forget_rejected();
-    void remember_rejected(const PinPrint& print, const PinAnswer& answer) noexcept;
+    RejectedPins::Print require_pin_worth_sending(const Secret& pin);
+    // `print`: NULL for a PIN that was typed at the reader.
+    void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept;
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
     void finish_change(const Card::ChangeAnswer& answer);
     Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, bool hold);
@@ -109,7 +111,7 @@ private:
     std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
     std::mutex mutex_;        // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
-    std::vector<PinPrint> rejected_;
+    RejectedPins rejected_;
     std::size_t logouts_ = 0;  // what was read before one is not kept after it
     std::shared_ptr<const Certificate> certificate_, ca_certificate_;
     std::shared_ptr<const Certificate> chained_;  // the certificate that was found to fit the CA's, or to be as the card has it

@@ -4,7 +4,6 @@
 #include "module/insertion.hpp"
 #include "module/output.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace jpki {
@@ -36,29 +35,37 @@ bool Token::logged_in() const noexcept {
 // Known to be blocked: asked again, which costs nothing, rather than sent.
 void Token::require_not_blocked() {
     if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
-        require(card().tries(role_, std::chrono::milliseconds(1000)) != TriesAnswer(0), CKR_PIN_LOCKED);
+        require(card().tries(role_, tries_age_max) != TriesAnswer(0), CKR_PIN_LOCKED);
 }
 
 // What the card is known to refuse is not sent to it.
-Token::PinPrint Token::require_pin_worth_sending(const Secret& pin) {
-    const PinPrint print = services_.crypto.fingerprint(pin.view());
-    const std::scoped_lock lock(mutex_);
-    rejected_.reserve(rejected_.size() + 1);  // once the PIN was sent, nothing may fail any more
-    if (std::find(rejected_.begin(), rejected_.end(), print) == rejected_.end()) return print;
+RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
+    RejectedPins::Print print;
+    const auto was_rejected = [&] {
+        const std::scoped_lock lock(mutex_);
+        print = rejected_.print(pin.view());
+        return rejected_.contains(print);
+    };
+    if (!was_rejected()) return print;
+    // Unless it has become the right one elsewhere: the counter, which costs no try, tells. Asked for such a PIN only.
+    const TriesAnswer left = card().tries(role_, tries_age_max);
+    require(left != TriesAnswer(0), CKR_PIN_LOCKED);
+    if (left) {
+        const std::scoped_lock lock(mutex_);
+        rejected_.heard(*left);
+    }
+    if (!was_rejected()) return print;
     services_.log.info("this PIN was rejected by this card before; it is not sent again");
     throw Error{CKR_PIN_INCORRECT};
 }
 
-void Token::remember_rejected(const PinPrint& print, const PinAnswer& answer) noexcept {
+void Token::remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept {
     const std::scoped_lock lock(mutex_);
     if (answer.kind == PinAnswer::Kind::accepted) rejected_.clear();
     // A blocked card does not compare: the PIN may be the right one.
-    if (answer.kind == PinAnswer::Kind::rejected) rejected_.push_back(print);
-}
-
-void Token::forget_rejected() {
-    const std::scoped_lock lock(mutex_);
-    rejected_.clear();
+    if (answer.kind != PinAnswer::Kind::rejected) return;
+    if (print) rejected_.add(*print, answer.tries_left);
+    else rejected_.rejected_unknown(answer.tries_left);
 }
 
 void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
@@ -84,16 +91,15 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
         require_shape(take_pin(role_, input(pin, length), secret));
     }
     require_not_blocked();
-    const PinPrint print = on_pad ? PinPrint{} : require_pin_worth_sending(secret);
-
     const bool keep = services_.settings.keep_last_try;
     if (on_pad) {
         const Card::VerifyAnswer answer = pad()->verify(card(), role_, keep, hold);
-        if (answer.kind == PinAnswer::Kind::accepted) forget_rejected();
+        if (!answer.last_try_kept) remember(answer, nullptr);
         return answer;
     }
+    const RejectedPins::Print print = require_pin_worth_sending(secret);
     const Card::VerifyAnswer answer = card().verify(role_, secret, keep, hold);
-    if (!answer.last_try_kept) remember_rejected(print, answer);
+    if (!answer.last_try_kept) remember(answer, &print);
     return answer;
 }
 
@@ -189,7 +195,7 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
         require_not_blocked();
         const Card::ChangeAnswer answer = pad()->change(card(), role_, services_.settings.keep_last_try);
-        if (answer.changed) forget_rejected();
+        if (!answer.last_try_kept) remember(answer, nullptr);
         finish_change(answer);
         return;
     }
@@ -200,10 +206,10 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     Secret old;
     require_shape(take_pin(role_, input(old_pin, old_length), old));
     require_not_blocked();
-    const PinPrint print = require_pin_worth_sending(old);
+    const RejectedPins::Print print = require_pin_worth_sending(old);
 
     const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, services_.settings.keep_last_try);
-    if (!answer.last_try_kept) remember_rejected(print, answer);
+    if (!answer.last_try_kept) remember(answer, &print);
     finish_change(answer);
 }
 

@@ -1,8 +1,6 @@
 // Blocked PINs, and the flags that warn of them.
 #include "pin_fixture.hpp"
 
-#include "apdu/card.hpp"
-
 
 using namespace jpki::test;
 
@@ -26,8 +24,6 @@ void answer_tries_queries(std::uint16_t status) {
         return Bytes{static_cast<std::uint8_t>(status >> 8), static_cast<std::uint8_t>(status & 0xFF)};
     });
 }
-
-void let_a_second_pass() { jpki::Card::Clock::ahead += 1010; }
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 
 #include "fixture.hpp"
 
+#include "apdu/card.hpp"
+
 namespace jpki::test {
 
 namespace fake = jpki::fake;
@@ -28,6 +30,9 @@ inline CK_RV set_pin(CK_SESSION_HANDLE session, std::string old_pin, std::string
     return C_SetPIN(session, reinterpret_cast<CK_UTF8CHAR*>(old_pin.data()), static_cast<CK_ULONG>(old_pin.size()),
                     reinterpret_cast<CK_UTF8CHAR*>(new_pin.data()), static_cast<CK_ULONG>(new_pin.size()));
 }
+
+// For the module's own clock: what it heard of the card's counters is too old to be used again.
+inline void let_a_second_pass() { jpki::Card::Clock::ahead += 1010; }
 
 inline constexpr CK_FLAGS count_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
 inline CK_FLAGS token_flags(CK_SLOT_ID slot) {

@@ -1,0 +1,56 @@
+// The PINs that a card rejected, so that none of them is sent to it twice.
+#pragma once
+
+#include "apdu/bytes.hpp"
+#include "module/crypto.hpp"
+
+#include <array>
+
+namespace jpki {
+
+// Keeps a PIN as its HMAC-SHA-256 under a random key. Whoever has key and HMAC finds a PIN of four digits in 10,000 guesses:
+// both are on a memory page of their own, which is locked (mlock), left out of core dumps (MADV_DONTDUMP), zero in a child
+// after fork (MADV_WIPEONFORK), and wiped when they are not needed any more.
+//
+// A PIN that was rejected may be right again once the holder has changed it, in another program or at the office. The card
+// tells by its counter of tries, which goes up only when the right PIN was given: a count that is higher than it could be
+// otherwise empties the memory.
+//
+// Not thread-safe. Keeps the last 16; the card blocks after 3 or 5 (CARD.md, The rules that people meet).
+class RejectedPins {
+public:
+    explicit RejectedPins(const Crypto& crypto) noexcept : crypto_(crypto) {}
+    ~RejectedPins();
+    RejectedPins(const RejectedPins&) = delete;
+    RejectedPins& operator=(const RejectedPins&) = delete;
+
+    // What is compared of a PIN. Wiped where it stood when it goes.
+    struct Print {
+        std::array<std::uint8_t, 32> mac{};
+        Print() = default;
+        Print(const Print&) = default;
+        Print& operator=(const Print&) = default;
+        ~Print();
+    };
+    // For a PIN that is about to be sent. Good until clear(), or heard() with a higher count. Throws std::bad_alloc and
+    // std::runtime_error (no random bytes, no HMAC); add() does not fail after it.
+    Print print(ByteView pin);
+    bool contains(const Print& print) const noexcept;
+
+    // The card rejected that PIN and has `tries_left` tries left (1..15).
+    void add(const Print& print, int tries_left) noexcept;
+    // The card rejected a PIN that was typed at the reader.
+    void rejected_unknown(int tries_left) noexcept;
+    // The tries query answered `tries_left`.
+    void heard(int tries_left) noexcept;
+    // A PIN was accepted or changed. Wipes everything, the key too.
+    void clear() noexcept;
+
+private:
+    struct Page;
+
+    const Crypto& crypto_;
+    Page* page_ = nullptr;
+};
+
+}  // namespace jpki

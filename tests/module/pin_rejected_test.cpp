@@ -1,0 +1,200 @@
+// The PINs that this process saw rejected: not sent again while that is certain, and in no core dump.
+#include "pin_fixture.hpp"
+
+#include "module/rejected_pins.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <sstream>
+
+using namespace jpki::test;
+
+namespace {
+
+const std::string& fresh_pin(Role role) {
+    static const std::string pins[] = {"9999", "FRESH99"};
+    return pins[index(role)];
+}
+
+// Another program, or the office, changes the PIN: the counter is full again.
+void change_elsewhere(Fixture& f, Role role, const std::string& pin) {
+    f.card->change_knobs([&](Knobs& knobs) {
+        knobs.pins[index(role)] = pin;
+        knobs.tries[index(role)] = knobs.max_tries[index(role)];
+    });
+}
+
+// Where the memory mappings begin that have this flag (proc(5), smaps, VmFlags).
+std::set<std::uintptr_t> mappings_with(const std::string& flag) {
+    std::set<std::uintptr_t> found;
+    std::ifstream smaps("/proc/self/smaps");
+    std::uintptr_t begin = 0;
+    for (std::string line; std::getline(smaps, line);) {
+        std::istringstream words(line);
+        std::string first;
+        words >> first;
+        if (first.find('-') != std::string::npos && first.back() != ':') begin = std::stoull(first, nullptr, 16);
+        if (first != "VmFlags:") continue;
+        for (std::string word; words >> word;)
+            if (word == flag) found.insert(begin);
+    }
+    return found;
+}
+
+std::set<std::uintptr_t> new_ones(const std::set<std::uintptr_t>& before, const std::set<std::uintptr_t>& now) {
+    std::set<std::uintptr_t> added;
+    std::set_difference(now.begin(), now.end(), before.begin(), before.end(), std::inserter(added, added.end()));
+    return added;
+}
+
+bool all_zero(std::uintptr_t page) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(page);
+    return std::all_of(bytes, bytes + 4096, [](unsigned char byte) { return byte == 0; });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(rejected_pins)
+
+BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_logs_in) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role));
+        CHECK_RV(f.login(session, fresh_pin(role)), CKR_PIN_INCORRECT);
+        change_elsewhere(f, role, fresh_pin(role));
+        let_a_second_pass();
+        CHECK_RV(f.login(session, fresh_pin(role)), CKR_OK);
+        BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_can_be_changed) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+        CHECK_RV(set_pin(session, fresh_pin(role), role == Role::authentication ? "4711" : "OTHER77"), CKR_PIN_INCORRECT);
+        change_elsewhere(f, role, fresh_pin(role));
+        let_a_second_pass();
+        CHECK_RV(set_pin(session, fresh_pin(role), role == Role::authentication ? "4711" : "OTHER77"), CKR_OK);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_rejected_pin_costs_a_look_at_the_counter_and_no_try_while_that_has_not_risen) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open(slot_of(role));
+        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+        const int left = f.card->tries(role);
+        for (const int now : {left, left - 1}) {
+            f.card->set_tries(role, now);
+            let_a_second_pass();
+            f.card->reset_counts();
+            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+            BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // SELECT, and the query
+            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+            BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // within a second it is not asked again
+            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+            BOOST_CHECK_EQUAL(f.card->tries(role), now);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_rejected_pin_of_a_card_that_was_blocked_since_is_locked) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
+    f.card->set_tries(Role::authentication, 0);
+    let_a_second_pass();
+    CHECK_RV(f.login(session, "0000"), CKR_PIN_LOCKED);
+    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_rise_of_the_counter_is_noticed_although_tries_were_spent_after_it) {
+    const std::vector<std::pair<const char*, std::function<void(Fixture&, CK_SESSION_HANDLE)>>> ways = {
+        {"another wrong PIN of this process", [](Fixture& f, CK_SESSION_HANDLE session) {
+             CHECK_RV(f.login(session, "1111"), CKR_PIN_INCORRECT);
+         }},
+        {"seen by C_GetTokenInfo, then another program's wrong PIN", [](Fixture& f, CK_SESSION_HANDLE) {
+             let_a_second_pass();
+             BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
+             f.card->set_tries(Role::authentication, 2);
+         }}};
+    for (const auto& [name, way] : ways) {
+        BOOST_TEST_CONTEXT(name) {
+            Fixture f;
+            const auto session = f.open(auth_slot);
+            CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
+            change_elsewhere(f, Role::authentication, "9999");
+            way(f, session);
+            BOOST_REQUIRE_EQUAL(f.card->tries(Role::authentication), 2);  // as it was when 9999 was rejected
+            let_a_second_pass();
+            CHECK_RV(f.login(session, "9999"), CKR_OK);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_reader_lowers_the_count_that_a_rise_is_told_by) {
+    Fixture f;
+    fake::give_pad(reader_name, {});
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
+    fake::user_will(reader_name, fake::PinEntry::typed("1111"));
+    CHECK_RV(C_Login(session, CKU_USER, nullptr, 0), CKR_PIN_INCORRECT);
+    BOOST_REQUIRE_EQUAL(f.card->tries(Role::authentication), 1);
+    change_elsewhere(f, Role::authentication, "9999");
+    f.card->set_tries(Role::authentication, 2);
+    let_a_second_pass();
+    CHECK_RV(f.login(session, "9999"), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_of_a_rejected_pin_is_in_no_core_dump_nor_in_a_child_and_wiped_by_a_login) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    const auto kept_out = mappings_with("dd"), wiped_on_fork = mappings_with("wf");
+    CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
+    const auto pages = new_ones(kept_out, mappings_with("dd"));
+    BOOST_REQUIRE_EQUAL(pages.size(), 1u);
+    BOOST_CHECK(new_ones(wiped_on_fork, mappings_with("wf")) == pages);
+    BOOST_CHECK(!all_zero(*pages.begin()));
+    REQUIRE_OK(f.login(session, auth_pin));
+    BOOST_CHECK(all_zero(*pages.begin()));
+    REQUIRE_OK(C_Finalize(nullptr));
+    BOOST_CHECK(new_ones(kept_out, mappings_with("dd")).empty());
+}
+
+BOOST_AUTO_TEST_CASE(key_and_prints_are_on_the_page_alone_and_wiped_when_the_counter_rises) {
+    const jpki::Crypto crypto;
+    const auto before = mappings_with("dd");
+    jpki::RejectedPins pins(crypto);
+    const Bytes pin = {'1', '2', '3', '4'}, another = {'4', '3', '2', '1'};
+    const auto print = pins.print(pin);
+    const auto pages = new_ones(before, mappings_with("dd"));
+    BOOST_REQUIRE_EQUAL(pages.size(), 1u);
+    pins.add(print, 2);
+    BOOST_CHECK(pins.contains(pins.print(pin)));
+    BOOST_CHECK(!pins.contains(pins.print(another)));
+    const auto* page = reinterpret_cast<const unsigned char*>(*pages.begin());
+    BOOST_CHECK(std::search(page, page + 4096, print.mac.begin(), print.mac.end()) != page + 4096);
+    pins.heard(2);
+    BOOST_CHECK(pins.contains(pins.print(pin)));
+    pins.heard(3);
+    BOOST_CHECK(all_zero(*pages.begin()));
+    BOOST_CHECK(!pins.contains(pins.print(pin)));
+    BOOST_CHECK(pins.print(pin).mac != print.mac);  // another key
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_never_counts_down_fills_no_memory) {
+    const jpki::Crypto crypto;
+    jpki::RejectedPins pins(crypto);
+    for (int i = 0; i < 1000; ++i) {
+        const std::string digits = std::to_string(1000 + i);
+        pins.add(pins.print(Bytes(digits.begin(), digits.end())), 1000 - i);
+    }
+    BOOST_CHECK(pins.contains(pins.print(Bytes{'1', '9', '9', '9'})));
+    BOOST_CHECK(pins.contains(pins.print(Bytes{'1', '9', '8', '4'})));
+    BOOST_CHECK(!pins.contains(pins.print(Bytes{'1', '9', '8', '3'})));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
