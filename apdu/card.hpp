@@ -71,17 +71,21 @@ public:
     // The count that was last heard, whatever its age; sends nothing.
     TriesAnswer last_heard_tries(Role role);
 
+    // Whether the calling thread may use a transaction that is held.
+    using Holder = std::function<bool()>;
     // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
-    // without a VERIFY when it is 1. `hold`: once accepted, the transaction stays open until lock(), and everything that is
-    // asked of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one transaction).
+    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until lock() or end_hold(),
+    // and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one
+    // transaction). The first command that anybody else in this process needs ends the hold and locks the card before.
     // When nobody is logged in by it, because the answer was lost or not the right one, no PIN state is left at the card.
+    // An answer that the card gave is returned even if the connection failed after it; the object is gone() then.
     struct VerifyAnswer : PinAnswer {
         bool last_try_kept = false;
     };
-    VerifyAnswer verify(Role role, const Secret& pin, bool keep_last_try, bool hold = false);
+    VerifyAnswer verify(Role role, const Secret& pin, bool keep_last_try, Holder hold = {});
     // The same where the PIN is typed into the reader: `send` is given the P2 of the PIN and returns the status word.
     using PadCommand = std::function<std::uint16_t(std::uint8_t p2)>;
-    VerifyAnswer verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold = false);
+    VerifyAnswer verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, Holder hold = {});
 
     // SELECT, VERIFY of the old PIN, CHANGE (3 commands). `changed` is false with kind accepted when the old PIN was
     // accepted and the change was not: the old PIN is still valid.
@@ -119,13 +123,22 @@ public:
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
     void lock();
-    // The same, unless `role` is logged in or nothing may be open: decided when no operation is under way.
+    // The same after the logout of the other role, unless `role` is logged in or nothing may be open: decided when no operation
+    // is under way. A hold ends where the other role was open, since it is that role's.
     void lock_unless_verified(Role role);
+    // Whether a transaction is held. Does not wait.
+    bool held() const noexcept { return !gone() && held_; }
+    // Ends a hold, if there is one, as lock() does.
+    void end_hold();
+    // The same for a hold that began at least `age` ago; does nothing while an operation is under way.
+    void end_hold_older_than(std::chrono::milliseconds age);
 
 private:
     class Scope;
     template <class F> auto run(F&& f);
+    template <class K, class F> auto known_or_run(K&& known, F&& f);
     template <class F> auto watched(F&& f);
+    template <class F> auto watched_locked(F&& f);
     template <class F> auto in_transaction(F&& f);
     void lock_now();
     void select_now(Scope& scope);
@@ -141,6 +154,8 @@ private:
     void end_logins() noexcept;
     void leave(Scope& scope);
     void leave_if_unused(Scope& scope);
+    void begin_hold(Holder hold);
+    bool held_by_somebody_else() const;
     void hear_tries(Scope& scope, Role role);
     using Existence = std::array<std::optional<bool>, 2>;  // by role; no value: the card does not say
     Existence existence(Scope& scope);
@@ -157,7 +172,9 @@ private:
 
     std::mutex mutex_;  // everything below
     std::optional<Link::Transaction> transaction_;
-    bool held_ = false;
+    std::atomic<bool> held_ = false;  // the same
+    Holder holder_;
+    Clock::time_point held_since_{};
     bool selected_ = false;      // believed: another program may have selected something else since
     bool selected_now_ = false;  // certain: in this transaction
     bool recognised_ = false;

@@ -117,7 +117,10 @@ Card::Existence Card::existence(Scope& scope) {
 }
 
 std::optional<bool> Card::says_it_has(Role role) {
-    return run([&](Scope& scope) { return existence(scope)[index_of(role)]; });
+    const auto known = [&] {
+        return existence_ ? std::optional<std::optional<bool>>((*existence_)[index_of(role)]) : std::nullopt;
+    };
+    return known_or_run(known, [&](Scope& scope) { return existence(scope)[index_of(role)]; });
 }
 
 const std::optional<TokenInformation>& Card::token_information(Scope& scope) {
@@ -155,7 +158,10 @@ void Card::look_at_authentication_certificate(Scope& scope) {
 }
 
 bool Card::certificate_is_public() {
-    return run([&](Scope& scope) {
+    const auto known = [&] {
+        return authentication_start_.empty() ? std::nullopt : std::optional<bool>(!authentication_locked_);
+    };
+    return known_or_run(known, [&](Scope& scope) {
         look_at_authentication_certificate(scope);
         return !authentication_start_.empty() && !authentication_locked_;
     });
@@ -177,7 +183,8 @@ const Bytes& Card::identity(Scope& scope) {
 }
 
 Bytes Card::identity() {
-    return run([&](Scope& scope) { return identity(scope); });
+    const auto known = [&] { return identity_.empty() ? std::nullopt : std::optional<Bytes>(identity_); };
+    return known_or_run(known, [&](Scope& scope) -> Bytes { return identity(scope); });
 }
 
 }  // namespace jpki

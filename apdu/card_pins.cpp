@@ -1,6 +1,8 @@
 // Card and its PINs: every VERIFY and CHANGE, the tries left, and the end of a login.
 #include "apdu/card_scope.hpp"
 
+#include <utility>
+
 namespace jpki {
 
 void Card::note(Role role, const PinAnswer& answer) {
@@ -23,9 +25,11 @@ void Card::hear_tries(Scope& scope, Role role) {
 }
 
 TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
-    return run([&](Scope& scope) {
-        const Heard& heard = heard_[index_of(role)];
-        if (heard.valid && Clock::now() - heard.when < max_age) return heard.left;
+    const Heard& heard = heard_[index_of(role)];
+    const auto known = [&] {
+        return heard.valid && Clock::now() - heard.when < max_age ? std::optional<TriesAnswer>(heard.left) : std::nullopt;
+    };
+    return known_or_run(known, [&](Scope& scope) {
         // Whoever polls one token polls the other: one SELECT serves both.
         if (heard_[index_of(other(role))].valid) hear_tries(scope, other(role));
         hear_tries(scope, role);
@@ -79,21 +83,33 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool
     return {answer, false};
 }
 
-Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, bool hold) {
+void Card::begin_hold(Holder hold) {
+    holder_ = std::move(hold);
+    held_since_ = Clock::now();
+    held_ = true;
+}
+
+bool Card::held_by_somebody_else() const {
+    if (!held_ || holder_()) return false;
+    log_.info("the card is asked for something else; the consent to a signature that was not made ends");
+    return true;
+}
+
+Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
         const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
-        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
         return answer;
     });
 }
 
-Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, bool hold) {
+Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
         const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) {
             const auto p2 = applet.pin_reference(role);
             return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
         });
-        if (hold && answer.kind == PinAnswer::Kind::accepted) held_ = true;
+        if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
         return answer;
     });
 }
@@ -147,14 +163,26 @@ void Card::end_logins() noexcept {
     for (auto& open : open_) open.store(false, std::memory_order_release);
 }
 
-// No PIN state is left at the card that nobody here is logged in by.
+// No PIN state is left at the card that nobody here is logged in by. Comes after the answer to what the caller asked, which
+// is to be returned whatever becomes of this: a connection that fails here is given up, and the card's power is taken.
 void Card::leave_if_unused(Scope& scope) {
-    if (may_be_open() && !verified_[0] && !verified_[1]) leave(scope);
+    if (!may_be_open() || verified_[0] || verified_[1]) return;
+    try {
+        leave(scope);
+    } catch (const CardRemoved& fault) {
+        removed_ = true;
+        give_up();
+        log_.info(fault.what());
+    } catch (const TransportFault& fault) {
+        scope.transaction().power_off_at_end();
+        give_up();
+        log_.error(std::string("cannot lock the card: ") + fault.what() + "; taking its power");
+    }
 }
 
 // Ends every PIN state; the next use selects our application again.
 void Card::leave(Scope& scope) {
-    selected_ = selected_now_ = false;
+    selected_ = selected_now_ = held_ = false;
     bool left = false;
     try {
         left = scope.applet().leave();
@@ -183,8 +211,22 @@ void Card::lock() {
 
 void Card::lock_unless_verified(Role role) {
     watched([&] {
-        if (may_be_open() && !verified_[index_of(role)]) lock_now();
+        const bool lock = held_ ? open_[index_of(other(role))].load() : may_be_open() && !verified_[index_of(role)];
+        if (lock) lock_now();
     });
+}
+
+void Card::end_hold() {
+    watched([&] {
+        if (held_) lock_now();
+    });
+}
+
+void Card::end_hold_older_than(std::chrono::milliseconds age) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || gone() || !held_ || Clock::now() - held_since_ < age) return;
+    log_.info("a consent to a signature was not used in time; it ends");
+    watched_locked([&] { lock_now(); });
 }
 
 bool Card::forget(Role role) {

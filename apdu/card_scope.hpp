@@ -3,6 +3,8 @@
 
 #include "apdu/card.hpp"
 
+#include <type_traits>
+
 namespace jpki {
 
 class Card::Scope {
@@ -31,7 +33,19 @@ private:
 
 template <class F> auto Card::run(F&& f) {
     return watched([&] {
-        if (lock_due_) lock_now();
+        if (lock_due_ || held_by_somebody_else()) lock_now();
+        return in_transaction(f);
+    });
+}
+
+// The same for what may be known already: then nothing is asked of the card, and nobody's hold is in the way. `known` is
+// asked under the lock. A lock that is due comes first all the same.
+template <class K, class F> auto Card::known_or_run(K&& known, F&& f) {
+    using Answer = std::invoke_result_t<F, Scope&>;
+    return watched([&]() -> Answer {
+        if (!lock_due_)
+            if (std::optional<Answer> answer = known()) return *std::move(answer);
+        if (lock_due_ || held_by_somebody_else()) lock_now();
         return in_transaction(f);
     });
 }
@@ -48,9 +62,13 @@ template <class F> auto Card::in_transaction(F&& f) {
     }
 }
 
-// Under the lock, with what a fault means for the connection.
 template <class F> auto Card::watched(F&& f) {
     const std::scoped_lock lock(mutex_);
+    return watched_locked(f);
+}
+
+// Under the lock, with what a fault means for the connection.
+template <class F> auto Card::watched_locked(F&& f) {
     if (gone()) throw CardRemoved("the card was removed");
     try {
         return f();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <reader.h>
+#include <utility>
 
 namespace jpki {
 
@@ -107,8 +108,8 @@ std::uint16_t PinPad::change_command(Role role, std::uint8_t p2) {
     return send(modify_code_, s);
 }
 
-Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, bool hold) {
-    return card.verify_with_pad(role, [&](std::uint8_t p2) { return verify_command(role, p2); }, keep_last_try, hold);
+Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, Card::Holder hold) {
+    return card.verify_with_pad(role, [&](std::uint8_t p2) { return verify_command(role, p2); }, keep_last_try, std::move(hold));
 }
 
 Card::ChangeAnswer PinPad::change(Card& card, Role role, bool keep_last_try) {

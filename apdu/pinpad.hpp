@@ -14,7 +14,7 @@ public:
     static std::unique_ptr<PinPad> find(PcscLink& link);
 
     // As Card::verify and Card::change_pin. `cancelled` and `not_entered` are answers of the reader; the card was not asked.
-    Card::VerifyAnswer verify(Card& card, Role role, bool keep_last_try, bool hold);
+    Card::VerifyAnswer verify(Card& card, Role role, bool keep_last_try, Card::Holder hold);
     // Only where the reader has FEATURE_MODIFY_PIN_DIRECT.
     bool can_change() const noexcept { return modify_code_ != 0; }
     Card::ChangeAnswer change(Card& card, Role role, bool keep_last_try);

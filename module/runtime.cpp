@@ -63,6 +63,7 @@ std::shared_ptr<Runtime> Runtime::get_if_there() noexcept {
 std::shared_ptr<Runtime> Runtime::get() {
     auto runtime = get_if_there();
     require(runtime != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
+    runtime->sessions.end_old_consents();
     return runtime;
 }
 

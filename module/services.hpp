@@ -15,6 +15,9 @@ struct Services {
     Log log;
     Crypto crypto;
 
+    // A consent to a signature may be pending (Token::consent).
+    std::atomic<bool> consent_given = false;
+
     // Handles of sessions and objects: counted, never used again, never 0 (CK_INVALID_HANDLE).
     CK_ULONG next_handle() noexcept { return handles_.fetch_add(1, std::memory_order_relaxed) + 1; }
 

@@ -1,5 +1,7 @@
 #include "module/sessions.hpp"
 
+#include "module/caller.hpp"
+
 #include <algorithm>
 
 namespace jpki {
@@ -46,6 +48,7 @@ std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
         require(found != sessions_.end(), CKR_SESSION_HANDLE_INVALID);
         session = found->second;
     }
+    caller_of_this_thread = {session->slot, handle};
     if (slots_.still_there(session->slot, *session->insertion)) return session;
     // The removal of a token closes its sessions (PKCS#11 5.6, C_CloseSession).
     take_out([&](const Session& other) { return other.insertion == session->insertion; });
@@ -100,6 +103,19 @@ void SessionTable::close_everything() {
     for (const auto& [handle, session] : closed) {
         const std::scoped_lock lock(session->mutex);
         session->sign.reset();
+    }
+}
+
+void SessionTable::end_old_consents() {
+    // Asked for at every call, and hardly ever needed.
+    if (!services_.consent_given.exchange(false, std::memory_order_acq_rel)) return;
+    for (const auto& insertion : slots_.insertions()) {
+        try {
+            insertion->card().end_hold_older_than(Token::consent_age_max);
+        } catch (const std::exception& fault) {
+            services_.log.error(fault.what());
+        }
+        if (insertion->card().held()) services_.consent_given = true;
     }
 }
 

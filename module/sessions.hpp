@@ -40,12 +40,14 @@ public:
     CK_SESSION_HANDLE open(CK_SLOT_ID slot, CK_FLAGS flags);
     // Throws CKR_SESSION_HANDLE_INVALID, also for a session whose card is gone. 0 commands.
     std::shared_ptr<Session> get(CK_SESSION_HANDLE handle);
-    // The last session of a token to close logs out (PKCS#11 5.6).
+    // The last session of a token to close logs out (PKCS#11 5.6). The sessions are closed whatever the card says (Token, login).
     void close(CK_SESSION_HANDLE handle);
     void close_all(CK_SLOT_ID slot);
     void close_everything();
     // Logs out where no session of this one's token is left in the table; returns whether that was so.
     bool logout_if_unused(Session& session);
+    // Ends consents that are older than Token::consent_age_max; for the beginning of every call. 0 commands where there are none.
+    void end_old_consents();
 
     struct Counts {
         CK_ULONG all = 0, read_write = 0;

@@ -1,6 +1,7 @@
 #include "module/slots.hpp"
 
 #include "apdu/errors.hpp"
+#include "module/caller.hpp"
 
 #include <algorithm>
 
@@ -123,6 +124,7 @@ SlotView SlotTable::view(CK_SLOT_ID id) {
 }
 
 std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
+    caller_of_this_thread = {id, CK_INVALID_HANDLE};
     Reader* reader = nullptr;
     {
         const std::scoped_lock lock(mutex_);

@@ -40,19 +40,37 @@ public:
     CK_FLAGS pin_flags();
 
     // --- login (token_login.cpp) ---
+    // The end of a login is not refused: once it was asked for, nobody is logged in in this process, private handles are dead and
+    // no key signs, whatever the card says. A card that could not be locked for it, since another program keeps a transaction,
+    // is locked before the next command that this process sends to it. Only logout() reports that; where a login ends on the
+    // way of something else (a session closed, an operation ended) the call does what was asked of it, and the log has a line.
     // Whether the user is logged in, as far as anybody has heard. Sends nothing.
     bool logged_in() const noexcept;
     // C_Login(CKU_USER) and C_LoginUser. `pin` NULL: on the reader's PIN pad. Throws what C_Login returns.
     void login(const unsigned char* pin, CK_ULONG length);
+    // C_Logout. Throws CKR_USER_NOT_LOGGED_IN, also when only the lock of the card was still due, which is tried again; CardBusy,
+    // CardFault, CardRemoved when the user is logged out and the card could not be locked.
     void logout();
-    // The same if `unused` says so, which is asked where no login can come in between. Returns whether it did.
+    // Logs out if `unused` says so, which is asked where no login can come in between. Returns whether it did. No fault of the
+    // card is thrown.
     bool logout_if(const std::function<bool()>& unused);
-    // C_Login(CKU_CONTEXT_SPECIFIC) for one signature: on success the card stays in a transaction until end_consent().
+    void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
+
+    // --- consent to one signature (token_consent.cpp) ---
+    // Whether each signature needs a PIN of its own. The card is locked between signatures then, and the session stays a user's.
+    bool needs_consent_each() const noexcept;
+    // C_Login(CKU_CONTEXT_SPECIFIC) for one signature of `session`. On success the card stays in a transaction until the
+    // consent ends, which it does, and the card is locked:
+    //   - with the operation (end_consent), a logout, a C_SetPIN, and a context login that fails;
+    //   - at once when another session, or a function of another slot, needs the card or gives a consent of its own;
+    //   - at the next call of this process, whichever it is, once it is consent_age_max old.
+    // Without any such call it has no end: nothing here runs by itself. Throws what C_Login returns; CKR_PIN_LOCKED logs out
+    // (PKCS#11 2.40, 4.9, CKA_ALWAYS_AUTHENTICATE).
     void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session);
+    // Nothing where the consent is not, or not any more, that session's.
     void end_consent(CK_SESSION_HANDLE session) noexcept;
     bool has_consent(CK_SESSION_HANDLE session);
-    void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
-    bool needs_consent_each() const noexcept;
+    static constexpr std::chrono::seconds consent_age_max{60};
 
     // --- objects (token_objects.cpp) ---
     // Whether an object of this kind matches; may read the card, and does so only where the template's cheap attributes
@@ -88,9 +106,13 @@ private:
     // `print`: NULL for a PIN that was typed at the reader.
     void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept;
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
+    Card::ChangeAnswer change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
     void finish_change(const Card::ChangeAnswer& answer);
-    Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, bool hold);
+    Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold);
     void log_out();
+    void log_out_whatever_the_card_says();
+    void withdraw_consent();
+    void withdraw_consent_whatever_the_card_says() noexcept;
     void lose_private_handles();
     bool is_private(ObjectKind kind);
     bool exists(ObjectKind kind);
@@ -116,7 +138,7 @@ private:
     std::shared_ptr<const Certificate> certificate_, ca_certificate_;
     std::shared_ptr<const Certificate> chained_;  // the certificate that was found to fit the CA's, or to be as the card has it
     std::optional<bool> pss_;
-    CK_SESSION_HANDLE consenting_ = 0;
+    CK_SESSION_HANDLE consenting_ = CK_INVALID_HANDLE;  // whose the last consent was; that it still is, is for the card to say
 };
 
 }  // namespace jpki

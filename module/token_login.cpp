@@ -1,4 +1,4 @@
-// PINs: C_Login, C_Logout, C_SetPIN, and the consent to one signature. One VERIFY a call at the most.
+// PINs: C_Login, C_Logout, C_SetPIN. One VERIFY a call at the most.
 #include "module/token.hpp"
 
 #include "module/insertion.hpp"
@@ -21,10 +21,6 @@ void require_new_shape(PinShape shape) {
 }
 
 }  // namespace
-
-bool Token::needs_consent_each() const noexcept {
-    return role_ == Role::signature && services_.settings.consent == Settings::Consent::each;
-}
 
 bool Token::logged_in() const noexcept {
     if (!user_.load(std::memory_order_acquire) || insertion_.gone()) return false;
@@ -83,7 +79,7 @@ void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
 }
 
 // The one way of a PIN to the card.
-Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, bool hold) {
+Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold) {
     const bool on_pad = pin == nullptr && pad() != nullptr;
     Secret secret;
     if (!on_pad) {
@@ -93,12 +89,12 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, boo
     require_not_blocked();
     const bool keep = services_.settings.keep_last_try;
     if (on_pad) {
-        const Card::VerifyAnswer answer = pad()->verify(card(), role_, keep, hold);
+        const Card::VerifyAnswer answer = pad()->verify(card(), role_, keep, std::move(hold));
         if (!answer.last_try_kept) remember(answer, nullptr);
         return answer;
     }
     const RejectedPins::Print print = require_pin_worth_sending(secret);
-    const Card::VerifyAnswer answer = card().verify(role_, secret, keep, hold);
+    const Card::VerifyAnswer answer = card().verify(role_, secret, keep, std::move(hold));
     if (!answer.last_try_kept) remember(answer, &print);
     return answer;
 }
@@ -107,7 +103,9 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     const std::scoped_lock one_at_a_time(login_mutex_);
     require(!logged_in(), CKR_USER_ALREADY_LOGGED_IN);
     lose_private_handles();
-    const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each());
+    // Held, with consent for each signature, until the certificate was read, by whomever.
+    const auto anybody = [] { return true; };
+    const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (needs_consent_each()) {
         // The certificate can be read now and not later; it is needed to check each signature. Then the card is locked
@@ -124,21 +122,22 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
 
 void Token::logout() {
     const std::scoped_lock one_at_a_time(login_mutex_);
-    log_out();
+    if (logged_in()) return log_out();
+    log_out_whatever_the_card_says();  // also a login that was lost may have left something in memory, or a lock that is due
+    throw Error{CKR_USER_NOT_LOGGED_IN};
 }
 
 bool Token::logout_if(const std::function<bool()>& unused) {
     const std::scoped_lock one_at_a_time(login_mutex_);
     if (!unused()) return false;
-    log_out();
+    log_out_whatever_the_card_says();
     return true;
 }
 
 void Token::log_out() {
-    bool consent_given = false;
     {
         const std::scoped_lock lock(mutex_);
-        consent_given = std::exchange(consenting_, 0) != 0;
+        consenting_ = CK_INVALID_HANDLE;
     }
     user_.store(false, std::memory_order_release);
     lose_private_handles();
@@ -151,53 +150,33 @@ void Token::log_out() {
     }
     // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
     // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
-    if (consent_given) card().lock();
-    else card().lock_unless_verified(other(role_));
+    card().lock_unless_verified(other(role_));
 }
 
-void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
-    const std::scoped_lock one_at_a_time(login_mutex_);
-    require(logged_in(), CKR_USER_NOT_LOGGED_IN);
-    {
-        const std::scoped_lock lock(mutex_);
-        // Another session has the card's consent and has not signed yet: this PIN would open the card for its signature.
-        require(consenting_ == 0 || consenting_ == session, CKR_OPERATION_ACTIVE);
-    }
-    const Card::VerifyAnswer answer = ask_pin(pin, length, true);
-    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
-    const std::scoped_lock lock(mutex_);
-    consenting_ = session;
-}
-
-bool Token::has_consent(CK_SESSION_HANDLE session) {
-    const std::scoped_lock lock(mutex_);
-    return consenting_ == session;
-}
-
-void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
-    // Until the card is locked, no other session's consent may begin: it would be locked away.
-    const std::scoped_lock one_at_a_time(login_mutex_);
-    {
-        const std::scoped_lock lock(mutex_);
-        if (consenting_ != session) return;
-        consenting_ = 0;
-    }
+void Token::log_out_whatever_the_card_says() {
     try {
-        if (!insertion_.gone()) card().lock();
+        log_out();
+    } catch (const CardRemoved& removed) {
+        services_.log.info(removed.what());  // and its PIN state with it
     } catch (const std::exception& fault) {
-        services_.log.error(std::string("the card could not be locked again: ") + fault.what());
+        services_.log.error(std::string("cannot lock the card at the end of a login: ") + fault.what() + "; locking it before the next command");
     }
 }
 
 void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
     const std::scoped_lock one_at_a_time(login_mutex_);
+    finish_change(change_pin(old_pin, old_length, new_pin, new_length));
+}
+
+Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
+    const bool keep = services_.settings.keep_last_try;
     if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
         require_not_blocked();
-        const Card::ChangeAnswer answer = pad()->change(card(), role_, services_.settings.keep_last_try);
+        withdraw_consent();
+        const Card::ChangeAnswer answer = pad()->change(card(), role_, keep);
         if (!answer.last_try_kept) remember(answer, nullptr);
-        finish_change(answer);
-        return;
+        return answer;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
     // The new one first: it can be judged without the card, and nothing is to be spent on a change that cannot be made.
@@ -207,14 +186,19 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     require_shape(take_pin(role_, input(old_pin, old_length), old));
     require_not_blocked();
     const RejectedPins::Print print = require_pin_worth_sending(old);
-
-    const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, services_.settings.keep_last_try);
+    withdraw_consent();
+    const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, keep);
     if (!answer.last_try_kept) remember(answer, &print);
-    finish_change(answer);
+    return answer;
 }
 
 void Token::finish_change(const Card::ChangeAnswer& answer) {
     require(answer.kind != PinAnswer::Kind::not_entered, CKR_PIN_INVALID);
+    const bool blocked = answer.kind == PinAnswer::Kind::blocked;
+    const bool refused = blocked || (answer.kind == PinAnswer::Kind::rejected && !answer.last_try_kept);
+    // A wrong PIN ends the login at the card (CARD.md, State), of all sessions. With consent for each signature there is none at
+    // the card, and the sessions stay a user's until the PIN is blocked.
+    if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (answer.changed) return;
     services_.log.error(std::string("the ") + name_of(role_) + " PIN was not changed; the old one is still valid");

@@ -1,0 +1,85 @@
+// Consent to one signature: signature.consent = "each".
+#include "module/token.hpp"
+
+#include "module/caller.hpp"
+#include "module/insertion.hpp"
+
+namespace jpki {
+
+namespace {
+
+// Whether the calling thread works for that session, or asks about its slot in a function that takes no session.
+Card::Holder only(CK_SESSION_HANDLE session) {
+    return [mine = Caller{caller_of_this_thread.slot, session}] {
+        const Caller& now = caller_of_this_thread;
+        return now.session == mine.session || (now.session == CK_INVALID_HANDLE && now.slot == mine.slot);
+    };
+}
+
+}  // namespace
+
+bool Token::needs_consent_each() const noexcept {
+    return role_ == Role::signature && services_.settings.consent == Settings::Consent::each;
+}
+
+// Called with login_mutex_ held. Ends whatever consent there is.
+void Token::withdraw_consent() {
+    {
+        const std::scoped_lock lock(mutex_);
+        consenting_ = CK_INVALID_HANDLE;
+    }
+    if (!insertion_.gone()) card().end_hold();
+}
+
+void Token::withdraw_consent_whatever_the_card_says() noexcept {
+    try {
+        withdraw_consent();
+    } catch (const CardRemoved&) {
+        // and its PIN state with it
+    } catch (const std::exception& fault) {
+        services_.log.error("cannot lock the card at the end of a consent; locking it before the next command");
+        services_.log.error(fault.what());
+    }
+}
+
+void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    require(logged_in(), CKR_USER_NOT_LOGGED_IN);
+    const bool again = has_consent(session);
+    try {
+        const Card::VerifyAnswer answer = ask_pin(pin, length, only(session));
+        if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    } catch (const Error& error) {
+        if (error.rv == CKR_PIN_LOCKED) log_out_whatever_the_card_says();
+        else if (again) withdraw_consent_whatever_the_card_says();
+        throw;
+    } catch (...) {
+        if (again) withdraw_consent_whatever_the_card_says();
+        throw;
+    }
+    {
+        const std::scoped_lock lock(mutex_);
+        consenting_ = session;
+    }
+    services_.consent_given = true;
+}
+
+bool Token::has_consent(CK_SESSION_HANDLE session) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (consenting_ != session) return false;
+    }
+    return card().held() && card().verified(role_);
+}
+
+void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
+    // Until the card is locked, no other session's consent may begin: it would be locked away.
+    const std::scoped_lock one_at_a_time(login_mutex_);
+    {
+        const std::scoped_lock lock(mutex_);
+        if (consenting_ != session) return;
+    }
+    withdraw_consent_whatever_the_card_says();
+}
+
+}  // namespace jpki

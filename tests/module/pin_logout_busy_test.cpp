@@ -1,0 +1,177 @@
+// What ends a login does what was asked of it, whatever the card says; only C_Logout reports a card that could not be locked.
+#include "consent_fixture.hpp"
+#include "log_file.hpp"
+
+#include <algorithm>
+#include <functional>
+
+using namespace jpki::test;
+
+namespace {
+
+const std::string impatient = "[reader]\nbusy_timeout_ms = 20\n";
+
+bool any_line_has(const LogFile& log, const std::string& words) {
+    const auto lines = log.lines();
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+}
+
+struct Way {
+    const char* name;
+    std::function<CK_RV(CK_SESSION_HANDLE)> call;
+    CK_RV answer;
+};
+const std::vector<Way>& ways() {
+    static const std::vector<Way> all = {
+        {"C_CloseSession", [](CK_SESSION_HANDLE session) { return C_CloseSession(session); }, CKR_OK},
+        {"C_CloseAllSessions", [](CK_SESSION_HANDLE) { return C_CloseAllSessions(auth_slot); }, CKR_OK},
+        {"C_Finalize", [](CK_SESSION_HANDLE) { return C_Finalize(nullptr); }, CKR_OK},
+        {"C_Logout", [](CK_SESSION_HANDLE session) { return C_Logout(session); }, CKR_FUNCTION_FAILED}};
+    return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(logout_of_a_busy_card)
+
+BOOST_AUTO_TEST_CASE(every_end_of_a_login_at_a_busy_card_has_its_effect_and_the_log_says_that_the_card_is_not_locked) {
+    for (const auto& way : ways()) {
+        BOOST_TEST_CONTEXT(way.name) {
+            const LogFile log;
+            Fixture f(impatient + log.settings());
+            const auto session = f.open_logged_in(auth_slot);
+            BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+            CHECK_RV(way.call(session), way.answer);
+            BOOST_CHECK(any_line_has(log, "another program holds a transaction on the card"));
+            fake::other_ends_transaction(reader_name);
+            CK_SESSION_INFO info{};
+            const CK_RV rv = C_GetSessionInfo(session, &info);
+            if (way.answer == CKR_OK) BOOST_CHECK(rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
+            else BOOST_CHECK_EQUAL(info.state, CKS_RO_PUBLIC_SESSION);
+            // The next command of this process comes after the lock; C_Finalize, whose process sends none, tried.
+            if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) continue;
+            BOOST_CHECK_EQUAL(other_signs(Role::authentication), 0x9000);  // what is still to be done
+            pin_flags(auth_slot);
+            check_locked_for_others(Role::authentication);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_second_logout_says_that_nobody_is_logged_in_and_tries_to_lock_again) {
+    Fixture f(impatient);
+    const auto session = f.open_logged_in(auth_slot);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(C_Logout(session), CKR_FUNCTION_FAILED);
+    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+    fake::other_ends_transaction(reader_name);
+    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);
+    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+    check_locked_for_others(Role::authentication);
+    f.card->reset_counts();
+    CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(all_sessions_of_a_slot_are_closed_although_the_card_is_busy) {
+    Fixture f(impatient);
+    std::vector<CK_SESSION_HANDLE> sessions = {f.open_logged_in(auth_slot)};
+    for (int i = 0; i < 3; ++i) sessions.push_back(f.open(auth_slot));
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CHECK_RV(C_CloseAllSessions(auth_slot), CKR_OK);
+    fake::other_ends_transaction(reader_name);
+    CK_SESSION_INFO info{};
+    for (const auto session : sessions) CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    f.open(auth_slot);
+    pin_flags(auth_slot);
+    check_locked_for_others(Role::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_fails_at_the_end_of_a_login_is_an_error_of_logout_alone) {
+    for (const auto& way : ways()) {
+        BOOST_TEST_CONTEXT(way.name) {
+            Fixture f(impatient);
+            const auto session = f.open_logged_in(auth_slot);
+            fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+            CHECK_RV(way.call(session), way.answer == CKR_OK ? CKR_OK : CKR_DEVICE_ERROR);
+            check_locked_for_others(Role::authentication);  // its power was taken
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_at_the_end_of_a_login_is_no_error_of_a_close) {
+    for (const auto& way : ways()) {
+        if (way.answer != CKR_OK) continue;
+        BOOST_TEST_CONTEXT(way.name) {
+            Fixture f(impatient);
+            const auto session = f.open_logged_in(auth_slot);
+            fake::inject(reader_name, {Fault::Kind::card_gone, 0});
+            CHECK_RV(way.call(session), CKR_OK);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_consented_operation_that_cannot_lock_the_card_is_no_error_of_the_call) {
+    const std::vector<std::pair<const char*, std::function<CK_RV(Begun&)>>> ends = {
+        {"C_Sign", [](Begun& f) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 1);
+             return finish_sign(f.session);
+         }},
+        {"C_SignFinal", [](Begun& f) {
+             Bytes data = text, signature(256);
+             CK_ULONG length = 256;
+             REQUIRE_OK(C_SignUpdate(f.session, data.data(), static_cast<CK_ULONG>(data.size())));
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 1);
+             return C_SignFinal(f.session, signature.data(), &length);
+         }},
+        {"C_SignInit without a mechanism", [](Begun& f) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+             return C_SignInit(f.session, nullptr, 0);
+         }},
+        {"C_SessionCancel", [](Begun& f) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+             return C_SessionCancel(f.session, CKF_SIGN);
+         }},
+        {"C_CloseSession", [](Begun& f) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+             return C_CloseSession(f.session);
+         }},
+        {"C_CloseAllSessions", [](Begun&) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+             return C_CloseAllSessions(sign_slot);
+         }},
+        {"C_Finalize", [](Begun&) {
+             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+             return C_Finalize(nullptr);
+         }}};
+    for (const auto& [name, end] : ends) {
+        BOOST_TEST_CONTEXT(name) {
+            const LogFile log;
+            Begun f(impatient + log.settings());
+            REQUIRE_OK(f.consent());
+            CHECK_RV(end(f), CKR_OK);
+            BOOST_CHECK(any_line_has(log, "SCardTransmit"));
+            f.check_locked();
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_the_card_gave_is_the_calls_although_the_connection_fails_after_it) {
+    {
+        Fixture f(impatient);
+        const auto session = f.open(auth_slot, CKF_RW_SESSION);
+        fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 3);  // SELECT, VERIFY, CHANGE; then the lock
+        CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_OK);
+        BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "4711");
+        check_locked_for_others(Role::authentication);
+    }
+    {
+        // The old PIN was wrong; the login that it ended was the last one.
+        Fixture f(impatient);
+        const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
+        fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 2);
+        CHECK_RV(set_pin(session, "0000", "4711"), CKR_PIN_INCORRECT);
+        check_locked_for_others(Role::authentication);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
