@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""log_lines.py [--list]: the table of log lines in module/README.md has every line that apdu/ and module/ can log, and no other.
+
+A line is the argument of Log::error or Log::info, the text of a fault that the boundary logs (errors.hpp), or a complaint about
+the settings. What is not a string literal in it stands as "…" in the table. --list prints the lines that the source has.
+"""
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN, END = "<!-- log lines: begin -->", "<!-- log lines: end -->"
+CALLS = re.compile(
+    r"\blog_?\.(?:error|info)\(|\blog_line\(|\bthrow (?:CardRemoved|CardBusy|CardFault|TransportFault|std::runtime_error)[({]|"
+    r"\bcomplaints\.push_back\(|\bcomplain\(")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def argument(text, start):
+    """The text from start up to the parenthesis that closes the one before it."""
+    depth, at = 1, start
+    while depth:
+        if text[at] == '"':
+            at = STRING.match(text, at).end()
+            continue
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(text[at], 0)
+        at += 1
+    return text[start:at - 1]
+
+
+def unescaped(literal):
+    return literal.replace('\\"', '"').replace("\\\\", "\\")
+
+
+def template(expression):
+    """String literals as they are, everything between them as "…"; literals inside of a call are that call's business."""
+    parts, at, depth = [], 0, 0
+    pending = False
+    while at < len(expression):
+        match = STRING.match(expression, at) if expression[at] == '"' else None
+        if match:
+            if depth == 0 or expression[:at].rstrip().endswith("std::string("):
+                if pending:
+                    parts.append("…")
+                parts.append(unescaped(match[1]))
+                pending = False
+            at = match.end()
+            continue
+        character = expression[at]
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        # What is no plumbing between literals is a value.
+        word = re.compile(r"std::string(?=\(\")|[A-Za-z_][\w.:>\-]*").match(expression, at)
+        if word:
+            if word[0] != "std::string":
+                pending = True
+            at = word.end()
+            continue
+        at += 1
+    if pending:
+        parts.append("…")
+    return re.sub(r"…+", "…", "".join(parts))
+
+
+def lines_of(path):
+    # Comments go, strings stay: a call that is only mentioned is none.
+    text = re.sub(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*', lambda m: m[1] or "", path.read_text())
+    for call in CALLS.finditer(text):
+        expression = argument(text, call.end())
+        if call[0].startswith("complain("):
+            if expression.startswith("const "):
+                continue  # its definition
+            expression = expression.split(",", 1)[1]
+        if re.fullmatch(r"\s*\w+\s*", expression):
+            # A variable that was put together just before.
+            made = re.findall(r"std::string %s = ([^;]*);" % expression.strip(), text[:call.start()])
+            if not made:
+                continue  # a parameter: the caller's text is found where it is written
+            expression = made[-1]
+        line = template(expression)
+        if line.strip("…. ") or '"' in expression:
+            if line != "…":
+                yield line
+
+
+def main():
+    found = {}
+    for directory in ("apdu", "module"):
+        for path in sorted((ROOT / directory).rglob("*.[ch]pp")):
+            for line in lines_of(path):
+                found.setdefault(line, path.relative_to(ROOT))
+    if sys.argv[1:] == ["--list"]:
+        for line in sorted(found):
+            print(f"{found[line]}: {line}")
+        return 0
+
+    page = (ROOT / "module/README.md").read_text()
+    section = page.split(BEGIN, 1)[1].split(END, 1)[0]
+    listed = []
+    for row in section.splitlines():
+        cell = re.match(r"\| (`+)(.*?)\1 \|(.*)", row)
+        if cell:
+            listed.append(cell[2].replace("\\|", "|"))
+            if not all(column.strip() for column in cell[3].strip().rstrip("|").split("|")):
+                print(f"module/README.md: a row without level or remedy: {cell[2]}")
+                return 1
+    faults = [f"{found[line]} logs a line that module/README.md does not list: {line}" for line in found if line not in listed]
+    faults += [f"module/README.md lists a line that nothing logs: {line}" for line in listed if line not in found]
+    faults += [f"module/README.md lists a line twice: {line}" for line in sorted(set(listed)) if listed.count(line) > 1]
+    print("\n".join(faults) or f"{len(found)} log lines, all of them listed")
+    return 1 if faults or len(found) < 20 else 0
+
+
+sys.exit(main())
