@@ -81,7 +81,7 @@ Response Applet::query(std::uint8_t p2) {
         Response response = transaction_.transmit(Command(header));
         if (response.status != sw::wrong_length) return response;
     }
-    // One reader needed a fifth byte (CARD.md, tries left). It is Le: no card takes it for an empty PIN that costs a try.
+    // One reader needed a fifth byte (apdu/README.md, tries left). It is Le: no card takes it for an empty PIN that costs a try.
     Response response = transaction_.transmit(Command(header, {}, Command::le_max));
     if (is_pin_answer(response.status)) dialect_.query_with_le = true;
     return response;
@@ -106,7 +106,7 @@ TriesAnswer Applet::tries(Role role) {
         response = query(current_file);
     }
     if (is_blocked(response.status)) return 0;
-    // ISO/IEC 7816-4 lets a card say "verified" here; CARD.md knows none that does. A count it is not.
+    // ISO/IEC 7816-4 lets a card say "verified" here; apdu/README.md knows none that does. A count it is not.
     if (response.ok()) return std::nullopt;
     if (sw::counts_tries(response.status)) return response.status & 0x0F;
     if (says_no_such_reference(response.status)) return std::nullopt;

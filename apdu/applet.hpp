@@ -1,4 +1,4 @@
-// The JPKI application, command by command (CARD.md, Commands). One object for one transaction.
+// The JPKI application, command by command (apdu/README.md, Commands). One object for one transaction.
 #pragma once
 
 #include "apdu/facts.hpp"
@@ -52,17 +52,17 @@ struct FileAnswer {
     Bytes data;
 };
 
-// All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that CARD.md does not know
+// All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that apdu/README.md does not know
 // in that place.
 class Applet {
 public:
     Applet(Link::Transaction& transaction, Dialect& dialect) : transaction_(transaction), dialect_(dialect) {}
 
     // SELECT by AID. False: 6A82, a card of another kind. `first_command`: the card may say 6F00 once after a cold reset
-    // (CARD.md, Recognition); then it is asked again.
+    // (apdu/README.md, Recognition); then it is asked again.
     bool select(bool first_command);
 
-    // Selects the issuer security domain, which ends every PIN state (CARD.md, State). False when the card did not:
+    // Selects the issuer security domain, which ends every PIN state (apdu/README.md, State). False when the card did not:
     // then only taking its power helps.
     bool leave();
 

@@ -99,7 +99,7 @@ public:
     // One signature (1 command). `not_verified`: `role` is not logged in, or the card does not honour the PIN any more.
     SignAnswer sign(Role role, SignForm form, ByteView data);
 
-    // Whether PSS is known to work (CARD.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
+    // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
     // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign).
     bool has_pss(Role role);
 

@@ -17,10 +17,10 @@ std::size_t slot_of(Ef ef) {
     }
 }
 
-// EF 0008, byte 0 signature, byte 1 authentication; 8F: there (CARD.md, Files).
+// EF 0008, byte 0 signature, byte 1 authentication; 8F: there (apdu/README.md, Files).
 constexpr std::uint8_t exists = 0x8F;
 
-// The sign command gives 256 bytes (CARD.md, Commands), which only an RSA key of 2048 bits makes.
+// The sign command gives 256 bytes (apdu/README.md, Commands), which only an RSA key of 2048 bits makes.
 bool has_usable_key(const Certificate& certificate) noexcept {
     return certificate.key.type == KeyType::rsa && certificate.key.bits == 8 * signature_size;
 }

@@ -78,7 +78,7 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool
     const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
     const bool accepted = answer.kind == PinAnswer::Kind::accepted;
     verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
-    open = accepted || was_open;  // that a failure ends an earlier success is a guess (CARD.md, State)
+    open = accepted || was_open;  // that a failure ends an earlier success is a guess (apdu/README.md, State)
     if (refused) leave_if_unused(scope);
     return {answer, false};
 }

@@ -13,7 +13,7 @@ public:
         if (!card_.transaction_) {
             card_.selected_now_ = false;
             card_.transaction_.emplace(*card_.link_);
-            // A warm reset keeps the PIN state (CARD.md, State) and deselects the application; whether it does on this card
+            // A warm reset keeps the PIN state (apdu/README.md, State) and deselects the application; whether it does on this card
             // is for the card to say at the next use.
             if (card_.transaction_->was_reset()) card_.selected_ = false;
         }

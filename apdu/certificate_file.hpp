@@ -1,4 +1,4 @@
-// A certificate EF: one DER SEQUENCE, then filler up to the file's size (CARD.md, Files).
+// A certificate EF: one DER SEQUENCE, then filler up to the file's size (apdu/README.md, Files).
 #pragma once
 
 #include "apdu/bytes.hpp"

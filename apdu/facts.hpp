@@ -1,4 +1,4 @@
-// What CARD.md says of the JPKI application, as constants: identifiers, files, PIN rules, status words.
+// What apdu/README.md says of the JPKI application, as constants: identifiers, files, PIN rules, status words.
 #pragma once
 
 #include "apdu/role.hpp"
@@ -8,12 +8,12 @@
 
 namespace jpki {
 
-// CARD.md, Recognition.
+// apdu/README.md, Recognition.
 inline constexpr std::array<std::uint8_t, 10> jpki_aid = {0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
-// CARD.md, Commands, "leave the application": the issuer security domain.
+// apdu/README.md, Commands, "leave the application": the issuer security domain.
 inline constexpr std::array<std::uint8_t, 7> issuer_security_domain_aid = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
 
-// CARD.md, Files.
+// apdu/README.md, Files.
 enum class Ef : std::uint16_t {
     signature_certificate = 0x0001,
     signature_ca = 0x0002,
@@ -33,7 +33,7 @@ constexpr std::uint8_t sfi_of(Ef ef) noexcept { return static_cast<std::uint8_t>
 struct RoleFacts {
     Ef certificate, ca, key, pin;
     std::uint8_t pin_min, pin_max;  // characters
-    std::uint8_t tries_max;         // CARD.md, The rules that people meet
+    std::uint8_t tries_max;         // apdu/README.md, Rules for card holders
 };
 inline constexpr std::array<RoleFacts, 2> role_facts = {{
     {Ef::authentication_certificate, Ef::authentication_ca, Ef::authentication_key, Ef::authentication_pin, 4, 4, 3},
@@ -48,7 +48,7 @@ inline constexpr const char* jpki_label = "JPKIAP";
 inline constexpr std::size_t signature_size = 256;
 inline constexpr std::size_t pkcs1_data_max = signature_size - 11;
 
-// P1 of the sign command (CARD.md, P1 table); 01, 03 and 05 hash on the card and are not needed.
+// P1 of the sign command (apdu/README.md, P1 table); 01, 03 and 05 hash on the card and are not needed.
 enum class SignForm : std::uint8_t {
     pkcs1_padding = 0x00,
     pss_sha256 = 0x04,

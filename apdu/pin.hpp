@@ -9,7 +9,7 @@
 
 namespace jpki {
 
-// A PIN as the card wants it (CARD.md: plain ASCII, no padding). Lives in its own storage, never on the heap, and is
+// A PIN as the card wants it (apdu/README.md: plain ASCII, no padding). Lives in its own storage, never on the heap, and is
 // wiped where it stood when it goes. There is no way to print, compare or copy it.
 class Secret {
 public:
@@ -40,7 +40,7 @@ enum class PinShape {
 };
 
 // Checks `text` against the rules of `role` and, when good, puts it into `out` as the card wants it: the signature
-// password with lower case raised (CARD.md, The rules that people meet). `out` must be empty.
+// password with lower case raised (apdu/README.md, Rules for card holders). `out` must be empty.
 PinShape take_pin(Role role, ByteView text, Secret& out) noexcept;
 
 // The same for a PIN that is to be set: additionally the composition that the offices ask for.

@@ -1,4 +1,4 @@
-// The two keys of the card, each with its own PIN, certificate and CA certificate (CARD.md, Files).
+// The two keys of the card, each with its own PIN, certificate and CA certificate (apdu/README.md, Files).
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// EF 0006: a serialized CK_TOKEN_INFO with four-byte big-endian numbers, 160 bytes (CARD.md, Files).
+// EF 0006: a serialized CK_TOKEN_INFO with four-byte big-endian numbers, 160 bytes (apdu/README.md, Files).
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -15,10 +15,10 @@ struct TokenInformation {
     std::string label;  // "JPKIAPICCTOKEN2" and the like, without the padding; printable ASCII only
     std::string model;  // "E16R01NJ"
 
-    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; CARD.md, Files: whatever does not begin as a card's
+    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; apdu/README.md, Files: whatever does not begin as a card's
     // label does). Its authentication certificate can be read only after the PIN.
     bool is_phone() const { return !label.starts_with("JPKIAPICCTOKEN"); }
-    // A model on which PSS was measured (CARD.md, P1 table).
+    // A model on which PSS was measured (apdu/README.md, P1 table).
     bool model_has_pss() const { return model == "E16R01NJ"; }
 };
 

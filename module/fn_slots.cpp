@@ -9,7 +9,7 @@ namespace {
 struct RoleTexts {
     const char *token_label, *slot_suffix;
 };
-// ASCII, no colon, stable: token labels end up in URIs and nicknames (DESIGN.md, labels).
+// ASCII, no colon, stable: token labels end up in URIs and nicknames (module/README.md, labels).
 constexpr std::array<RoleTexts, 2> texts = {{
     {"JPKI user authentication", "user authentication"},
     {"JPKI digital signature", "digital signature"},

@@ -21,7 +21,7 @@ CK_RV not_parallel(CK_SESSION_HANDLE session) {
     });
 }
 
-// The card's random numbers are slow, and a host that is offered them draws on them at every insertion (DESIGN.md, random).
+// The card's random numbers are slow, and a host that is offered them draws on them at every insertion (module/README.md, random).
 CK_RV no_random(CK_SESSION_HANDLE session) {
     return guarded([&] {
         Runtime::get()->sessions.get(session);

@@ -23,7 +23,7 @@ Bytes Input::finish() {
     if (digest_) data_ = digest_->finish();
     if (mechanism_.form == SignForm::pss_sha256) require(data_.size() == pss_digest_size, CKR_DATA_LEN_RANGE);
     else if (mechanism_.hash) data_ = Crypto::digest_info(*mechanism_.hash, data_);
-    require(!data_.empty(), CKR_DATA_LEN_RANGE);  // the card signs 1..245 bytes (CARD.md, P1 table)
+    require(!data_.empty(), CKR_DATA_LEN_RANGE);  // the card signs 1..245 bytes (apdu/README.md, P1 table)
     return std::move(data_);
 }
 

@@ -16,7 +16,7 @@ namespace jpki {
 // tells by its counter of tries, which goes up only when the right PIN was given: a count that is higher than it could be
 // otherwise empties the memory.
 //
-// Not thread-safe. Keeps the last 16; the card blocks after 3 or 5 (CARD.md, The rules that people meet).
+// Not thread-safe. Keeps the last 16; the card blocks after 3 or 5 (apdu/README.md, Rules for card holders).
 class RejectedPins {
 public:
     explicit RejectedPins(const Crypto& crypto) noexcept : crypto_(crypto) {}

@@ -20,7 +20,7 @@ struct SlotView {
     bool card_present = false;  // a card that may be ours is there
 };
 
-// The table never shrinks while the library is initialised: a slot id keeps its meaning (DESIGN.md, slots). Its lock is not
+// The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is not
 // held over I/O with a card; asking pcscd for the state of a reader is answered from its memory.
 class SlotTable {
 public:

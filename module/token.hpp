@@ -90,7 +90,7 @@ public:
     // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other half of the pair, and
     // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the mechanism.
     void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
-    // One signature by the card over `data`, checked with the public key where DESIGN.md asks for it. `data` is what the
+    // One signature by the card over `data`, checked with the public key where module/README.md asks for it. `data` is what the
     // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
     Bytes sign(SignForm form, ByteView data);
     // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
@@ -98,7 +98,7 @@ public:
     std::shared_ptr<const Certificate> ca_certificate();
 
 private:
-    // DESIGN.md, token flags: never stale by more than a second.
+    // module/README.md, token flags: never stale by more than a second.
     static constexpr std::chrono::milliseconds tries_age_max{1000};
 
     void require_not_blocked();

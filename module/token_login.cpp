@@ -196,7 +196,7 @@ void Token::finish_change(const Card::ChangeAnswer& answer) {
     require(answer.kind != PinAnswer::Kind::not_entered, CKR_PIN_INVALID);
     const bool blocked = answer.kind == PinAnswer::Kind::blocked;
     const bool refused = blocked || (answer.kind == PinAnswer::Kind::rejected && !answer.last_try_kept);
-    // A wrong PIN ends the login at the card (CARD.md, State), of all sessions. With consent for each signature there is none at
+    // A wrong PIN ends the login at the card (apdu/README.md, State), of all sessions. With consent for each signature there is none at
     // the card, and the sessions stay a user's until the PIN is blocked.
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);

@@ -1,4 +1,4 @@
-// The objects of a token and their attributes (PKCS#11 4.4 to 4.9, CONSUMERS.md for who asks what).
+// The objects of a token and their attributes (PKCS#11 4.4 to 4.9, module/README.md for who asks what).
 #include "module/token.hpp"
 
 #include "module/insertion.hpp"

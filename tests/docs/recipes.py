@@ -128,7 +128,7 @@ def main():
             if language == "sh":
                 for tokens in commands(block):
                     check_command(heading, tokens, text)
-            elif language in ("ini", "nginx", "json", "text"):
+            elif language in ("ini", "nginx", "json", "pam"):
                 check_configuration(heading, block, text)
     # Each client that a test drives has a recipe.
     for script in sorted(E2E.glob("*.sh")):

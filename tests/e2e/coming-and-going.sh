@@ -42,7 +42,7 @@ second=${answer#CKR_OK }
 opened "$second"
 say "ok: another person's card between two calls"
 
-# A reset by another program: same card, the session lives; on this card the login does too (CARD.md), and a signature is right.
+# A reset by another program: same card, the session lives; on this card the login does too (apdu/README.md), and a signature is right.
 process other
 tell other ok pcsc connect shared
 tell other ok pcsc disconnect reset

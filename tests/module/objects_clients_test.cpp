@@ -1,4 +1,4 @@
-// The searches and questions of real programs, as their sources and CONSUMERS.md have them.
+// The searches and questions of real programs, as their sources and module/README.md have them.
 #include "fixture.hpp"
 #include "openssl_reads.hpp"
 

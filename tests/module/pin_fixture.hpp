@@ -81,7 +81,7 @@ inline std::uint16_t other_verifies(Role role, const std::string& pin) {
     apdu.insert(apdu.end(), pin.begin(), pin.end());
     return other_sends(apdu);
 }
-// Ends every PIN state of the card (CARD.md, State).
+// Ends every PIN state of the card (apdu/README.md, State).
 inline void other_selects_another_application() {
     BOOST_REQUIRE_EQUAL(other_sends({0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00}), 0x9000);
 }

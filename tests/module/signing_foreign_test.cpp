@@ -1,5 +1,5 @@
 // A signature or a probe that another program's application answered: what that one says of P1 and of PINs is not what ours
-// has and knows (CARD.md, State: another program may select another application between two transactions).
+// has and knows (apdu/README.md, State: another program may select another application between two transactions).
 #include "pin_fixture.hpp"
 
 #include <atomic>
@@ -11,7 +11,7 @@ namespace {
 bool selects_by_aid(model::ByteView command) { return command.size() > 4 && command[1] == 0xA4 && command[2] == 0x04; }
 
 // Answers in the card's place with `status` to everything, until an application is selected: another one that leaves the PIN
-// state alone, which CARD.md does not know of any, and which no login of ours may suffer from.
+// state alone, which apdu/README.md does not know of any, and which no login of ours may suffer from.
 class ForeignApplication {
 public:
     explicit ForeignApplication(std::uint16_t status) {

@@ -1,4 +1,4 @@
-// PSS: only with the card's parameters, and only where the card is known to have it (CARD.md, P1 table).
+// PSS: only with the card's parameters, and only where the card is known to have it (apdu/README.md, P1 table).
 #include "fixture.hpp"
 
 #include <set>

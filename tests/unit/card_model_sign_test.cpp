@@ -1,4 +1,4 @@
-// The card model against CARD.md, table of P1: every row is checked by OpenSSL with the certificate's public key.
+// The card model against apdu/README.md, table of P1: every row is checked by OpenSSL with the certificate's public key.
 #include <boost/test/unit_test.hpp>
 
 #include "card_model_fixture.hpp"

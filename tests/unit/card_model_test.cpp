@@ -1,4 +1,4 @@
-// The card model against CARD.md, Commands and State: selecting, reading, random bytes, bytes that are no command.
+// The card model against apdu/README.md, Commands and State: selecting, reading, random bytes, bytes that are no command.
 #include <boost/test/unit_test.hpp>
 
 #include "card_model_fixture.hpp"

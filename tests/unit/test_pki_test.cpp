@@ -1,4 +1,4 @@
-// The test PKI against CARD.md, Certificates.
+// The test PKI against apdu/README.md, Certificates.
 #include <boost/test/unit_test.hpp>
 
 #include "test_pki.hpp"

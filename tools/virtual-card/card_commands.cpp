@@ -42,7 +42,7 @@ Reply CardModel::State::dispatch(const CommandApdu& command) {
     if (command.cla == 0x00 && command.ins == 0xA4) return select(command);
     if (application == Application::security_domain || application == Application::foreign)
         return foreign_command(command);
-    // CARD.md, Files: how an iPhone is told from a card.
+    // apdu/README.md, Files: how an iPhone is told from a card.
     if (command.cla == 0x80 && command.ins == 0xFC) return {knobs.iphone ? sw::ok : sw::wrong_length};
     if (command.cla == 0x80) return command.ins == 0x2A ? sign(command) : Reply{sw::bad_ins};
     switch (command.ins) {
@@ -104,7 +104,7 @@ Reply CardModel::State::select(const CommandApdu& command) {
     return {sw::ok};
 }
 
-// CARD.md, Recognition: what cards of another kind answer.
+// apdu/README.md, Recognition: what cards of another kind answer.
 Bytes CardModel::State::other_card(ByteView bytes) const {
     if (!knobs.other_card_answer) return {};
     const std::uint16_t status = *knobs.other_card_answer;
@@ -129,7 +129,7 @@ Reply CardModel::State::foreign_command(const CommandApdu& command) const {
     return {sw::ok, Bytes(begin, begin + static_cast<std::ptrdiff_t>(count))};
 }
 
-// CARD.md, random.
+// apdu/README.md, random.
 Reply CardModel::State::challenge(const CommandApdu& command) const {
     if (application != Application::jpki) return {sw::conditions};
     if (command.p1 != 0 || command.p2 != 0) return {sw::bad_p1p2};

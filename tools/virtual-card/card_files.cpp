@@ -91,7 +91,7 @@ bool CardModel::State::readable(const File& file) const {
     return true;
 }
 
-// CARD.md, read.
+// apdu/README.md, read.
 Reply CardModel::State::read(const CommandApdu& command) {
     if (!command.le || !command.data.empty()) return {sw::wrong_length};
     if (application != Application::jpki) return {sw::no_current_file};

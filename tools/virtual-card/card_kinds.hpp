@@ -1,4 +1,4 @@
-// Every kind of card that a user may hold, or that CARD.md cannot rule out, by name.
+// Every kind of card that a user may hold, or that apdu/README.md cannot rule out, by name.
 #pragma once
 
 #include "card_model.hpp"

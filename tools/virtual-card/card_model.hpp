@@ -1,6 +1,6 @@
-// A model of the JPKI card application: speaks APDUs, keeps the state that CARD.md describes.
+// A model of the JPKI card application: speaks APDUs, keeps the state that apdu/README.md describes.
 // One class serves the tests in-process, the fake of PC/SC, and jpki-virtual-card behind pcscd.
-// It deliberately shares no code with apdu/, so that a misreading of CARD.md in one is caught by the other.
+// It deliberately shares no code with apdu/, so that a misreading of apdu/README.md in one is caught by the other.
 #pragma once
 
 #include <array>
@@ -24,9 +24,9 @@ class TestPki;  // test_pki.hpp: keys and certificates shaped like the real ones
 
 enum class Role { authentication = 0, signature = 1 };
 
-Bytes contact_atr();  // the measured one (CARD.md, Recognition)
+Bytes contact_atr();  // the measured one (apdu/README.md, Recognition)
 
-// What CARD.md calls unknown, and every kind of card. The defaults are an ordinary adult's card.
+// What apdu/README.md calls unknown, and every kind of card. The defaults are an ordinary adult's card.
 // knob_text.hpp sets them by name.
 struct Knobs {
     Bytes atr = contact_atr();
@@ -54,8 +54,8 @@ struct Knobs {
     TriesForm blocked_query = TriesForm::x63c0;    // tries query when blocked
     TriesForm blocked_verify = TriesForm::x6984;   // VERIFY when blocked
     bool query_needs_le = false;               // the four byte tries query answers 6700, a fifth byte 00 is needed
-    bool reselect_clears_pin = false;          // the opposite of CARD.md
-    bool reset_clears_pin = false;             // warm reset; the opposite of CARD.md
+    bool reselect_clears_pin = false;          // the opposite of apdu/README.md
+    bool reset_clears_pin = false;             // warm reset; the opposite of apdu/README.md
     bool failure_clears_other_role = false;    // a failed VERIFY ends both logins
     bool one_pin_at_a_time = false;            // a successful VERIFY ends the other role's login
     bool checks_pin_before_p1 = false;         // sign: 6982 comes before 6A86
@@ -96,7 +96,7 @@ struct Fault {
     std::size_t at = 0;
 };
 
-// The card as seen from the wire: CARD.md, Commands for what it answers, State for what it remembers. Thread-safe.
+// The card as seen from the wire: apdu/README.md, Commands for what it answers, State for what it remembers. Thread-safe.
 class CardModel {
 public:
     explicit CardModel(std::shared_ptr<const TestPki> pki, Knobs knobs = {});
@@ -109,7 +109,7 @@ public:
     // A new card is powered, straight after a cold reset.
     Bytes power_on();       // cold reset when it was off; returns the ATR
     void power_off();       // ends every PIN state; commands throw CardGone until power_on
-    Bytes warm_reset();     // returns the ATR; no application is selected, PIN states last (CARD.md, State)
+    Bytes warm_reset();     // returns the ATR; no application is selected, PIN states last (apdu/README.md, State)
     Bytes atr() const;
     // Answer with its two status bytes; at least two bytes unless a fault says otherwise. Throws CardGone when off.
     Bytes transmit(ByteView command);
@@ -127,7 +127,7 @@ public:
     // Hooks are called without the lock, so they may call the model.
     void on_delay(std::function<void()>);
     void on_command(std::function<void(ByteView command, ByteView answer)>);  // e.g. a log; PINs are not masked here
-    // What another program does between our transactions (CARD.md, State): selecting ends every PIN state and leaves
+    // What another program does between our transactions (apdu/README.md, State): selecting ends every PIN state and leaves
     // an application that knows none of our commands; resetting is warm_reset.
     void other_program_selects_another_application();
     void other_program_resets();

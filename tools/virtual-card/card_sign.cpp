@@ -1,4 +1,4 @@
-// The sign command: CARD.md, table of P1.
+// The sign command: apdu/README.md, table of P1.
 #include "card_state.hpp"
 
 #include "test_pki.hpp"

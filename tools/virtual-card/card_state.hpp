@@ -1,4 +1,4 @@
-// Inside of CardModel: the state of CARD.md, and one function for each command. Whoever calls holds the mutex.
+// Inside of CardModel: the state of apdu/README.md, and one function for each command. Whoever calls holds the mutex.
 #pragma once
 
 #include "card_model.hpp"
@@ -6,7 +6,7 @@
 
 namespace jpki::model {
 
-// CARD.md, Files of the JPKI application.
+// apdu/README.md, Files of the JPKI application.
 namespace ef {
 inline constexpr std::uint16_t signature_certificate = 0x0001, signature_ca = 0x0002, token_information = 0x0006,
                                existence = 0x0008, authentication_certificate = 0x000A, authentication_ca = 0x000B,

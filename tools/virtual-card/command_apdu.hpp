@@ -26,7 +26,7 @@ struct Reply {
 
 std::vector<std::uint8_t> serialize(const Reply& reply);
 
-// Status words of CARD.md, Commands.
+// Status words of apdu/README.md, Commands.
 namespace sw {
 inline constexpr std::uint16_t ok = 0x9000, tries_left = 0x63C0, wrong_length = 0x6700, wrong_file_type = 0x6981,
                                not_verified = 0x6982, blocked_6983 = 0x6983, blocked_6984 = 0x6984,

@@ -60,7 +60,7 @@ void add_other_name(GENERAL_NAMES* names, int number, const std::string& text) {
     require(sk_GENERAL_NAME_push(names, name) > 0, "sk_GENERAL_NAME_push");
 }
 
-// CARD.md: .1 name, .2 substitute-character flags, .3 sex, .4 birth, .5 address, .6 flags.
+// apdu/README.md: .1 name, .2 substitute-character flags, .3 sex, .4 birth, .5 address, .6 flags.
 void add_holder_data(X509* certificate, const TestPki::Options& options) {
     const std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>> names(GENERAL_NAMES_new());
     require(names != nullptr, "GENERAL_NAMES_new");

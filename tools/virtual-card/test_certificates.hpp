@@ -1,4 +1,4 @@
-// The four certificates of a test card (CARD.md, Certificates).
+// The four certificates of a test card (apdu/README.md, Certificates).
 #pragma once
 
 #include "openssl_pointers.hpp"

@@ -1,4 +1,4 @@
-// Keys and certificates for a test card, shaped like the real ones (CARD.md, Certificates).
+// Keys and certificates for a test card, shaped like the real ones (apdu/README.md, Certificates).
 #pragma once
 
 #include <cstddef>
