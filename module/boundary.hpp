@@ -1,7 +1,8 @@
-// Where C++ ends: every C_* function is one call of guarded(), and no exception gets past it.
+// Where C++ ends: every C_* function is one call of guarded(); no exception gets past it, and no thread is cancelled inside.
 #pragma once
 
 #include "apdu/errors.hpp"
+#include "module/cancellation.hpp"
 #include "module/runtime.hpp"
 
 #include <exception>
@@ -13,6 +14,7 @@ namespace jpki {
 CK_RV code_of_current_exception() noexcept;
 
 template <class F> CK_RV guarded(F&& f) noexcept {
+    const CancellationDisabled uncancelled;
     try {
         f();
         return CKR_OK;
@@ -30,5 +32,8 @@ template <class F> CK_RV in_session(CK_SESSION_HANDLE handle, F&& f) noexcept {
         f(*runtime, *session);
     });
 }
+
+// C_GetInfo of the function list of that version: each list names its own (PKCS#11 3.0, 5.4, C_GetInfo).
+CK_RV get_info(CK_INFO* info, CK_VERSION version) noexcept;
 
 }  // namespace jpki

@@ -1,0 +1,25 @@
+// pthread_cancel and the module: no thread is cancelled while it is inside.
+#pragma once
+
+#include <pthread.h>
+
+namespace jpki {
+
+// Disables cancellation of this thread while it lives, then restores what the host had (POSIX, pthread_setcancelstate).
+// A cancellation in the middle of a call would unwind through noexcept functions, which ends the process, or leave a mutex of
+// libpcsclite locked for ever. A request that arrives meanwhile takes effect at the host's next cancellation point.
+class CancellationDisabled {
+public:
+    CancellationDisabled() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+    ~CancellationDisabled() {
+        int disabled = 0;
+        ::pthread_setcancelstate(before_, &disabled);
+    }
+    CancellationDisabled(const CancellationDisabled&) = delete;
+    CancellationDisabled& operator=(const CancellationDisabled&) = delete;
+
+private:
+    int before_ = PTHREAD_CANCEL_ENABLE;
+};
+
+}  // namespace jpki
