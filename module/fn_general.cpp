@@ -26,6 +26,18 @@ void check_initialize_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
 
 }  // namespace
 
+CK_RV get_info(CK_INFO* info, CK_VERSION version) noexcept {
+    return guarded([&] {
+        Runtime::get();
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
+        info->cryptokiVersion = version;
+        blank_padded(info->manufacturerID, "jpki-pkcs11 project");
+        info->flags = 0;
+        blank_padded(info->libraryDescription, "JPKI (My Number Card)");
+        info->libraryVersion = {JPKI_VERSION_MAJOR, JPKI_VERSION_MINOR};
+    });
+}
+
 CK_RV code_of_current_exception() noexcept {
     try {
         throw;
@@ -68,15 +80,7 @@ CK_RV C_Finalize(void* reserved) {
 }
 
 CK_RV C_GetInfo(CK_INFO* info) {
-    return guarded([&] {
-        const auto runtime = Runtime::get();
-        require(info != nullptr, CKR_ARGUMENTS_BAD);
-        info->cryptokiVersion = {2, 40};
-        blank_padded(info->manufacturerID, "jpki-pkcs11 project");
-        info->flags = 0;
-        blank_padded(info->libraryDescription, "JPKI (My Number Card)");
-        info->libraryVersion = {JPKI_VERSION_MAJOR, JPKI_VERSION_MINOR};
-    });
+    return get_info(info, {2, 40});
 }
 
 }  // extern "C"

@@ -1,4 +1,5 @@
-// C_GetFunctionList, and the interfaces of PKCS#11 3.0 (5.4): all from one table.
+// C_GetFunctionList, and the interfaces of PKCS#11 3.0 (5.4): all from one table, but for
+// C_GetInfo, which names the version of the list that it was taken from.
 #include "module/boundary.hpp"
 #include "module/output.hpp"
 
@@ -11,13 +12,17 @@ namespace {
 
 // Not const: the standard hands out pointers to memory that may be written to, and hosts do copy and patch it.
 #define JPKI_MEMBER(name) &name,
-CK_FUNCTION_LIST functions_v2 = {{2, 40},
+constinit CK_FUNCTION_LIST functions_v2 = {{2, 40},
 #include "module/functions_v2.inc"
 };
-CK_FUNCTION_LIST_3_0 functions_v3 = {{3, 0},
+constinit CK_FUNCTION_LIST_3_0 functions_v3 = [] {
+    CK_FUNCTION_LIST_3_0 list = {{3, 0},
 #include "module/functions_v2.inc"
 #include "module/functions_v3.inc"
-};
+    };
+    list.C_GetInfo = [](CK_INFO* info) { return get_info(info, {3, 0}); };
+    return list;
+}();
 #undef JPKI_MEMBER
 
 char interface_name[] = "PKCS 11";
@@ -60,7 +65,7 @@ CK_RV C_GetInterface(CK_UTF8CHAR* name, CK_VERSION* version, CK_INTERFACE** inte
             *interface = &candidate;
             return;
         }
-        throw Error{CKR_FUNCTION_FAILED};
+        throw Error{CKR_ARGUMENTS_BAD};  // the standard names no code; other modules answer this one
     });
 }
 

@@ -8,9 +8,12 @@ extern "C" {
 CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void*, CK_NOTIFY, CK_SESSION_HANDLE* session) {
     return guarded([&] {
         const auto runtime = Runtime::get();
+        const bool known_flags = (flags & ~static_cast<CK_FLAGS>(CKF_SERIAL_SESSION | CKF_RW_SESSION)) == 0;
+        // Errors of slot and token come before those of arguments (PKCS#11 2.40, 5.1.3 and 5.1.4).
+        if (!session || !known_flags || !(flags & CKF_SERIAL_SESSION)) runtime->slots.insertion(slot);
         require(session != nullptr, CKR_ARGUMENTS_BAD);
         require(flags & CKF_SERIAL_SESSION, CKR_SESSION_PARALLEL_NOT_SUPPORTED);
-        require((flags & ~static_cast<CK_FLAGS>(CKF_SERIAL_SESSION | CKF_RW_SESSION)) == 0, CKR_ARGUMENTS_BAD);
+        require(known_flags, CKR_ARGUMENTS_BAD);
         *session = runtime->sessions.open(slot, flags);
     });
 }

@@ -40,11 +40,13 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
     });
 }
 
+// In what follows, errors of slot and token come before those of arguments (PKCS#11 2.40, 5.1.3 and 5.1.4).
+
 CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO* info) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        require(info != nullptr, CKR_ARGUMENTS_BAD);
         const SlotView slot = runtime->slots.view(id);
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
         blank_padded(info->slotDescription, slot_description(slot));
         blank_padded(info->manufacturerID, manufacturer);
         info->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot.card_present ? CKF_TOKEN_PRESENT : 0);
@@ -56,8 +58,8 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO* info) {
 CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
     return guarded([&] {
         const auto runtime = Runtime::get();
+        const auto insertion = runtime->slots.insertion(id, info != nullptr);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        const auto insertion = runtime->slots.insertion(id, true);
         Token& token = insertion->token(runtime->slots.role_of(id));
         token.require_offered();
         const std::string serial = token.serial_number();
@@ -97,8 +99,8 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID* slot, void* reserved) {
 CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        require(count != nullptr, CKR_ARGUMENTS_BAD);
         const auto insertion = runtime->slots.insertion(id);
+        require(count != nullptr, CKR_ARGUMENTS_BAD);
         auto types = insertion->token(runtime->slots.role_of(id)).mechanisms();
         for (const DigestFacts& digest : all_digests()) types.push_back(digest.type);
         if (wants_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
@@ -108,8 +110,8 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count
 CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO* info) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        require(info != nullptr, CKR_ARGUMENTS_BAD);
         const auto insertion = runtime->slots.insertion(id);
+        require(info != nullptr, CKR_ARGUMENTS_BAD);
         require(find_digest(type) || insertion->token(runtime->slots.role_of(id)).offers(type), CKR_MECHANISM_INVALID);
         *info = mechanism_info(type);
     });
@@ -118,8 +120,8 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
 CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR*, CK_ULONG, CK_UTF8CHAR* label) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        require(label != nullptr, CKR_ARGUMENTS_BAD);
         runtime->slots.view(id);
+        require(label != nullptr, CKR_ARGUMENTS_BAD);
         // There is no security officer to whom the card would listen; the office issues it.
         throw Error{CKR_FUNCTION_NOT_SUPPORTED};
     });

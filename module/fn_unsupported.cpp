@@ -13,10 +13,10 @@ CK_RV not_supported() {
     });
 }
 
-// Legacy of parallel sessions (PKCS#11 2.40, 5.19).
-CK_RV not_parallel(CK_SESSION_HANDLE session) {
-    return guarded([&] {
-        Runtime::get()->sessions.get(session);
+// Legacy of parallel sessions (PKCS#11 2.40, 5.19): they "should simply return" this code, whatever the session.
+CK_RV not_parallel() {
+    return guarded([] {
+        Runtime::get();
         throw Error{CKR_FUNCTION_NOT_PARALLEL};
     });
 }
@@ -33,8 +33,8 @@ CK_RV no_random(CK_SESSION_HANDLE session) {
 
 extern "C" {
 
-CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session) { return not_parallel(session); }
-CK_RV C_CancelFunction(CK_SESSION_HANDLE session) { return not_parallel(session); }
+CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE) { return not_parallel(); }
+CK_RV C_CancelFunction(CK_SESSION_HANDLE) { return not_parallel(); }
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE*, CK_ULONG) { return no_random(session); }
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE*, CK_ULONG) { return no_random(session); }
 

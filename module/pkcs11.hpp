@@ -8,3 +8,6 @@
 #include "module/pkcs11_v3.hpp"
 #endif
 #pragma GCC visibility pop
+#ifndef CKA_UNIQUE_ID  // 3.0; not every 3.0 header has it
+#define CKA_UNIQUE_ID (0x4UL)
+#endif

@@ -87,6 +87,13 @@ std::optional<Bytes> key_attribute(ObjectKind kind, Role role, CK_ATTRIBUTE_TYPE
     }
 }
 
+// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so role and kind name it, for ever and
+// without a look at the card.
+std::string unique_id_of(Role role, ObjectKind kind) {
+    static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate", "profile"};
+    return std::string(role == Role::authentication ? "jpki-authentication-" : "jpki-signature-") + kinds[static_cast<std::size_t>(kind)];
+}
+
 bool is_certificate(ObjectKind kind) { return kind == ObjectKind::certificate || kind == ObjectKind::ca_certificate; }
 
 }  // namespace
@@ -110,6 +117,7 @@ std::optional<Bytes> Token::cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE t
     case CKA_COPYABLE: return bool_value(false);
     case CKA_DESTROYABLE: return bool_value(false);
     case CKA_LABEL: return text_value(label_of(role_, kind));
+    case CKA_UNIQUE_ID: return text_value(unique_id_of(role_, kind).c_str());
     default: break;
     }
     if (kind == ObjectKind::private_key && type == CKA_ALWAYS_AUTHENTICATE) return bool_value(needs_consent_each());

@@ -125,6 +125,31 @@ BOOST_AUTO_TEST_CASE(templates_that_match_nothing_find_nothing) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(every_object_has_a_unique_id_of_its_own_that_lasts) {
+    std::set<Bytes> seen;
+    for (int stay = 0; stay < 2; ++stay) {
+        Fixture f;
+        std::set<Bytes> now;
+        std::size_t objects = 0;
+        for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+            const auto session = f.open_logged_in(slot);
+            for (const CK_OBJECT_HANDLE object : find(session)) {
+                Bytes id = attribute(session, object, CKA_UNIQUE_ID);
+                BOOST_CHECK(!id.empty());
+                const auto found = find(session, {{CKA_UNIQUE_ID, id.data(), static_cast<CK_ULONG>(id.size())}});
+                BOOST_REQUIRE_EQUAL(found.size(), 1u);
+                BOOST_CHECK_EQUAL(found.front(), object);
+                now.insert(std::move(id));
+                ++objects;
+            }
+        }
+        BOOST_CHECK_EQUAL(now.size(), objects);
+        BOOST_CHECK_EQUAL(objects, 9u);  // certificate, two keys, CA certificate of two roles, and the profile
+        if (stay > 0) BOOST_CHECK(now == seen);
+        seen = std::move(now);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {

@@ -62,7 +62,7 @@ constexpr Row rows[] = {
     {"C_GetInfo", Subject::none, CKR_OK, bad_arguments},
     {"C_GetFunctionList", Subject::none, CKR_OK, bad_arguments},
     {"C_GetInterfaceList", Subject::none, CKR_BUFFER_TOO_SMALL, bad_arguments},
-    {"C_GetInterface", Subject::none, CKR_FUNCTION_FAILED, bad_arguments},
+    {"C_GetInterface", Subject::none, bad_arguments, bad_arguments},
     {"C_GetSlotList", Subject::none, CKR_BUFFER_TOO_SMALL, bad_arguments},
     {"C_WaitForSlotEvent", Subject::none, bad_arguments, bad_arguments},  // its last argument is reserved
     {"C_GetSlotInfo", Subject::slot, bad_slot, bad_arguments},
@@ -100,8 +100,8 @@ constexpr Row rows[] = {
     {"C_VerifyFinal", Subject::session, bad_session, no_operation},
     {"C_SeedRandom", Subject::session, bad_session, CKR_RANDOM_NO_RNG},
     {"C_GenerateRandom", Subject::session, bad_session, CKR_RANDOM_NO_RNG},
-    {"C_GetFunctionStatus", Subject::session, bad_session, CKR_FUNCTION_NOT_PARALLEL},
-    {"C_CancelFunction", Subject::session, bad_session, CKR_FUNCTION_NOT_PARALLEL},
+    {"C_GetFunctionStatus", Subject::session, CKR_FUNCTION_NOT_PARALLEL, CKR_FUNCTION_NOT_PARALLEL},  // whatever the session
+    {"C_CancelFunction", Subject::session, CKR_FUNCTION_NOT_PARALLEL, CKR_FUNCTION_NOT_PARALLEL},
 };
 
 // By design: CKR_FUNCTION_NOT_SUPPORTED to everybody, whatever the arguments.

@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(the_function_lists_have_every_function_in_its_place) {
 #define JPKI_MEMBER(name) BOOST_CHECK(v2->name == &name);
 #include "module/functions_v2.inc"
 #undef JPKI_MEMBER
-#define JPKI_MEMBER(name) BOOST_CHECK(v3->name == &name);
+#define JPKI_MEMBER(name) BOOST_CHECK(v3->name == &name || std::string_view(#name) == "C_GetInfo");
 #include "module/functions_v2.inc"
 #include "module/functions_v3.inc"
 #undef JPKI_MEMBER
@@ -81,13 +81,34 @@ BOOST_AUTO_TEST_CASE(an_interface_that_is_not_there_is_refused_and_nothing_is_wr
     const auto refused = [&](const char* name, const CK_VERSION* version, CK_FLAGS flags) {
         CK_INTERFACE* interface = &untouched;
         CK_VERSION copy = version ? *version : CK_VERSION{};
-        CHECK_RV(C_GetInterface(name ? text(name) : nullptr, version ? &copy : nullptr, &interface, flags), CKR_FUNCTION_FAILED);
+        CHECK_RV(C_GetInterface(name ? text(name) : nullptr, version ? &copy : nullptr, &interface, flags), CKR_ARGUMENTS_BAD);
         BOOST_CHECK(interface == &untouched);
     };
     for (const char* name : {"", "PKCS 1", "PKCS 11 ", "pkcs 11", "Vendor NSS FIPS Interface"}) refused(name, nullptr, 0);
     for (const CK_VERSION version : {CK_VERSION{2, 20}, {3, 1}, {3, 2}, {0, 0}, {2, 4}}) refused("PKCS 11", &version, 0);
     refused(nullptr, nullptr, CKF_INTERFACE_FORK_SAFE);  // a child has to initialise anew
     CHECK_RV(C_GetInterface(nullptr, nullptr, nullptr, 0), CKR_ARGUMENTS_BAD);
+}
+
+BOOST_AUTO_TEST_CASE(C_GetInfo_names_the_version_of_the_list_that_it_was_taken_from) {
+    CK_FUNCTION_LIST* v2 = nullptr;
+    REQUIRE_OK(C_GetFunctionList(&v2));
+    CK_INTERFACE* interface = nullptr;
+    CK_VERSION wanted = {3, 0};
+    REQUIRE_OK(C_GetInterface(nullptr, &wanted, &interface, 0));
+    const auto* v3 = static_cast<const CK_FUNCTION_LIST_3_0*>(interface->pFunctionList);
+    CK_INFO info{};
+    CHECK_RV(v3->C_GetInfo(&info), CKR_CRYPTOKI_NOT_INITIALIZED);
+    Fixture f;
+    REQUIRE_OK(v2->C_GetInfo(&info));
+    BOOST_CHECK(is(info.cryptokiVersion, 2, 40));
+    REQUIRE_OK(C_GetInfo(&info));
+    BOOST_CHECK(is(info.cryptokiVersion, 2, 40));
+    CK_INFO newer{};
+    REQUIRE_OK(v3->C_GetInfo(&newer));
+    BOOST_CHECK(is(newer.cryptokiVersion, 3, 0));
+    BOOST_CHECK(is(newer.libraryVersion, info.libraryVersion.major, info.libraryVersion.minor));
+    CHECK_RV(v3->C_GetInfo(nullptr), CKR_ARGUMENTS_BAD);
 }
 
 BOOST_AUTO_TEST_CASE(both_lists_are_one_library) {

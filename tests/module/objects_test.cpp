@@ -62,10 +62,15 @@ Expected common(CK_OBJECT_CLASS object_class, bool is_private) {
             {CKA_MODIFIABLE, flag(false)},          {CKA_COPYABLE, flag(false)}, {CKA_DESTROYABLE, flag(false)}};
 }
 
+Bytes unique_id(std::uint8_t id, const std::string& what) {
+    return string_bytes(((id & 0x0F) == 1 ? "jpki-authentication-" : "jpki-signature-") + what);
+}
+
 Expected certificate_attributes(const Bytes& der, std::uint8_t id, CK_ULONG category, bool is_private) {
     const OpensslReads reads(der);
     Expected expected = common(CKO_CERTIFICATE, is_private);
     expected.insert({{CKA_ID, {id}},
+                     {CKA_UNIQUE_ID, unique_id(id, category == 1 ? "certificate" : "ca-certificate")},
                      {CKA_CERTIFICATE_TYPE, ulong_bytes(CKC_X_509)},
                      {CKA_CERTIFICATE_CATEGORY, ulong_bytes(category)},
                      {CKA_TRUSTED, flag(false)},
@@ -88,6 +93,7 @@ Expected key_attributes(const Bytes& der, CK_OBJECT_CLASS object_class, std::uin
         for (const std::uint8_t byte : ulong_bytes(one)) mechanisms.push_back(byte);
     Expected expected = common(object_class, is_private);
     expected.insert({{CKA_ID, {id}},
+                     {CKA_UNIQUE_ID, unique_id(id, object_class == CKO_PUBLIC_KEY ? "public-key" : "private-key")},
                      {CKA_KEY_TYPE, ulong_bytes(CKK_RSA)},
                      {CKA_START_DATE, {}},
                      {CKA_END_DATE, {}},
@@ -171,6 +177,7 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_the_authentication_slot_is_what_openssl_
     check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x01), key_attributes(pki.authentication_certificate, CKO_PRIVATE_KEY, 0x01, true));
     Expected profile = common(CKO_PROFILE, false);
     profile.emplace(CKA_PROFILE_ID, ulong_bytes(CKP_PUBLIC_CERTIFICATES_TOKEN));
+    profile.emplace(CKA_UNIQUE_ID, unique_id(1, "profile"));
     check_attributes(session, find_class(session, CKO_PROFILE).at(0), profile);
 }
 
