@@ -3,6 +3,7 @@
 #include "apdu/errors.hpp"
 
 #include <array>
+#include <cstring>
 #include <reader.h>
 #include <utility>
 
@@ -20,14 +21,11 @@ constexpr std::uint8_t ended_by_the_enter_key = 0x02;
 constexpr std::uint16_t language = 0x0411;  // Japanese
 constexpr std::uint8_t filler = 0xFF;
 
-void append16(Bytes& to, std::uint16_t value) {  // host order, as PC/SC part 10 has it; every host of ours is little-endian
-    to.push_back(static_cast<std::uint8_t>(value & 0xFF));
-    to.push_back(static_cast<std::uint8_t>(value >> 8));
-}
-
-void append32(Bytes& to, std::uint32_t value) {
-    append16(to, static_cast<std::uint16_t>(value & 0xFFFF));
-    append16(to, static_cast<std::uint16_t>(value >> 16));
+// Numbers are in the host's byte order (PC/SC part 10, 2.5.1: the driver converts them to what the reader wants).
+template <class Number> void append(Bytes& to, Number value) {
+    std::array<std::uint8_t, sizeof value> bytes;
+    std::memcpy(bytes.data(), &value, sizeof value);
+    to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
 // PIN block: of the PIN's own size where that is fixed (four digits), else as long as what is typed.
@@ -43,7 +41,7 @@ void append_template(Bytes& to, Header header, const RoleFacts& facts) {
     const std::uint8_t size = block_size(facts);
     command.push_back(size);
     command.insert(command.end(), size, filler);
-    append32(to, static_cast<std::uint32_t>(command.size()));
+    append<std::uint32_t>(to, static_cast<std::uint32_t>(command.size()));
     to.insert(to.end(), command.begin(), command.end());
 }
 
@@ -75,46 +73,46 @@ std::uint16_t PinPad::send(std::uint32_t code, const Bytes& structure) {
     return static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
 }
 
-std::uint16_t PinPad::verify_command(Role role, std::uint8_t p2) {
+Bytes PinPad::verify_structure(Role role, std::uint8_t p2) {
     const RoleFacts& facts = facts_of(role);
-    // PIN_VERIFY_STRUCTURE
     Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
-    append16(s, digits(facts));
+    append<std::uint16_t>(s, digits(facts));
     s.push_back(ended_by_the_enter_key);
     s.push_back(1);  // bNumberMessage: one message, "enter PIN"
-    append16(s, language);
+    append<std::uint16_t>(s, language);
     s.push_back(0);  // bMsgIndex
     s.insert(s.end(), 3, 0);  // bTeoPrologue
     append_template(s, {0x00, 0x20, 0x00, p2}, facts);
-    return send(verify_code_, s);
+    return s;
 }
 
-std::uint16_t PinPad::change_command(Role role, std::uint8_t p2) {
+Bytes PinPad::modify_structure(Role role, std::uint8_t p2) {
     const RoleFacts& facts = facts_of(role);
-    // PIN_MODIFY_STRUCTURE. The card's command carries the new PIN alone: the old one was verified just before.
+    // The card's command carries the new PIN alone: the old one was verified just before.
     Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
     s.push_back(0);  // bInsertionOffsetOld
     s.push_back(0);  // bInsertionOffsetNew
-    append16(s, digits(facts));
+    append<std::uint16_t>(s, digits(facts));
     s.push_back(1);  // bConfirmPIN: the new PIN twice, no old one
     s.push_back(ended_by_the_enter_key);
     s.push_back(2);  // bNumberMessage: "new PIN", "once more"
-    append16(s, language);
+    append<std::uint16_t>(s, language);
     s.push_back(1);  // bMsgIndex1
     s.push_back(2);  // bMsgIndex2
     s.push_back(0);  // bMsgIndex3
     s.insert(s.end(), 3, 0);  // bTeoPrologue
     append_template(s, {0x00, 0x24, 0x01, p2}, facts);
-    return send(modify_code_, s);
+    return s;
 }
 
 Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, Card::Holder hold) {
-    return card.verify_with_pad(role, [&](std::uint8_t p2) { return verify_command(role, p2); }, keep_last_try, std::move(hold));
+    return card.verify_with_pad(
+        role, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(role, p2)); }, keep_last_try, std::move(hold));
 }
 
 Card::ChangeAnswer PinPad::change(Card& card, Role role, bool keep_last_try) {
     return card.change_pin_with_pad(
-        role, [&](std::uint8_t p2) { return verify_command(role, p2); }, [&](std::uint8_t p2) { return change_command(role, p2); },
+        role, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(role, p2)); }, [&](std::uint8_t p2) { return send(modify_code_, modify_structure(role, p2)); },
         keep_last_try);
 }
 

@@ -19,10 +19,13 @@ public:
     bool can_change() const noexcept { return modify_code_ != 0; }
     Card::ChangeAnswer change(Card& card, Role role, bool keep_last_try);
 
+    // PIN_VERIFY_STRUCTURE and PIN_MODIFY_STRUCTURE (PC/SC part 10, 2.5.2 and 2.5.3) as the reader's driver gets them, for the
+    // PIN that `p2` names: packed, numbers in the host's byte order, the command's template at the end.
+    static Bytes verify_structure(Role role, std::uint8_t p2);
+    static Bytes modify_structure(Role role, std::uint8_t p2);
+
 private:
     explicit PinPad(PcscLink& link) : link_(link) {}
-    std::uint16_t verify_command(Role role, std::uint8_t p2);
-    std::uint16_t change_command(Role role, std::uint8_t p2);
     std::uint16_t send(std::uint32_t code, const Bytes& structure);
 
     PcscLink& link_;
