@@ -8,9 +8,9 @@
 namespace jpki {
 
 Crypto::Crypto() {
-    // If nobody in this process has used OpenSSL yet, it must not clean up behind our back at exit: hosts finalise their
-    // modules from exit handlers of their own, in whatever order.
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+    // OpenSSL's global state is the host's to initialise: whatever flags came first would be the host's too, and with
+    // OPENSSL_INIT_NO_ATEXIT none of its OPENSSL_atexit handlers ran. So OPENSSL_cleanup may come before C_Finalize; a library
+    // context of our own can be freed after it.
     context_ = std::make_unique<CryptoContext>();
 }
 

@@ -4,6 +4,7 @@
 //   after-openssl      the same handler, and the host's OpenSSL was cleaned up before it
 //   after-engine       the same, and the host had made an ENGINE the default for everything (default_algorithms = ALL)
 //   never              not finalised at all
+//   host-handlers      C_Initialize comes before the host's own first use of OpenSSL; its OPENSSL_atexit handler runs all the same
 // Exit status 0: every call answered as it should, and the card is locked where it was to be.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "module/pkcs11.hpp"
@@ -97,6 +98,21 @@ void use_the_card() {
     expect("C_Sign", C_Sign(session, data, sizeof data, signature, &size));
 }
 
+bool handler_ran = false;
+
+// The last exit handler to run.
+void expect_the_handler() {
+    if (!handler_ran) fail("the host's OPENSSL_atexit handler did not run", 0);
+}
+
+// The card model uses OpenSSL itself, so it cannot be there yet.
+void initialise_before_openssl_is_used() {
+    std::atexit(expect_the_handler);
+    expect("C_Initialize", C_Initialize(nullptr));
+    expect("C_Finalize", C_Finalize(nullptr));
+    if (OPENSSL_atexit([] { handler_ran = true; }) != 1) fail("OPENSSL_atexit", 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,10 +124,11 @@ int main(int argc, char** argv) {
     if (is("atexit") || is("static-destructor")) OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     if (is("after-engine")) make_an_engine_the_default();
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);
+    if (is("host-handlers")) initialise_before_openssl_is_used();
     card() = std::make_shared<CardModel>(jpki::model::TestPki::shared());
     fake::add_reader("Fake Reader 00 00", card());
     use_the_card();
     last.armed = is("static-destructor");
-    if (!is("atexit") && !after_openssl && !is("static-destructor") && !is("never")) fail("usage", 0);
+    if (!is("atexit") && !after_openssl && !is("static-destructor") && !is("never") && !is("host-handlers")) fail("usage", 0);
     return 0;
 }
