@@ -1,5 +1,6 @@
 // Card and its PINs: every VERIFY and CHANGE, the tries left, and the end of a login.
 #include "apdu/card_scope.hpp"
+#include "apdu/log_text.hpp"
 
 #include <utility>
 
@@ -176,7 +177,7 @@ void Card::leave_if_unused(Scope& scope) {
     } catch (const TransportFault& fault) {
         scope.transaction().power_off_at_end();
         give_up();
-        log_.error(std::string("cannot lock the card: ") + fault.what() + "; taking its power");
+        log_.error(LogText("cannot lock the card, taking its power: ", fault.what()));
     }
 }
 

@@ -1,5 +1,7 @@
 #include "module/insertion.hpp"
 
+#include "apdu/log_text.hpp"
+
 namespace jpki {
 
 void Insertion::lock_card() noexcept {
@@ -8,9 +10,9 @@ void Insertion::lock_card() noexcept {
         if (card_.may_be_open()) card_.lock();
     } catch (const CardBusy& busy) {
         busy_ = true;
-        services_.log.error(std::string("the login could not be ended at the card: ") + busy.what());
+        services_.log.error(LogText("cannot end the login at the card: ", busy.what()));
     } catch (const std::exception& fault) {
-        services_.log.error(std::string("the login could not be ended at the card: ") + fault.what());
+        services_.log.error(LogText("cannot end the login at the card: ", fault.what()));
     }
 }
 

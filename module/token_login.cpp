@@ -1,6 +1,7 @@
 // PINs: C_Login, C_Logout, C_SetPIN. One VERIFY a call at the most.
 #include "module/token.hpp"
 
+#include "apdu/log_text.hpp"
 #include "module/insertion.hpp"
 #include "module/output.hpp"
 
@@ -159,7 +160,7 @@ void Token::log_out_whatever_the_card_says() {
     } catch (const CardRemoved& removed) {
         services_.log.info(removed.what());  // and its PIN state with it
     } catch (const std::exception& fault) {
-        services_.log.error(std::string("cannot lock the card at the end of a login: ") + fault.what() + "; locking it before the next command");
+        services_.log.error(LogText("cannot lock the card at the end of a login, locking it before the next command: ", fault.what()));
     }
 }
 

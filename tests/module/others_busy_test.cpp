@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(finalize_waits_once_for_a_program_that_keeps_the_card_and_s
     CHECK_RV(bounded([] { return C_Finalize(nullptr); }), CKR_OK);
     const auto lines = log.lines();
     BOOST_REQUIRE_EQUAL(lines.size(), 1u);
-    BOOST_CHECK(lines.front().find("the login could not be ended at the card") != std::string::npos);
+    BOOST_CHECK(lines.front().find("cannot end the login at the card") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {

@@ -1,0 +1,101 @@
+// No memory at the worst moment: in functions that cannot throw, with an exception to report.
+#include "fixture.hpp"
+
+#include "log_file.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local bool no_memory = false;
+
+void* allocate(std::size_t size) {
+    void* memory = no_memory ? nullptr : std::malloc(size == 0 ? 1 : size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+
+struct NoMemory {
+    NoMemory() { no_memory = true; }
+    ~NoMemory() { no_memory = false; }
+};
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+using namespace jpki::test;
+
+namespace {
+
+// A reader whose name needs no memory either: the fake of PC/SC copies it, where libpcsclite does not.
+struct World {
+    explicit World(const std::string& settings) : settings_(settings), card(std::make_shared<CardModel>(TestPki::shared())) {
+        jpki::fake::reset_everything();
+        jpki::fake::add_reader("R", card);
+        REQUIRE_OK(C_Initialize(nullptr));
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+        REQUIRE_OK(C_OpenSession(sign_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
+        REQUIRE_OK(login(CKU_USER));
+    }
+    ~World() { C_Finalize(nullptr); }
+    CK_RV login(CK_USER_TYPE user) {
+        std::string pin = sign_pin;
+        return C_Login(session, user, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size()));
+    }
+
+    SettingsFile settings_;
+    std::shared_ptr<CardModel> card;
+    CK_SESSION_HANDLE session = 0;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_consent_that_fails_for_want_of_memory_is_reported_without_any) {
+    const LogFile log;
+    World w("[signature]\nconsent = \"each\"\n" + log.settings("error"));
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+    REQUIRE_OK(C_SignInit(w.session, &mechanism, find_key(w.session)));
+    REQUIRE_OK(w.login(CKU_CONTEXT_SPECIFIC));
+    jpki::fake::on_transmit([](const std::string&, jpki::fake::ByteView) { no_memory = true; });  // the card is being locked
+    C_SessionCancel(w.session, CKF_SIGN);
+    no_memory = false;
+    jpki::fake::on_transmit({});
+    bool reported = false;
+    for (const std::string& line : log.lines()) reported = reported || line.find("std::bad_alloc") != std::string::npos;
+    BOOST_CHECK(reported);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_login_that_fails_for_want_of_memory_is_reported_without_any) {
+    const LogFile log;
+    World w(log.settings("error"));
+    {
+        const NoMemory here;
+        C_Finalize(nullptr);
+    }
+    const auto lines = log.lines();
+    BOOST_REQUIRE(!lines.empty());
+    BOOST_CHECK(lines.front().find("cannot end the login at the card: std::bad_alloc") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_without_memory_answers_CKR_HOST_MEMORY) {
+    World w("");
+    CK_RV rv = CKR_OK;
+    unsigned char data[1] = {}, hash[32];
+    CK_ULONG length = sizeof hash;
+    CK_MECHANISM mechanism = {CKM_SHA256, nullptr, 0};
+    {
+        const NoMemory here;
+        rv = C_DigestInit(w.session, &mechanism);
+    }
+    CHECK_RV(rv, CKR_HOST_MEMORY);
+    REQUIRE_OK(C_DigestInit(w.session, &mechanism));
+    CHECK_RV(C_Digest(w.session, data, 1, hash, &length), CKR_OK);
+}
