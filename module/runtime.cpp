@@ -1,5 +1,7 @@
 #include "module/runtime.hpp"
 
+#include "module/openssl_binding.hpp"
+
 #include <atomic>
 #include <mutex>
 #include <new>
@@ -44,12 +46,26 @@ Process& process_of_ours() {
     return *before;  // another thread was faster
 }
 
+void open_log(Log& log, const Settings& settings) {
+    if (!settings.log_file.empty() && settings.log_level != LogLevel::off) log.open(settings.log_file, settings.log_level);
+}
+
+// Before anything else of OpenSSL is called.
+void require_usable_openssl() {
+    const auto trouble = openssl_trouble();
+    if (!trouble) return;
+    Log log;
+    open_log(log, read_settings());
+    log.error(*trouble);
+    throw Error{CKR_FUNCTION_FAILED};
+}
+
 }  // namespace
 
 Runtime::Runtime() {
     services.settings = read_settings();
     const Settings& settings = services.settings;
-    if (!settings.log_file.empty() && settings.log_level != LogLevel::off) services.log.open(settings.log_file, settings.log_level);
+    open_log(services.log, settings);
     for (const std::string& complaint : settings.complaints) services.log.error(complaint);
 }
 
@@ -73,6 +89,7 @@ void Runtime::initialize() {
     const std::scoped_lock one_at_a_time(process.lifecycle);
     const std::scoped_lock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    require_usable_openssl();
     process.runtime = std::make_shared<Runtime>();
 }
 
