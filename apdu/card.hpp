@@ -123,7 +123,11 @@ public:
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
     void lock();
-    // The same after the logout of the other role, unless `role` is logged in or nothing may be open: decided when no operation
+    // For the end of the process (card_exit.cpp): as lock() where may_be_open(). Waits until `deadline`, on the steady clock, for
+    // other threads and other programs; what is asked of the card later waits for nobody. Returns false, with a line in the
+    // log, when a login may still be open.
+    bool lock_by(std::chrono::steady_clock::time_point deadline) noexcept;
+    // As lock(), after the logout of the other role, unless `role` is logged in or nothing may be open: decided when no operation
     // is under way. A hold ends where the other role was open, since it is that role's.
     void lock_unless_verified(Role role);
     // Whether a transaction is held. Does not wait.

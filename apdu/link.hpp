@@ -4,6 +4,7 @@
 #include "apdu/command.hpp"
 #include "apdu/log.hpp"
 
+#include <chrono>
 #include <span>
 
 namespace jpki {
@@ -49,6 +50,9 @@ public:
 
     // False when the connection is known to be dead. Sends nothing to the card.
     virtual bool alive() noexcept { return true; }
+
+    // From now on waits for other programs no longer than this, wherever it waited longer. Not inside of another call.
+    virtual void limit_patience(std::chrono::milliseconds) noexcept {}
 
 protected:
     // Returns whether the card was reset since the last transaction.

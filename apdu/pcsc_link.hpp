@@ -5,6 +5,7 @@
 #include "apdu/link.hpp"
 #include "apdu/pcsc_context.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -28,6 +29,8 @@ public:
     // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
     // resource manager, never the card. Not while another thread is inside of this object.
     bool alive() noexcept override;
+
+    void limit_patience(std::chrono::milliseconds patience) noexcept override { patience_ = std::min(patience_, patience); }
 
     // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or nothing when the reader
     // refuses. `rc` receives the PC/SC code.

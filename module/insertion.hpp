@@ -4,6 +4,7 @@
 
 #include "apdu/pcsc_link.hpp"
 #include "apdu/pinpad.hpp"
+#include "module/open_cards.hpp"
 #include "module/token.hpp"
 
 #include <atomic>
@@ -43,6 +44,7 @@ private:
     PcscLink* link_ = nullptr;  // owned by card_
     Card card_;
     std::array<Token, 2> tokens_;
+    const OpenCards::Entry listed_{services_.open_cards, card_};
     std::atomic<bool> busy_ = false;
     std::mutex pad_mutex_;
     bool pad_looked_for_ = false;

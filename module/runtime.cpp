@@ -1,8 +1,11 @@
 #include "module/runtime.hpp"
 
+#include "module/cancellation.hpp"
+#include "module/open_cards.hpp"
 #include "module/openssl_binding.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <new>
 #include <unistd.h>
@@ -18,6 +21,7 @@ struct Process {
     std::mutex lifecycle;  // one C_Initialize or C_Finalize at a time; held over I/O, and before the other
     std::mutex mutex;
     std::shared_ptr<Runtime> runtime;
+    OpenCards open_cards;
 };
 
 // Never destroyed: hosts call C_Finalize from exit handlers, after static destructors have run.
@@ -62,7 +66,7 @@ void require_usable_openssl() {
 
 }  // namespace
 
-Runtime::Runtime() {
+Runtime::Runtime(OpenCards& cards) : services(cards) {
     services.settings = read_settings();
     const Settings& settings = services.settings;
     open_log(services.log, settings);
@@ -90,7 +94,7 @@ void Runtime::initialize() {
     const std::scoped_lock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
     require_usable_openssl();
-    process.runtime = std::make_shared<Runtime>();
+    process.runtime = std::make_shared<Runtime>(process.open_cards);
 }
 
 void Runtime::finalize() {
@@ -107,5 +111,60 @@ void Runtime::finalize() {
     runtime->sessions.close_everything();
     for (const auto& insertion : runtime->slots.insertions()) insertion->lock_card();
 }
+
+// --- the end of the process, and of the loaded module -----------------------------------------------------------------
+//
+// Many hosts end without C_Finalize, and the card honours the PIN on while another program keeps it connected. At exit() come
+//   1. exit handlers and destructors of static objects, ours among them, last registered first;
+//   2. destructors of shared objects, each before those of the objects that it was linked with.
+// libpcsclite has a destructor that frees its list of contexts. pcsc-lite 1.9: we are linked with it, it runs after ours.
+// pcsc-lite 2: libpcsclite.so.1 loads libpcsclite_real.so.1 with dlopen at the first call, nobody is linked with that, and where
+// some other part of the host called PC/SC before we were loaded its destructor runs before ours. So the card is locked in
+// step 1, where all of libpcsclite is there, by a handler that is registered when the module is loaded: the host's handlers
+// that finalise it are as a rule registered later and run before. Step 2 is for logins that exit handlers of the host made after
+// ours, and for dlclose, which runs a shared object's destructor, one without a priority, before the destructors of its static
+// objects: so it can be told from exit().
+//
+// Nothing here needs OpenSSL but OPENSSL_cleanse, which works after OPENSSL_cleanup too. Not reached: _exit, quick_exit, abort,
+// and signals.
+
+namespace {
+
+// Together less than a second at exit().
+constexpr std::chrono::milliseconds patience_of_handler{500};
+constexpr std::chrono::milliseconds patience_of_destructor{400};
+
+constinit std::atomic<bool> process_exits = false;
+
+// Of what this process opened: nothing in a child that has not initialised anew. Never throws, whatever other threads do.
+bool lock_cards(std::chrono::milliseconds patience) noexcept {
+    const CancellationDisabled uncancelled;
+    Process* process = process_if_there();
+    return !process || process->open_cards.lock_all(std::chrono::steady_clock::now() + patience);
+}
+
+struct ExitHandler {
+    constexpr ExitHandler() = default;
+    ~ExitHandler() {
+        process_exits = true;
+        lock_cards(patience_of_handler);
+    }
+};
+const ExitHandler exit_handler;
+
+__attribute__((destructor)) void unload() {
+    const bool locked = lock_cards(patience_of_destructor);
+    // Other threads may be inside: the memory and the connections go with the process.
+    if (process_exits || !locked) return;
+    // dlclose: no thread is inside, nor will be.
+    const CancellationDisabled uncancelled;
+    try {
+        Runtime::finalize();
+    } catch (...) {
+        // not initialised
+    }
+}
+
+}  // namespace
 
 }  // namespace jpki

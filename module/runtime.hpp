@@ -9,7 +9,7 @@ namespace jpki {
 
 class Runtime {
 public:
-    Runtime();
+    explicit Runtime(OpenCards& cards);
 
     // The runtime of this process. Throws CKR_CRYPTOKI_NOT_INITIALIZED, also in a child after fork: what the parent
     // initialised is the parent's (PKCS#11 5.4, C_Initialize in a child). Whoever holds what this returns may go on while
@@ -22,7 +22,7 @@ public:
     // For the boundary's last word on an exception. NULL when not initialised.
     static std::shared_ptr<Runtime> get_if_there() noexcept;
 
-    Services services;
+    Services services;  // first: the others use it
     SlotTable slots{services};
     SessionTable sessions{services, slots};
 };

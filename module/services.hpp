@@ -10,7 +10,12 @@
 
 namespace jpki {
 
+class OpenCards;
+
 struct Services {
+    explicit Services(OpenCards& open_cards_) : open_cards(open_cards_) {}
+
+    OpenCards& open_cards;  // of the process, which outlives this
     Settings settings;
     Log log;
     Crypto crypto;

@@ -1,0 +1,28 @@
+#include "module/open_cards.hpp"
+
+#include "apdu/patience.hpp"
+
+namespace jpki {
+
+OpenCards::Entry::Entry(OpenCards& cards, Card& card) noexcept : cards_(cards), card_(card) {
+    const std::scoped_lock lock(cards_.mutex_);
+    next_ = cards_.first_;
+    if (next_) next_->previous_ = this;
+    cards_.first_ = this;
+}
+
+OpenCards::Entry::~Entry() {
+    const std::scoped_lock lock(cards_.mutex_);
+    (previous_ ? previous_->next_ : cards_.first_) = next_;
+    if (next_) next_->previous_ = previous_;
+}
+
+bool OpenCards::lock_all(std::chrono::steady_clock::time_point deadline) noexcept {
+    const auto lock = lock_until(mutex_, deadline);
+    if (!lock) return false;
+    bool all = true;
+    for (Entry* entry = first_; entry; entry = entry->next_) all = entry->card_.lock_by(deadline) && all;
+    return all;
+}
+
+}  // namespace jpki

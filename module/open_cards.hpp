@@ -1,0 +1,41 @@
+// The cards that this process is connected to, for the end of the process: found without the runtime, which may be in the
+// middle of anything then.
+#pragma once
+
+#include "apdu/card.hpp"
+
+#include <chrono>
+#include <mutex>
+
+namespace jpki {
+
+// Thread-safe. Allocates nothing. Its lock is held for a moment only, but for lock_all().
+class OpenCards {
+public:
+    // Lists `card` while it lives. Neither throws nor allocates.
+    class Entry {
+    public:
+        Entry(OpenCards& cards, Card& card) noexcept;
+        ~Entry();
+        Entry(const Entry&) = delete;
+        Entry& operator=(const Entry&) = delete;
+
+    private:
+        friend class OpenCards;
+        OpenCards& cards_;
+        Card& card_;
+        Entry* previous_ = nullptr;
+        Entry* next_ = nullptr;
+    };
+
+    // Locks every listed card at which a login of this process may be open (Card::lock_by). Waits until `deadline` in all, for
+    // other threads and other programs. A card that is being disconnected by another thread waits for this. Returns whether no
+    // login is left open.
+    bool lock_all(std::chrono::steady_clock::time_point deadline) noexcept;
+
+private:
+    std::mutex mutex_;
+    Entry* first_ = nullptr;
+};
+
+}  // namespace jpki

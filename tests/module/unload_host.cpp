@@ -1,0 +1,108 @@
+// A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* come before libpcsclite's.
+//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card is locked, and no connection is left each time
+//   exit MODULE     logs in and ends without either
+#include "card_model.hpp"
+#include "fake_pcsc.hpp"
+#include "test_pki.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <string>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <p11-kit/pkcs11.h>
+
+namespace {
+
+namespace fake = jpki::fake;
+using jpki::model::CardModel;
+using jpki::model::Role;
+
+[[noreturn]] void fail(const std::string& what) {
+    std::fprintf(stderr, "%s\n", what.c_str());
+    std::_Exit(1);
+}
+
+void expect(const char* what, CK_RV rv) {
+    if (rv != CKR_OK) fail(std::string(what) + ": " + std::to_string(rv));
+}
+
+fake::Card& card() {
+    static fake::Card& one = *new fake::Card(std::make_shared<CardModel>(jpki::model::TestPki::shared()));
+    return one;
+}
+
+// Loads the module and logs in with it.
+void* load(const char* path) {
+    void* const module = ::dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module) fail(::dlerror());
+    const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(module, "C_GetFunctionList"));
+    if (!get) fail("no C_GetFunctionList");
+    CK_FUNCTION_LIST* functions = nullptr;
+    expect("C_GetFunctionList", get(&functions));
+    expect("C_Initialize", functions->C_Initialize(nullptr));
+    CK_ULONG count = 0;
+    expect("C_GetSlotList", functions->C_GetSlotList(CK_TRUE, nullptr, &count));
+    CK_SESSION_HANDLE session = 0;
+    expect("C_OpenSession", functions->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
+    std::string pin = card()->pin(Role::authentication);
+    expect("C_Login", functions->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
+    if (!card()->verified(Role::authentication)) fail("no login");
+    return module;
+}
+
+std::size_t descriptors() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+    return count;
+}
+
+int unload_many_times(const char* path) {
+    std::size_t before = 0;
+    for (int round = 0; round < 50; ++round) {
+        void* const module = load(path);
+        ::dlclose(module);
+        if (::dlopen(path, RTLD_NOW | RTLD_NOLOAD)) fail("the module is still loaded");
+        if (card()->verified(Role::authentication)) fail("the card is left open");
+        if (!(fake::open_now() == fake::Open{})) fail("a connection is left open");
+        if (round == 0) before = descriptors();
+        else if (descriptors() > before) fail("descriptors are left open");
+    }
+    return 0;
+}
+
+// The fake ends with the process, and the module's destructor runs after this program's own: what the card was asked is seen
+// by the parent, in memory that both have.
+int exit_without_a_word(const char* path) {
+    struct Seen {
+        bool locked;
+    };
+    void* const shared = ::mmap(nullptr, sizeof(Seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) fail("mmap");
+    static Seen& seen = *new (shared) Seen{false};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        load(path);
+        fake::on_call([](fake::Function function) {
+            if (function == fake::Function::end_transaction) seen.locked = !card()->verified(Role::authentication);
+        });
+        return 0;
+    }
+    int status = 0;
+    if (::waitpid(child, &status, 0) != child || status != 0) fail("the child");
+    if (!seen.locked) fail("the card is left open");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) fail("usage: unload_host dlclose|exit MODULE");
+    ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);
+    fake::add_reader("Fake Reader 00 00", card());
+    return std::string(argv[1]) == "exit" ? exit_without_a_word(argv[2]) : unload_many_times(argv[2]);
+}
