@@ -15,7 +15,10 @@ constexpr int rounds_max = 10;
 }  // namespace
 
 Response Link::Transaction::exchange_once(const Command& command) {
-    std::array<std::uint8_t, answer_max> answer;
+    // Wiped however this ends: it may be the holder's name and address.
+    struct Answer : std::array<std::uint8_t, answer_max> {
+        ~Answer() { wipe(data(), size()); }
+    } answer;
     const std::size_t size = link_.exchange(command.wire(), answer);
     if (size < 2) throw CardFault("answer without a status word to " + command.header_text());
     if (size > Command::le_max + 2) throw CardFault("answer too long to " + command.header_text());

@@ -2,6 +2,8 @@
 // through all writable memory of this process for the passwords. Its own copies are made just before a call and wiped after
 // it; what it compares with is masked. That it can find a password is shown by planting one.
 // The card's password must be `first` below (pin-memory.sh starts such a card).
+#include "memory_search.hpp"
+
 #include <p11-kit/pkcs11.h>
 
 #include <array>
@@ -15,7 +17,9 @@
 namespace {
 
 constexpr std::size_t size = 16;
-constexpr std::uint8_t mask = 0xA5;
+using memory_search::fail;
+using memory_search::mask;
+using memory_search::wipe;
 using Masked = std::array<std::uint8_t, size>;
 
 consteval Masked masked(const char (&text)[size + 1]) {
@@ -27,16 +31,6 @@ consteval Masked masked(const char (&text)[size + 1]) {
 constexpr Masked first = masked("ZQXJ7WVK93PFTYB4");
 constexpr Masked second = masked("KW5VQZ8XJ2HGPNR6");
 constexpr Masked wrong = masked("XH4NWZQ7KVJ9TBD3");
-
-[[noreturn]] void fail(const char* text) {
-    std::fprintf(stderr, "FAILED: %s\n", text);
-    std::exit(1);
-}
-
-void wipe(void* memory, std::size_t length) {
-    auto* at = static_cast<volatile std::uint8_t*>(memory);
-    for (std::size_t i = 0; i < length; ++i) at[i] = 0;
-}
 
 // The caller's copy: on the heap, as long as the call takes.
 class Copy {
@@ -53,30 +47,10 @@ private:
     std::unique_ptr<std::uint8_t[]> bytes_;
 };
 
-// How often either half of the password stands in writable memory. Nothing is copied to be looked at.
+// How often either half of the password stands in writable memory.
 std::size_t halves_found(const Masked& password) {
-    constexpr std::size_t half = size / 2;
-    std::FILE* maps = std::fopen("/proc/self/maps", "r");
-    if (!maps) fail("no /proc/self/maps");
-    std::size_t found = 0, scanned = 0;
-    char line[512];
-    while (std::fgets(line, sizeof line, maps)) {
-        std::uintptr_t begin = 0, end = 0;
-        char rights[5] = {};
-        if (std::sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[0] != 'r' || rights[1] != 'w') continue;
-        const auto* memory = reinterpret_cast<const volatile std::uint8_t*>(begin);
-        const std::size_t length = end - begin;
-        scanned += length;
-        for (std::size_t i = 0; i + half <= length; ++i)
-            for (const std::size_t from : {std::size_t{0}, half}) {
-                std::size_t same = 0;
-                while (same < half && (memory[i + same] ^ mask) == password[from + same]) ++same;
-                if (same == half) ++found;
-            }
-    }
-    std::fclose(maps);
-    if (scanned < 100'000) fail("there is more writable memory than that");
-    return found;
+    const std::span<const std::uint8_t> both(password);
+    return memory_search::times_found(both.first(size / 2)) + memory_search::times_found(both.last(size / 2));
 }
 
 void must_be_clean(const char* when) {

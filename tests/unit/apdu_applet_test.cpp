@@ -73,7 +73,7 @@ std::shared_ptr<const model::TestPki> pki_with_certificate_of(std::size_t size) 
         der[2] = static_cast<std::uint8_t>((size - 4) >> 8);
         der[3] = static_cast<std::uint8_t>((size - 4) & 0xFF);
     }
-    pki->authentication_certificate = der;
+    pki->authentication_certificate.assign(der.begin(), der.end());
     return pki;
 }
 
@@ -105,12 +105,14 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 BOOST_CHECK(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
                 const bool hidden = role == Role::signature || knobs.phone || knobs.iphone;
                 BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
-                BOOST_CHECK(on.applet->read_certificate(facts_of(role).ca).data == (role == Role::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
+                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(role).ca).data,
+                                               role == Role::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
                 const PinAnswer answer = verify(on, role, on.card->pin(m));
                 BOOST_CHECK(answer.kind == (*tries == 0 ? PinAnswer::Kind::blocked : PinAnswer::Kind::accepted));
                 if (answer.kind != PinAnswer::Kind::accepted) continue;
-                BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).data ==
-                            (role == Role::authentication ? on.card->pki().authentication_certificate : on.card->pki().signature_certificate));
+                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(role).certificate).data,
+                                               role == Role::authentication ? on.card->pki().authentication_certificate
+                                                                            : on.card->pki().signature_certificate));
                 BOOST_CHECK_EQUAL(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).signature.size(), 256u);
                 const SignAnswer pss = on.applet->sign(role, SignForm::pss_sha256, Bytes(32, 1));
                 BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::form_unknown));
@@ -224,7 +226,8 @@ BOOST_AUTO_TEST_CASE(a_second_read_that_hits_another_file_is_noticed) {
 BOOST_AUTO_TEST_CASE(a_lie_about_the_length_is_malformed_and_ends) {
     for (const char* head : {"3082 0622", "3082 1FFC", "3081 FF", "30 7F"}) {
         auto pki = std::make_shared<model::TestPki>();
-        pki->authentication_certificate = hex(head);
+        const Bytes lie = hex(head);
+        pki->authentication_certificate.assign(lie.begin(), lie.end());
         pki->authentication_certificate.resize(100, 0x11);  // and the file ends
         model::Knobs knobs;
         knobs.certificate_file_size = 0;
