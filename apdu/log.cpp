@@ -1,27 +1,15 @@
 #include "apdu/log.hpp"
 
-#include <cerrno>
 #include <cstdio>
 #include <ctime>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace jpki {
 
-Log::~Log() {
-    if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
-}
-
 bool Log::open(const std::string& path, LogLevel level) {
-    if (path == "stderr" || path == "-") {
-        descriptor_ = STDERR_FILENO;
-    } else {
-        // O_NOFOLLOW: a log in a shared directory must not be turned into a write to somebody else's file.
-        descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-        if (descriptor_ < 0) return false;
-    }
-    level_.store(level, std::memory_order_relaxed);
-    return true;
+    target_ = LogTarget::open(path);
+    if (target_) level_.store(level, std::memory_order_relaxed);
+    return target_.has_value();
 }
 
 void Log::write(LogLevel level, std::string_view text) noexcept {
@@ -41,11 +29,7 @@ void Log::write(LogLevel level, std::string_view text) noexcept {
     // One line an event, whatever the text: it may quote a file's name.
     for (char* c = line; *c != '\0'; ++c)
         if ((static_cast<unsigned char>(*c) < 0x20 && c[1] != '\0') || *c == 0x7F) *c = '?';
-    const int saved = errno;  // logging is no reason for a caller to see another errno
-    [[maybe_unused]] const auto written = ::write(descriptor_, line, static_cast<std::size_t>(length) < sizeof line
-                                                                         ? static_cast<std::size_t>(length)
-                                                                         : sizeof line - 1);
-    errno = saved;
+    target_->write({line, static_cast<std::size_t>(length) < sizeof line ? static_cast<std::size_t>(length) : sizeof line - 1});
 }
 
 std::string hex16(std::uint16_t value) {

@@ -1,6 +1,8 @@
 // The log: off unless a file was named. One line an event; command headers and status words, never data bytes.
 #pragma once
 
+#include "apdu/log_target.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -14,12 +16,11 @@ enum class LogLevel : int { off = 0, error = 1, info = 2, debug = 3 };
 class Log {
 public:
     Log() = default;
-    ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    // Appends to `path` (created with mode 0600; "stderr" or "-" is the standard error output). Lines above `level`
-    // are dropped. Returns false when the file cannot be opened; the log is then off.
+    // Appends to `path`, as LogTarget::open() understands it. Lines above `level` are dropped. Returns false when it cannot be
+    // written to; the log is then off. Once, before other threads use the log.
     bool open(const std::string& path, LogLevel level);
     bool enabled(LogLevel level) const noexcept { return level <= level_.load(std::memory_order_relaxed); }
 
@@ -31,7 +32,7 @@ private:
     void write(LogLevel level, std::string_view text) noexcept;
 
     std::atomic<LogLevel> level_ = LogLevel::off;
-    int descriptor_ = -1;
+    std::optional<LogTarget> target_;
 };
 
 // "6A82": a status word or another 16-bit number as four hexadecimal digits.

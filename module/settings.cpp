@@ -1,13 +1,11 @@
 #include "module/settings.hpp"
 
+#include "module/settings_file.hpp"
+
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <iterator>
-#include <limits>
 #include <optional>
-#include <sys/stat.h>
 
 // toml++ 3.3 asserts, or lets clang assume, what a file can break ("x=[}"): it would end its host's process. It goes on well
 // without either, which is what its assertions turned into nothing give.
@@ -24,8 +22,8 @@ namespace jpki {
 
 namespace {
 
-// A settings file is a page of text; more is not read, so that a wrong path costs no memory.
-constexpr std::size_t file_size_max = 64 * 1024;
+// Of one file. One that is no settings file at all would fill the log.
+constexpr std::size_t complaints_max = 20;
 
 // What one file says of one table, with a complaint for each key that is not known or has the wrong kind of value.
 class Reader {
@@ -83,6 +81,8 @@ private:
     }
 
     void complain(const toml::node& node, const std::string& text) {
+        if (++complaints_ > complaints_max) return;
+        if (complaints_ == complaints_max) return settings_.complaints.push_back(name_ + ":0: more is wrong than is told here");
         settings_.complaints.push_back(name_ + ":" + std::to_string(node.source().begin.line) + ": " + text);
     }
 
@@ -90,6 +90,7 @@ private:
     const std::string& name_;
     Settings& settings_;
     std::vector<std::string> known_;
+    std::size_t complaints_ = 0;
 };
 
 bool set_consent(const std::string& text, Settings& settings) {
@@ -116,21 +117,18 @@ bool set_level(const std::string& text, Settings& settings) {
     return true;
 }
 
+bool set_log_file(const std::string& text, Settings& settings) {
+    if (text.find('\0') != std::string::npos) return false;
+    settings.log_file = text;
+    return true;
+}
+
 // False when there is no such file; one that is there and cannot be used is a complaint.
 bool apply_file(const std::string& path, Settings& settings) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return false;
-    if (!S_ISREG(status.st_mode)) {  // a pipe or a device would keep us waiting
-        settings.complaints.push_back(path + ":0: is not a regular file");
-        return true;
-    }
-    std::ifstream file(path, std::ios::binary);
-    std::string text(file_size_max + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (file.bad() || !file.is_open()) settings.complaints.push_back(path + ":0: cannot be read");
-    else if (text.size() > file_size_max) settings.complaints.push_back(path + ":0: is larger than 64 KiB");
-    else apply_settings(text, path, settings);
+    const SettingsFile file = read_settings_file(path);
+    if (!file.there) return false;
+    if (file.trouble.empty()) apply_settings(file.text, path, settings);
+    else settings.complaints.push_back(path + ":0: " + file.trouble);
     return true;
 }
 
@@ -146,28 +144,12 @@ void apply_environment(const char* name, const char* allowed, Settings& settings
         settings.complaints.push_back(std::string("environment:0: ") + name + " is to be " + allowed);
 }
 
-// What the parser is given: comment lines blanked, so that they may be in any script, and the rest ASCII. toml++ 3.3 runs
-// into undefined behaviour on some other characters outside of strings (its test for white space). Returns the line of the
-// first byte that is not ASCII, or 0.
-std::size_t keep_ascii(std::string& text) {
-    std::size_t line = 1;
-    for (std::size_t at = 0; at < text.size(); ++line) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        const std::size_t first = text.find_first_not_of(" \t", at);
-        if (first < end && text[first] == '#') std::fill(text.begin() + static_cast<std::ptrdiff_t>(first), text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
-        for (std::size_t i = at; i < end; ++i)
-            if (static_cast<unsigned char>(text[i]) >= 0x80) return line;
-        at = end + 1;
-    }
-    return 0;
-}
-
 }  // namespace
 
 void apply_settings(std::string_view original, const std::string& name, Settings& settings) {
     std::string text(original);
-    if (const std::size_t line = keep_ascii(text)) {
-        settings.complaints.push_back(name + ":" + std::to_string(line) + ": outside of comment lines only ASCII is understood (\\u escapes in strings are)");
+    if (const auto trouble = prepare_settings_text(text)) {
+        settings.complaints.push_back(name + ":" + std::to_string(trouble->line) + ": " + trouble->text);
         return;
     }
     const toml::parse_result parsed = toml::parse(std::string_view(text), name);
@@ -183,10 +165,7 @@ void apply_settings(std::string_view original, const std::string& name, Settings
     reader.boolean("pin", "pinpad", settings.pinpad);
     reader.boolean("pin", "pinpad_letters", settings.pinpad_letters);
     reader.milliseconds("reader", "busy_timeout_ms", settings.busy_timeout, 600'000);
-    reader.text("log", "file", "a path, \"stderr\" or \"\"", [&](const std::string& value) {
-        settings.log_file = value;
-        return value.find('\0') == std::string::npos;
-    });
+    reader.text("log", "file", "a path, \"stderr\" or \"\"", [&](const std::string& value) { return set_log_file(value, settings); });
     reader.text("log", "level", "\"off\", \"error\", \"info\" or \"debug\"", [&](const std::string& value) { return set_level(value, settings); });
     reader.complain_of_unknown_keys();
 }

@@ -2,6 +2,8 @@
 // log, and when it cannot be written.
 #include "settings_fixture.hpp"
 
+#include <chrono>
+
 using namespace jpki::test;
 
 BOOST_AUTO_TEST_CASE(the_environment_overrides_the_file) {
@@ -88,6 +90,43 @@ BOOST_AUTO_TEST_CASE(a_named_file_that_cannot_be_used_is_one_line_and_the_defaul
         BOOST_CHECK_EQUAL(directory.log().size(), 1u);
         BOOST_CHECK(!consent_each(f));
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_others_can_write_to_or_that_another_user_owns_is_one_line_and_not_obeyed) {
+    const Directory directory;
+    const std::string path = directory.write("settings.toml", each);
+    const auto obeyed = [&](const char* complaint) {
+        const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
+        ::unlink((directory.path + "/log").c_str());
+        Fixture f;
+        REQUIRE_OK(C_Finalize(nullptr));
+        ::setenv("JPKI_PKCS11_CONFIG", path.c_str(), 1);
+        REQUIRE_OK(C_Initialize(nullptr));
+        CK_ULONG count = 0;
+        REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+        BOOST_CHECK_EQUAL(directory.log().size(), *complaint ? 1u : 0u);
+        if (*complaint) BOOST_CHECK_EQUAL(lines_with(directory, path + ":0: " + complaint), 1u);
+        return consent_each(f);
+    };
+    BOOST_CHECK(obeyed(""));
+    for (const mode_t mode : {0620, 0602, 0666}) {
+        BOOST_REQUIRE(::chmod(path.c_str(), mode) == 0);
+        BOOST_CHECK(!obeyed("can be written by others"));
+    }
+    BOOST_REQUIRE(::chmod(path.c_str(), 0644) == 0);
+    if (::geteuid() != 0) return;
+    // Root with another user's HOME.
+    BOOST_REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+    BOOST_CHECK(!obeyed("belongs to another user"));
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_as_log_file_keeps_nobody_waiting) {
+    const Directory directory;
+    BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
+    const auto begin = std::chrono::steady_clock::now();
+    Fixture f("[log]\nfile = \"" + directory.path + "/pipe\"\nlevel = \"debug\"\n");
+    f.open_logged_in(auth_slot);
+    BOOST_CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
 }
 
 BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_written_is_no_reason_to_refuse) {

@@ -2,7 +2,10 @@
 // and the defaults.
 #include "settings_fixture.hpp"
 
+#include "module/settings.hpp"
+
 #include <chrono>
+#include <pthread.h>
 
 using namespace jpki::test;
 
@@ -162,6 +165,74 @@ BOOST_AUTO_TEST_CASE(a_broken_file_is_one_line_and_the_defaults) {
             BOOST_CHECK_MESSAGE(line.find(":" + std::to_string(row.line) + ": ") != std::string::npos, line);
             BOOST_CHECK(!consent_each(f));
         }
+}
+
+BOOST_AUTO_TEST_CASE(a_log_file_that_is_refused_has_no_effect) {
+    const Directory directory;
+    for (const bool zero_byte : {true, false}) {
+        Fixture f("[log]\nfile = \"" + directory.path + "/log" + (zero_byte ? "\\u0000b" : "") + "\"\nlevel = \"debug\"\n");
+        f.open(auth_slot);
+        BOOST_CHECK_EQUAL(std::filesystem::exists(directory.path + "/log"), !zero_byte);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_value_leaves_what_another_source_said) {
+    jpki::Settings settings;
+    jpki::apply_settings("[log]\nfile = \"/first\"\nlevel = \"error\"\n[signature]\nconsent = \"each\"\n[mechanisms]\npss = \"off\"\n[reader]\nbusy_timeout_ms = 5\n", "one", settings);
+    BOOST_CHECK(settings.complaints.empty());
+    jpki::apply_settings("[log]\nfile = \"/second\\u0000\"\nlevel = \"x\"\n[signature]\nconsent = \"x\"\n[mechanisms]\npss = \"x\"\n[reader]\nbusy_timeout_ms = -1\n", "two", settings);
+    BOOST_CHECK_EQUAL(settings.complaints.size(), 5u);
+    BOOST_CHECK_EQUAL(settings.log_file, "/first");
+    BOOST_CHECK(settings.log_level == jpki::LogLevel::error && settings.consent == jpki::Settings::Consent::each);
+    BOOST_CHECK(settings.pss == jpki::Settings::Pss::off && settings.busy_timeout == std::chrono::milliseconds(5));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_a_small_stack) {
+    const auto repeated = [](const std::string& part, const std::string& end) {
+        std::string text;
+        while (text.size() + part.size() + end.size() < 64 * 1024) text += part;
+        return text + end;
+    };
+    std::vector<std::string> texts = {repeated("a.", "a = 1\n"), "[" + repeated("a.", "a]\n"), "[[" + repeated("a.", "a]]\n"), "x = " + repeated("[", "\n"),
+                                      "x = " + repeated("{a=", "\n"), repeated("\"a\".", "a = 1\n"), repeated("'a' . ", "a = 1\n"),
+                                      "x = {" + repeated("a.", "a = 1}\n"), "x = " + repeated("[\n", "\n"), "x = \"\"\"" + repeated("a.", "\n"), repeated("a.\n", "\n")};
+    static const std::vector<std::string>* all;
+    all = &texts;
+    static std::size_t complaints;
+    complaints = 0;
+    // 128 KiB: what musl gives a thread, and the smallest that hosts with many threads choose.
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    BOOST_REQUIRE(pthread_attr_setstacksize(&attributes, 128 * 1024) == 0);
+    pthread_t thread;
+    BOOST_REQUIRE(pthread_create(&thread, &attributes, [](void*) -> void* {
+                      for (const std::string& text : *all) {
+                          jpki::Settings settings;
+                          jpki::apply_settings(text, "file", settings);
+                          complaints += settings.complaints.size();
+                      }
+                      return nullptr;
+                  }, nullptr) == 0);
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+    BOOST_CHECK_EQUAL(complaints, texts.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_path_may_have_many_dots_and_brackets) {
+    jpki::Settings settings;
+    jpki::apply_settings("[log]\nfile = \"/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\\\"#.x\" # . . . . . . . . . [[[[[[[[[\nlevel = 'error'\n", "file", settings);
+    BOOST_CHECK(settings.complaints.empty());
+    BOOST_CHECK_EQUAL(settings.log_file, "/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\"#.x");
+    BOOST_CHECK(settings.log_level == jpki::LogLevel::error);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_all_wrong_does_not_fill_the_log) {
+    std::string text;
+    for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + " = 1\n";
+    jpki::Settings settings;
+    jpki::apply_settings(text, "file", settings);
+    BOOST_CHECK_EQUAL(settings.complaints.size(), 20u);
+    BOOST_CHECK_EQUAL(settings.complaints.back(), "file:0: more is wrong than is told here");
 }
 
 BOOST_AUTO_TEST_CASE(comments_may_be_in_any_script) {
