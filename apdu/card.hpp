@@ -56,6 +56,9 @@ public:
     // EF 0008 (1 command, once, or twice where a role is missing). No value: the card does not say; then the files must be tried.
     std::optional<bool> says_it_has(Role role);
 
+    // EF 0006 (2 commands, once). No value: absent or malformed.
+    std::optional<TokenInformation> token_information();
+
     // Public bytes that differ from card to card: the first 256 of the authentication certificate; where that is not
     // readable, of EF 0006 and the CA certificate. 1 command, once.
     Bytes identity();

@@ -1,0 +1,78 @@
+// Readers and cards as the commands use them: one shared connection, one transaction for each question, the card left as it was
+// found. What stands here is all that the commands need to know of PC/SC.
+#pragma once
+
+#include "signals.hpp"
+
+#include "apdu/card.hpp"
+#include "apdu/pcsc_context.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jpki::tool {
+
+// One reader at one moment. Nothing was sent to the card.
+struct ReaderView {
+    std::string name;
+    bool card = false;       // a card that answered to reset
+    bool mute = false;       // a card that did not
+    bool exclusive = false;  // another program has it opened exclusively
+    bool in_use = false;     // another program has it connected
+    Bytes atr;
+};
+
+// Throws Failure(no_service) when pcscd does not answer.
+std::vector<ReaderView> look_at_readers(PcscContext& pcsc);
+
+// Whether `wanted` (--reader: a number from 1, a name or a part of it; empty for every reader) means the reader with this name and
+// number.
+bool names_reader(const std::string& wanted, const std::string& name, std::size_t number);
+
+// A connected card. Closes the door behind itself: what this process opened is locked when it goes.
+class OpenCard {
+public:
+    // Throws Failure(card_busy, no_card, not_our_card).
+    OpenCard(Log& log, const std::string& reader);
+    ~OpenCard();
+    OpenCard(const OpenCard&) = delete;
+    OpenCard& operator=(const OpenCard&) = delete;
+
+    const std::string& reader() const noexcept { return reader_; }
+    Card& operator*() noexcept { return *card_; }
+    Card* operator->() noexcept { return card_.get(); }
+
+    struct File {
+        enum class Kind { read, locked, absent };
+        Kind kind = Kind::absent;
+        Bytes der;  // when read
+    };
+    // The holder's certificate or that of its CA. Faults of the card come as Failure.
+    File certificate(Role role);
+    File ca_certificate(Role role);
+
+private:
+    std::string reader_;
+    std::unique_ptr<Card> card_;
+};
+
+// The card that a command is about: in the reader that `wanted` names (its full name, a part of it, or its number as `status`
+// counts them), otherwise the only My Number Card there is. Throws Failure.
+std::unique_ptr<OpenCard> find_card(Log& log, const std::string& wanted);
+
+// Runs `f` and turns what apdu/ throws into a Failure.
+template <class F> auto on_card(F&& f);
+
+[[noreturn]] void rethrow_as_failure();
+
+template <class F> auto on_card(F&& f) {
+    try {
+        return f();
+    } catch (const std::runtime_error&) {
+        rethrow_as_failure();
+    }
+}
+
+}  // namespace jpki::tool

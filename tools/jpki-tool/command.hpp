@@ -1,0 +1,49 @@
+// What every command gets, and the list of commands.
+#pragma once
+
+#include "exit_status.hpp"
+#include "output.hpp"
+#include "pin_entry.hpp"
+#include "signals.hpp"
+
+#include "apdu/log.hpp"
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace jpki::tool {
+
+struct Context {
+    Context(Output& to, const Signals& heard, Log& lines) : output(to), signals(heard), log(lines) {}
+
+    Output& output;
+    const Signals& signals;
+    Log& log;
+    std::string reader;  // --reader
+    PinOptions pin;
+    std::string command;              // "pin change", as --json gives it
+    std::function<Exit()> run;        // what the command line asked for
+};
+
+// Each adds one command to the command line. The command's function is put into `context.run` when it was asked for; nothing
+// happens while the command line is read.
+void add_status(CLI::App& app, Context& context);
+void add_pin(CLI::App& app, Context& context);
+void add_cert(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_survey(CLI::App& app, Context& context);
+
+// A subcommand of `app` that runs `run`. `name` is what --json calls it.
+CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
+                      std::function<Exit()> run);
+// --pin-fd, --pinentry, --pinentry-program and --last-try.
+void add_pin_options(CLI::App& command, Context& context);
+
+// The whole command line, without CLI11's own words in another language than ours.
+void build_command_line(CLI::App& app, Context& context, bool& json, std::string& log_file);
+
+}  // namespace jpki::tool

@@ -1,0 +1,28 @@
+// What the signature certificate says of its holder: otherNames of the subjectAltName under 1.2.392.200149.8.5.5 (CARD.md,
+// Certificates), in any order. Personal data: shown only when asked for.
+#pragma once
+
+#include "certificate_view.hpp"
+#include "output.hpp"
+
+#include <string>
+#include <vector>
+
+namespace jpki::tool {
+
+struct HolderField {
+    enum class Kind { name, sex, birth, address, other };
+    Kind kind = Kind::other;
+    std::string oid;
+    std::string text;                   // as it stands in the certificate
+    std::vector<std::size_t> replaced;  // characters (from 1) for which a substitute stands; name and address only
+};
+
+// In the order name, address, birth, sex, then what has no known shape, under its OID. Empty when there is no subjectAltName.
+std::vector<HolderField> holder_fields(const CertificateView& certificate);
+
+std::string shown_name(HolderField::Kind kind);
+std::string shown_value(const HolderField& field);
+Json to_json(const HolderField& field);
+
+}  // namespace jpki::tool

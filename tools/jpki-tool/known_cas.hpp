@@ -1,0 +1,27 @@
+// The certification authorities of J-LIS that are known (CARD.md, Certificates), by key identifier: their names are all the same.
+#pragma once
+
+#include "apdu/bytes.hpp"
+#include "apdu/role.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace jpki::tool {
+
+struct KnownCa {
+    Role role;
+    int generation;               // 1, 2, 3: the key pairs in the order of their years
+    std::string_view from, to;    // validity, ISO 8601 dates
+    std::string_view key_id;      // upper-case hexadecimal: all 20 bytes, or the beginning where no more is known
+    std::string_view sha256;      // of the CA certificate's DER; empty where it is not known
+};
+
+std::span<const KnownCa> known_cas() noexcept;
+
+// NULL when none of `role` has this key identifier.
+const KnownCa* find_known_ca(Role role, ByteView key_id);
+
+std::string hex(ByteView bytes);  // upper case
+
+}  // namespace jpki::tool

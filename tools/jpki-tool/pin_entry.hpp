@@ -1,0 +1,54 @@
+// Where PINs come from: the terminal, a descriptor (--pin-fd) or a pinentry program (--pinentry). Never the command line or the
+// environment. What is typed lives in jpki::Secret only.
+#pragma once
+
+#include "output.hpp"
+#include "signals.hpp"
+
+#include "apdu/pin.hpp"
+#include "apdu/role.hpp"
+
+#include <memory>
+#include <string>
+
+namespace jpki::tool {
+
+// "authentication PIN (4 digits)", "signature password (6 to 16 letters and digits)".
+std::string pin_name(Role role);
+
+struct PinRequest {
+    std::string title;   // one line: which PIN of which card
+    std::string detail;  // what is to be known before: tries left, rules
+    std::string prompt;  // "Authentication PIN"
+};
+
+// What was entered: at most Secret::capacity bytes, more are counted only.
+struct Entered {
+    Secret bytes;
+    bool too_long = false;
+};
+
+class PinSource {
+public:
+    virtual ~PinSource() = default;
+    // Throws Failure(pin_not_sent) when the entry is cancelled or there is no more input, Failure(usage) when there is nobody to
+    // ask, and Interrupted.
+    virtual void ask(const PinRequest& request, Entered& entered) = 0;
+    // True where a new PIN is to be entered twice: a person types it without seeing it.
+    virtual bool by_a_person() const noexcept { return true; }
+};
+
+struct PinOptions {
+    int descriptor = -1;  // --pin-fd
+    bool pinentry = false;
+    std::string pinentry_program = "pinentry";
+    bool last_try = false;
+};
+
+std::unique_ptr<PinSource> make_pin_source(const PinOptions& options, Output& output, const Signals& signals);
+std::unique_ptr<PinSource> make_pinentry(const std::string& program, const Signals& signals);
+
+// Waits until `descriptor` can be read; throws Interrupted after a signal.
+void wait_readable(int descriptor, const Signals& signals);
+
+}  // namespace jpki::tool
