@@ -17,8 +17,9 @@ done
 
 start_card
 modules=$(p11-kit list-modules 2>&1)
-ours=$(awk '/^[^ \t]/ { ours = /^jpki-pkcs11:/ } ours' <<<"$modules")
-expect "p11-kit lists the module" "$ours" "^jpki-pkcs11: .*jpki-pkcs11\\.so"
+# Up to 0.24 a module begins with "NAME: PATH", from 0.25 on with "module: NAME" and a line with its path.
+ours=$(awk '/^[^ \t]/ { ours = /^(module: jpki-pkcs11$|jpki-pkcs11:)/ } ours' <<<"$modules")
+expect "p11-kit lists the module" "$ours" "^(jpki-pkcs11|    path): .*jpki-pkcs11\\.so"
 expect "with the authentication token" "$ours" "token: $auth_token\$"
 expect "with the signature token" "$ours" "token: $sign_token\$"
 refuse "p11-kit has nothing to complain about" "$modules" "couldn't load|p11-kit:.*jpki"
