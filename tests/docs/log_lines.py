@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- log lines: begin -->", "<!-- log lines: end -->"
 CALLS = re.compile(
     r"\blog_?\.(?:error|info)\(|\blog_line\(|\bthrow (?:CardRemoved|CardBusy|CardFault|TransportFault|std::runtime_error)[({]|"
-    r"\bcomplaints\.push_back\(|\bcomplain\(")
+    r"\bcomplaints\.push_back\(|\bcomplain\(|\breturn (?=std::string\(\")|\bsnprintf\(text, sizeof text, ")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -48,6 +48,12 @@ def template(expression):
             continue
         character = expression[at]
         depth += {"(": 1, ")": -1}.get(character, 0)
+        # LogText(literal, value) is a literal and a value.
+        if logtext := re.compile(r"LogText\(([^()]*|[^()]*\(\))*\)").match(expression, at):
+            first = STRING.search(logtext[0])
+            parts += [unescaped(first[1]), "…"]
+            at = logtext.end()
+            continue
         # What is no plumbing between literals is a value.
         word = re.compile(r"std::string(?=\(\")|[A-Za-z_][\w.:>\-]*").match(expression, at)
         if word:
@@ -65,7 +71,15 @@ def lines_of(path):
     # Comments go, strings stay: a call that is only mentioned is none.
     text = re.sub(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*', lambda m: m[1] or "", path.read_text())
     for call in CALLS.finditer(text):
-        expression = argument(text, call.end())
+        if call[0].startswith("return"):
+            expression = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])*').match(text, call.end())[0]
+        else:
+            expression = argument(text, call.end())
+        if call[0].startswith("snprintf"):
+            line = re.sub(r"%[0-9.]*l*[a-zA-Z]", "…", STRING.match(expression)[1])
+            if " " in line:  # a number alone is part of another line
+                yield line
+            continue
         if call[0].startswith("complain("):
             if expression.startswith("const "):
                 continue  # its definition
