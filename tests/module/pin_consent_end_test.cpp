@@ -9,8 +9,9 @@ namespace {
 
 // One consent given, a second session on the same token, and one on the other.
 struct Consented : Begun {
-    explicit Consented(const std::string& more_settings = "")
+    explicit Consented(const std::string& more_settings = "", bool with_pad = false)
         : Begun(more_settings), second(open(sign_slot, CKF_RW_SESSION)), elsewhere(open(auth_slot)) {
+        if (with_pad) fake::give_pad(reader_name, {true, true, true, {}});  // one with letters
         REQUIRE_OK(consent());
         card->reset_counts();
         BOOST_REQUIRE_EQUAL(fake::open_now().transactions, 1u);
@@ -153,6 +154,35 @@ BOOST_AUTO_TEST_CASE(a_pin_change_ends_the_consent_whatever_comes_of_it_and_bloc
             CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
             CHECK_RV(finish_sign(f.second), CKR_OK);
         }
+}
+
+BOOST_AUTO_TEST_CASE(at_the_readers_pin_pad_a_failed_context_login_and_every_pin_change_end_the_consent_too) {
+    const std::string pad_settings = "[pin]\npinpad_letters = true\n";
+    const std::vector<Call> calls = {
+        {"wrong context PIN", [](Consented& f) {
+             fake::user_will(reader_name, fake::PinEntry::typed("WRONG1"));
+             CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_PIN_INCORRECT);
+         }},
+        {"context login given up", [](Consented& f) {
+             fake::user_will(reader_name, fake::PinEntry::cancelled());
+             CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_FUNCTION_CANCELED);
+         }},
+        {"change", [](Consented& f) {
+             fake::user_will(reader_name, fake::PinEntry::typed(sign_pin));
+             fake::user_will(reader_name, fake::PinEntry::changed(sign_pin, "FRESH99"));
+             CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_OK);
+         }},
+        {"change given up", [](Consented& f) {
+             fake::user_will(reader_name, fake::PinEntry::cancelled());
+             CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_FUNCTION_CANCELED);
+         }}};
+    for (const auto& [name, call] : calls) {
+        BOOST_TEST_CONTEXT(name) {
+            Consented f(pad_settings, true);
+            call(f);
+            f.check_ended();
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_pin_change_that_blocks_the_pin_logs_out) {
