@@ -4,6 +4,7 @@
 #include "openssl_certificates.hpp"
 #include "test_pki.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -91,11 +92,17 @@ std::shared_ptr<const Certificate> read_both_ways(ByteView der) {
 
 Bytes der_of_certificate(const X509Pointer& certificate) { return der_of<X509>(certificate.get(), i2d_X509); }
 
+// Where `part` is in `all`. Not std::ranges::search, whose result clang 14 cannot make with this library.
+template <class All, class Part> auto position(All& all, const Part& part) {
+    const auto at = std::search(all.begin(), all.end(), std::begin(part), std::end(part));
+    BOOST_REQUIRE(at != all.end());
+    return at;
+}
+
 // Bytes of `text` in `der` replaced by `by`, which is as long.
 Bytes replaced(Bytes der, std::string_view text, std::string_view by) {
-    const auto found = std::ranges::search(der, text);
-    BOOST_REQUIRE(!found.empty() && text.size() == by.size());
-    std::ranges::copy(by, found.begin());
+    BOOST_REQUIRE(text.size() == by.size());
+    std::ranges::copy(by, position(der, text));
     return der;
 }
 
@@ -137,12 +144,12 @@ BOOST_AUTO_TEST_CASE(a_well_formed_certificate_with_a_key_that_cannot_be_used_is
     const Bytes rsa = der_of_certificate(make_certificate(issuer.get(), issuer.get()));
     Bytes even_modulus = rsa, wrong_oid = rsa;
     const Bytes modulus = number_of(issuer.get(), OSSL_PKEY_PARAM_RSA_N);
-    *(std::ranges::search(even_modulus, modulus).end() - 1) &= 0xFE;
+    position(even_modulus, modulus)[static_cast<std::ptrdiff_t>(modulus.size()) - 1] &= 0xFE;
     static constexpr std::uint8_t rsa_encryption[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01};
-    *(std::ranges::search(wrong_oid, rsa_encryption).end() - 1) = 0x7F;
+    position(wrong_oid, rsa_encryption)[sizeof rsa_encryption - 1] = 0x7F;
     Bytes compressed = der_of_certificate(make_certificate(curve.get(), issuer.get()));
     static constexpr std::uint8_t point_start[] = {0x03, 0x62, 0x00, 0x04};
-    *(std::ranges::search(compressed, point_start).end() - 1) = 0x06;
+    position(compressed, point_start)[sizeof point_start - 1] = 0x06;
     for (const Bytes* der : {&even_modulus, &wrong_oid, &compressed}) {
         const auto certificate = parse_certificate(*der);
         BOOST_REQUIRE(certificate != nullptr);

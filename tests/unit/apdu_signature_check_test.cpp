@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_SUITE(signature_check)
 BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_the_blocks) {
     const CryptoContext context;
     for (const Hash hash : all_hashes)
-        for (const std::size_t size : {0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 1000}) {
+        for (const std::size_t size : {0u, 1u, 55u, 56u, 63u, 64u, 65u, 111u, 112u, 127u, 128u, 129u, 1000u}) {
             const Bytes data(size, 0x5A);
             BOOST_CHECK(context.hash(hash, data) == openssl_hash(hash, data));
             CryptoContext::Digest digest(context, hash);
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_the_blocks
 
 BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_a_block_are_refused) {
     const CryptoContext context;
-    for (const std::size_t key_size : {1, 32, 63, 64}) {
+    for (const std::size_t key_size : {1u, 32u, 63u, 64u}) {
         const Bytes key(key_size, 0xA7), data(100, 0x11);
         Bytes mac(32);
         std::size_t size = 0;
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_no_byte_of_them_may_change) {
     for (const auto& row : rows) {
         const Key key = ec_key(row.curve);
         const PublicKey ours = public_key(key.get(), issuer.get());
-        for (const std::size_t digest_size : {20, 32, 48, 64, 66, 67}) {  // shorter and longer than the curve's order
+        for (const std::size_t digest_size : {20u, 32u, 48u, 64u, 66u, 67u}) {  // shorter and longer than the curve's order
             Bytes digest(digest_size, 0xC2);
             const Bytes signature = plain(sign(key.get(), digest), row.size);
             BOOST_CHECK(verify_ecdsa(context, ours, digest, signature));
