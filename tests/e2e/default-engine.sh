@@ -1,0 +1,13 @@
+#!/bin/bash
+# A host whose openssl.cnf has libp11's engine with default_algorithms = ALL: the module's keys and hashes do not reach it, so
+# that C_Finalize works after OPENSSL_cleanup. The engine uses another module, which is loaded into the same process.
+. "$(dirname "$0")/lib.sh"
+. "$here/lib-clients.sh"
+host=${JPKI_DEFAULT_ENGINE_HOST:-$build/tests/e2e/jpki-default-engine-host}
+[ -x "$host" ] || fail "no $host: build first"
+
+start_card
+engine_configuration
+sed -i "s|^MODULE_PATH.*|MODULE_PATH = $module_auth|; s|^init.*|default_algorithms = ALL\ninit = 1|" engine.cnf
+grep -q "^default_algorithms = ALL" engine.cnf || fail "the configuration of the engine has another form"
+says "the host ends well" "ok: C_Finalize after OPENSSL_cleanup" env OPENSSL_CONF="$work/engine.cnf" "$host" "$module"
