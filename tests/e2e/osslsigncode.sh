@@ -10,19 +10,7 @@ id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | awk '$1 == "ID
 object cert "$sign_token" "$id" sign-ca.der
 pem sign-ca
 
-# The least that is a program: headers, and one section of zeros.
-python3 - <<'PYTHON'
-import struct
-dos = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40)
-coff = b"PE\0\0" + struct.pack("<HHIIIHH", 0x14C, 1, 0, 0, 0, 224, 0x102)
-optional = struct.pack("<HBBIIIIIIIII", 0x10B, 1, 0, 0x200, 0, 0, 0x1000, 0x1000, 0x2000, 0x400000, 0x1000, 0x200)
-optional += struct.pack("<HHHHHHIIIIHHIIIIII", 4, 0, 0, 0, 4, 0, 0, 0x2000, 0x200, 0, 3,
-                        0, 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
-optional += bytes(16 * 8)
-section = struct.pack("<8sIIIIIIHHI", b".text", 0x200, 0x1000, 0x200, 0x200, 0, 0, 0, 0, 0x60000020)
-with open("program.exe", "wb") as file:
-    file.write((dos + coff + optional + section).ljust(0x200, b"\0") + bytes(0x200))
-PYTHON
+python3 "$here/pe-program.py" program.exe
 
 # Without -pkcs11engine it finds the engine by its name; Debian 12's osslsigncode takes a path for the name.
 says "osslsigncode sign" "Succeeded" osslsigncode sign -pkcs11module "$module" -h sha256 \
