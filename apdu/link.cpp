@@ -41,6 +41,9 @@ Response Link::Transaction::transmit(Command& command) {
         if (round == rounds_max) throw CardFault("endless 61xx to " + command.header_text());
         const std::size_t more = response.status & 0xFF;
         Response rest = exchange_once(Command({0x00, 0xC0, 0x00, 0x00}, {}, more == 0 ? 256 : more));
+        // An error of GET RESPONSE says nothing of the command that it belongs to: it was carried out, its answer is lost.
+        if (!rest.ok() && (rest.status >> 8) >= 0x64)
+            throw CardFault("GET RESPONSE after " + command.header_text() + ": status " + hex16(rest.status));
         response.data.insert(response.data.end(), rest.data.begin(), rest.data.end());
         response.status = rest.status;
         if (response.data.size() > Command::le_max) throw CardFault("answer too long to " + command.header_text());
