@@ -46,13 +46,29 @@ constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
 
 }  // namespace
 
+// One SELECT. No value: an answer that says neither yes nor no.
+std::optional<bool> Applet::try_select(std::string& answer) {
+    try {
+        const std::uint16_t status = transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, jpki_aid)).status;
+        if (status == sw::ok) return true;
+        if (says_no_such_reference(status)) return false;
+        answer = "status " + hex16(status);
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardReset&) {
+        throw;  // the card said nothing
+    } catch (const CardFault& fault) {
+        answer = fault.what();
+    }
+    return std::nullopt;
+}
+
 bool Applet::select(bool first_command) {
-    const auto once = [this] { return transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, jpki_aid)).status; };
-    std::uint16_t status = once();
-    if (status == sw::no_precise_diagnosis && first_command) status = once();
-    if (status == sw::ok) return true;
-    if (says_no_such_reference(status)) return false;
-    unexpected("SELECT of the JPKI application", status);
+    std::string answer;
+    std::optional<bool> selected = try_select(answer);
+    if (!selected && first_command) selected = try_select(answer);
+    if (!selected) throw CardFault("SELECT of the JPKI application: " + answer);
+    return *selected;
 }
 
 bool Applet::leave() {

@@ -50,6 +50,7 @@ struct FileAnswer {
     enum class Kind { read, locked, absent, malformed };
     Kind kind = Kind::absent;
     Bytes data;
+    bool success_without_data = false;  // absent, and the card said 9000
 };
 
 // All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that apdu/README.md does not know
@@ -58,8 +59,9 @@ class Applet {
 public:
     Applet(Link::Transaction& transaction, Dialect& dialect) : transaction_(transaction), dialect_(dialect) {}
 
-    // SELECT by AID. False: 6A82, a card of another kind. `first_command`: the card may say 6F00 once after a cold reset
-    // (apdu/README.md, Recognition); then it is asked again.
+    // SELECT by AID. False: the card says that it has no such application (6A82, 6A81 or another of ISO/IEC 7816-4's). Any other
+    // answer is odd: with `first_command` the card is asked once more, since one may say 6F00 once after a cold reset (apdu/README.md,
+    // Recognition) and a fault on the line may hit any answer. Throws CardFault for an odd answer that is the last.
     bool select(bool first_command);
 
     // Selects the issuer security domain, which ends every PIN state (apdu/README.md, State). False when the card did not:
@@ -103,6 +105,7 @@ private:
     Response read_first(Ef ef, std::size_t offset, std::size_t size);
     FileAnswer read_rest(Ef ef, Bytes data, std::size_t total);
     bool select_ef(Ef ef);
+    std::optional<bool> try_select(std::string& answer);
     Response query(std::uint8_t p2);
     std::optional<std::uint8_t> reference(Ef ef);
 

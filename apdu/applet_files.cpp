@@ -44,6 +44,7 @@ Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
 FileAnswer Applet::read_start(Ef ef, std::size_t size) {
     Response response = read_first(ef, 0, size);
     if (response.status == sw::security_status_not_satisfied) return {FileAnswer::Kind::locked, {}};
+    if (response.ok() && response.data.empty()) return {FileAnswer::Kind::absent, {}, true};
     if (response.ok() || response.status == 0x6282)  // 6282: the file ended before Le
         return {response.data.empty() ? FileAnswer::Kind::absent : FileAnswer::Kind::read, std::move(response.data)};
     if (says_nothing_there(response.status)) return {FileAnswer::Kind::absent, {}};

@@ -3,8 +3,16 @@
 #include "apdu/card_scope.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace jpki {
+
+namespace {
+
+// A certificate's serial number (at most 20 bytes, RFC 5280, 4.1.2.2) lies within its first bytes: SEQUENCE, SEQUENCE, version.
+constexpr std::size_t serial_number_within = 48;
+
+}  // namespace
 
 Card::Card(std::unique_ptr<Link> link, Log& log) : link_(std::move(link)), log_(log) {}
 
@@ -26,20 +34,63 @@ void Card::check_connection() noexcept {
     end_logins();
 }
 
+void Card::connect() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock) watched_locked([&] { link_->connect(); });
+}
+
+void Card::let_go() noexcept {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || gone() || transaction_ || lock_due_ || may_be_open()) return;
+    link_->let_go();
+    was_let_go_ = true;
+    selected_ = false;
+}
+
 void Card::exclusively(const std::function<void()>& f) {
     run([&](Scope&) { f(); });
 }
 
 // --- selecting -------------------------------------------------------------------------------------------------------
 
+// A second thread does not stand in line behind one that waits for a program which keeps the card for minutes.
+std::unique_lock<std::mutex> Card::take_turn() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock) return lock;
+    if (link_->held_exclusively()) throw CardBusy("another program has opened the reader for itself alone");
+    lock.lock();
+    return lock;
+}
+
+bool Card::recognise_in(Scope& scope) {
+    if (foreign_) return false;
+    if (recognised_) return true;
+    bool ours = false;
+    may_stumble_ = false;
+    try {
+        ours = scope.applet().select(true);
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardReset&) {
+        throw;
+    } catch (const CardFault& fault) {
+        log_.info(std::string(fault.what()) + ", twice: not a card of ours");
+    }
+    foreign_ = !ours;
+    if (!ours) return false;
+    recognised_ = selected_ = selected_now_ = true;
+    link_->card_recognised();
+    return true;
+}
+
 bool Card::recognise(std::span<const Role> overview) {
     return run([&](Scope& scope) {
         if (recognised_) return true;
-        if (!scope.applet().select(true)) return false;
-        recognised_ = selected_ = selected_now_ = true;
+        if (!recognise_in(scope)) return false;
         if (overview.empty()) return true;
         try {
             existence(scope);
+            if (foreign_) return false;
             identity(scope);
             for (const Role role : overview) hear_tries(scope, role);
         } catch (const TransportFault&) {
@@ -52,25 +103,66 @@ bool Card::recognise(std::span<const Role> overview) {
     });
 }
 
+// What look() asks, in one transaction.
+bool Card::look_in(Scope& scope) {
+    if (!recognise_in(scope)) return false;
+    if (roles_known_) return true;
+    try {
+        existence(scope);
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault& fault) {
+        log_.info(fault.what());
+        // Not asked for ever: who needs a file finds out by reading it.
+        if (++looks_ == 2) roles_known_ = true;
+    }
+    return !foreign_;
+}
+
+std::optional<bool> Card::look() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || held_) return std::nullopt;  // a look ends nobody's consent
+    struct AtOnce {
+        Link& link;
+        explicit AtOnce(Link& link_) : link(link_) { link.set_waits(false); }
+        ~AtOnce() { link.set_waits(true); }
+    } at_once(*link_);
+    try {
+        return watched_locked([&] {
+            if (lock_due_) lock_now();
+            return in_transaction([&](Scope& scope) { return look_in(scope); });
+        });
+    } catch (const CardBusy&) {
+        return std::nullopt;
+    }
+}
+
 // Makes certain that our application is selected, for what must not hit another one.
 void Card::select_now(Scope& scope) {
     if (selected_now_) return;
-    if (!scope.applet().select(false)) {
-        // The same connection, and our application is not there any more: not the card that was recognised.
+    if (!scope.applet().select(std::exchange(may_stumble_, false))) {
+        // The same stay, and our application is not there any more: not the card that was recognised.
         set_gone();
         throw CardRemoved("another card answers");
     }
     selected_ = selected_now_ = true;
+    // A reader that was unplugged and plugged again shows the same event counter.
+    if (std::exchange(unconfirmed_, false)) confirm_same_card(scope, serial_number_within);
 }
 
 // Selects again after something showed that another program, a reset or a swap was there in between. The card must be
 // the one that this object has shown so far.
 void Card::reselect(Scope& scope) {
-    selected_now_ = false;
+    selected_now_ = unconfirmed_ = false;
     select_now(scope);
+    confirm_same_card(scope, Command::le_max);
+}
+
+// The first `size` bytes of the authentication certificate, where it was read before (1 command), must be what they were.
+void Card::confirm_same_card(Scope& scope, std::size_t size) {
     const Bytes& known = authentication_start_;
     if (known.empty()) return;
-    const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), Command::le_max));
+    const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
     // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
     if (again.kind == FileAnswer::Kind::locked && authentication_read_with_pin_) {
         verified_[index_of(Role::authentication)] = false;

@@ -38,10 +38,29 @@ public:
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
 
-    // Selects the application for the first time (1 command, 2 when the card stumbles after a cold reset).
-    // False: a card of another kind, which is not to be touched again. With roles in `overview`, the same transaction asks
-    // what a list of tokens shows: which roles there are, the identity, the tries of these roles (1 command each).
+    // Selects the application for the first time (1 command, 2 when the first answer is odd: Applet::select).
+    // False: a card of another kind, because it said so or gave two odd answers; it is not touched again. With roles in
+    // `overview`, the same transaction asks what a list of tokens shows: which roles there are, the identity, the tries of these
+    // roles (1 command each).
     bool recognise(std::span<const Role> overview = {});
+    bool recognised() const noexcept { return recognised_; }
+
+    // recognise(), and which roles the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Does
+    // not wait. No value: an operation of this process or another program has the card now.
+    std::optional<bool> look();
+    // Whether look() has nothing left to ask. Sends nothing, does not wait.
+    bool looked_at() const noexcept { return roles_known_; }
+    // Whether the card was heard to say that it does not have `role`. Sends nothing, does not wait.
+    bool known_absent(Role role) const noexcept { return absent_[index_of(role)]; }
+
+    // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
+    // later). Nothing is to be done while an operation is under way: it connects.
+    void connect();
+
+    // Ends the connection, so that a program that wants the card for itself alone gets it. What was read is kept; the next
+    // operation connects again and makes certain that it is the same card. Nothing happens while an operation is under way or
+    // a login of this process may be open at the card. Sends nothing to the card.
+    void let_go() noexcept;
 
     bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
     // gone(), and for the reason that the card, its reader or the resource manager is not there any more.
@@ -53,7 +72,8 @@ public:
     // sends nothing to the card. Afterwards gone() is up to date.
     void check_connection() noexcept;
 
-    // EF 0008 (1 command, once, or twice where a role is missing). No value: the card does not say; then the files must be tried.
+    // EF 0008 (1 command, once; 2 where it says that a role is missing). No value: the card does not say; then the files must be
+    // tried.
     std::optional<bool> says_it_has(Role role);
 
     // EF 0006 (2 commands, once). No value: absent or malformed.
@@ -143,13 +163,17 @@ public:
 private:
     class Scope;
     template <class F> auto run(F&& f);
+    std::unique_lock<std::mutex> take_turn();
     template <class K, class F> auto known_or_run(K&& known, F&& f);
     template <class F> auto watched(F&& f);
     template <class F> auto watched_locked(F&& f);
+    bool recognise_in(Scope& scope);
+    bool look_in(Scope& scope);
     template <class F> auto in_transaction(F&& f);
     void lock_now();
     void select_now(Scope& scope);
     void reselect(Scope& scope);
+    void confirm_same_card(Scope& scope, std::size_t size);
     void confirm_selected(Scope& scope);
     CertificateFile file(Ef ef);
     void forget_file(Ef ef);
@@ -166,6 +190,7 @@ private:
     void hear_tries(Scope& scope, Role role);
     using Existence = std::array<std::optional<bool>, 2>;  // by role; no value: the card does not say
     Existence existence(Scope& scope);
+    FileAnswer read_existence(Scope& scope, Existence& said);
     const Bytes& identity(Scope& scope);
     // EF 0006, read once; no value when absent or malformed.
     const std::optional<TokenInformation>& token_information(Scope& scope);
@@ -184,7 +209,13 @@ private:
     Clock::time_point held_since_{};
     bool selected_ = false;      // believed: another program may have selected something else since
     bool selected_now_ = false;  // certain: in this transaction
-    bool recognised_ = false;
+    bool may_stumble_ = true;    // no command was sent since a reset that may have been a cold one
+    bool was_let_go_ = false;    // there is no connection
+    bool unconfirmed_ = false;   // there was none for a while: it may be another card's now
+    std::atomic<bool> recognised_ = false, roles_known_ = false;  // written under mutex_, read by anyone
+    std::array<std::atomic<bool>, 2> absent_{};                   // the same
+    bool foreign_ = false;
+    int looks_ = 0;              // at EF 0008, with an odd answer
     Dialect dialect_;
     bool lock_due_ = false;
     std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
@@ -195,7 +226,7 @@ private:
         bool valid = false;
     };
     std::array<Heard, 2> heard_{};
-    std::optional<Existence> existence_, existence_said_before_;
+    std::optional<Existence> existence_;
     std::optional<std::optional<TokenInformation>> token_information_;
     Bytes identity_;
     std::atomic<bool> authentication_locked_ = false;

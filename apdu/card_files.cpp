@@ -99,20 +99,39 @@ CertificateFile Card::file(Ef ef) {
     });
 }
 
-// Asked for certain: what another application's file says must not make a role vanish, and neither must a bit that was flipped
-// on the way. That a role is not there is believed for good when two transactions were told so.
-Card::Existence Card::existence(Scope& scope) {
-    if (existence_) return *existence_;
-    confirm_selected(scope);
-    const FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
-    Existence said;
+FileAnswer Card::read_existence(Scope& scope, Existence& said) {
+    said = {};
+    FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
     if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
         said[index_of(Role::signature)] = answer.data[0] == exists;
         said[index_of(Role::authentication)] = answer.data[1] == exists;
     }
-    const bool none_missing = std::none_of(said.begin(), said.end(), [](std::optional<bool> there) { return there && !*there; });
-    if (none_missing || said == existence_said_before_) existence_ = said;
-    existence_said_before_ = said;
+    return answer;
+}
+
+// Asked for certain: what another application's file says must not make a role vanish, and neither must a bit that was flipped
+// on the way. That a role is not there is believed when it was read twice.
+Card::Existence Card::existence(Scope& scope) {
+    if (existence_) return *existence_;
+    confirm_selected(scope);
+    Existence said;
+    const FileAnswer answer = read_existence(scope, said);
+    if (std::find(said.begin(), said.end(), std::optional<bool>(false)) != said.end()) {
+        Existence again;
+        read_existence(scope, again);
+        for (std::size_t role = 0; role < said.size(); ++role)
+            if (again[role] != std::optional<bool>(false)) said[role] = again[role];
+    }
+    // A card that says 9000 to everything has no application at all. Ours has bytes in EF 0006, or no such file.
+    if (answer.success_without_data && scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
+        log_.info("the card says 9000 to everything: not a card of ours");
+        foreign_ = true;
+        recognised_ = selected_ = selected_now_ = false;
+        return said;
+    }
+    existence_ = said;
+    for (const Role role : all_roles) absent_[index_of(role)] = said[index_of(role)] == std::optional<bool>(false);
+    roles_known_ = true;
     return said;
 }
 

@@ -4,6 +4,7 @@
 #include "apdu/card.hpp"
 
 #include <type_traits>
+#include <utility>
 
 namespace jpki {
 
@@ -15,7 +16,11 @@ public:
             card_.transaction_.emplace(*card_.link_);
             // A warm reset keeps the PIN state (apdu/README.md, State) and deselects the application; whether it does on this card
             // is for the card to say at the next use.
-            if (card_.transaction_->was_reset()) card_.selected_ = false;
+            if (card_.transaction_->was_reset()) {
+                card_.selected_ = false;
+                card_.may_stumble_ = true;
+            }
+            if (std::exchange(card_.was_let_go_, false)) card_.unconfirmed_ = true;
         }
     }
     ~Scope() {
@@ -63,7 +68,7 @@ template <class F> auto Card::in_transaction(F&& f) {
 }
 
 template <class F> auto Card::watched(F&& f) {
-    const std::scoped_lock lock(mutex_);
+    const auto lock = take_turn();
     return watched_locked(f);
 }
 

@@ -20,6 +20,12 @@ struct CardFault : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Another program, or a loss of power, reset the card inside our transaction: the command was not answered. The connection is good
+// after the next transaction has begun.
+struct CardReset : CardFault {
+    using CardFault::CardFault;
+};
+
 // The transport failed in the middle of a command: the connection cannot be trusted any more.
 struct TransportFault : CardFault {
     using CardFault::CardFault;

@@ -54,6 +54,21 @@ public:
     // From now on waits for other programs no longer than this, wherever it waited longer. Not inside of another call.
     virtual void limit_patience(std::chrono::milliseconds) noexcept {}
 
+    // Connects unless it is connected. A transaction does so too. Throws as a transaction does.
+    virtual void connect() {}
+    // Ends the connection and leaves the card as it is. The next transaction connects again, and reports the card as reset.
+    // Not inside a transaction.
+    virtual void let_go() noexcept {}
+
+    // Whether a transaction waits until other programs are done (the default), or throws CardBusy at once.
+    virtual void set_waits(bool) noexcept {}
+
+    // The card was recognised: a command without an answer is from now on first of all the sign of a removal.
+    virtual void card_recognised() noexcept {}
+
+    // True while another program is known to have the card for itself alone (PC/SC: SCARD_SHARE_EXCLUSIVE). Any thread.
+    virtual bool held_exclusively() const noexcept { return false; }
+
 protected:
     // Returns whether the card was reset since the last transaction.
     virtual bool begin() = 0;

@@ -16,6 +16,7 @@ namespace jpki {
 struct ReaderStatus {
     bool exists = false;        // the resource manager knows a reader of this name
     bool card_present = false;  // a card is in it that answered to reset
+    bool exclusive = false;     // a program has opened it for itself alone (SCARD_SHARE_EXCLUSIVE)
     // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
     // back between two looks shows here and nowhere else.
     std::uint16_t events = 0;

@@ -43,21 +43,53 @@ PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::millisecond
     const auto status = context_.status({reader});
     if (!status) throw CardRemoved("no PC/SC resource manager");
     events_ = status->front().events;
-    const auto deadline = Clock::now() + patience_;
+    connect();
+}
+
+PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay)
+    : Link(log), reader_(reader), events_(stay), patience_(patience) {}
+
+PcscLink::~PcscLink() { let_go(); }
+
+void PcscLink::let_go() noexcept {
+    // The card is left as it is: whether its PIN state is to end was decided, and done, before.
+    if (connected_) SCardDisconnect(card_, SCARD_LEAVE_CARD);
+    connected_ = false;
+    context_.close();
+}
+
+// One attempt. False: another program has the reader for itself alone.
+bool PcscLink::try_to_connect(const ReaderStatus& status) {
+    held_exclusively_ = status.exclusive;
+    if (status.exclusive) return false;
+    const LONG rc = SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                                 &card_, &protocol_);
+    held_exclusively_ = rc == SCARD_E_SHARING_VIOLATION;
+    if (held_exclusively_) return false;
+    // No other program's reset, as it would be inside a transaction: a card that does not take power or talk.
+    if (means_reset(rc)) throw TransportFault("SCardConnect: PC/SC error " + code_text(rc));
+    if (rc != SCARD_S_SUCCESS) fail(rc, "SCardConnect");
+    connected_ = true;
+    // Whoever was there in between may have done anything with the card; the power may have been off.
+    reset_unreported_ = std::exchange(connected_before_, true);
+    return true;
+}
+
+void PcscLink::connect() {
+    if (connected_) return;
+    // Once waited for in vain, an exclusive holder is asked after, without waiting, until it is seen to be gone.
+    const auto wait = waits_ && !held_exclusively_ ? std::min(exclusive_patience, patience_) : std::chrono::milliseconds(0);
+    const auto deadline = Clock::now() + wait;
     for (;;) {
-        const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED,
-                                     SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
-        if (rc == SCARD_S_SUCCESS) break;
-        if (rc != SCARD_E_SHARING_VIOLATION) fail(rc, "SCardConnect");
+        const auto status = context_.status({reader_});
+        if (!status) throw CardRemoved("no PC/SC resource manager");
+        if (!status->front().card_present || status->front().events != events_) throw CardRemoved("the card is not in the reader any more");
+        if (try_to_connect(status->front())) break;
         if (Clock::now() >= deadline) throw CardBusy("another program has opened the reader for itself alone");
         pause();
     }
-    connected_ = true;
-}
-
-PcscLink::~PcscLink() {
-    // The card is left as it is: whether its PIN state is to end was decided, and done, before.
-    if (connected_) SCardDisconnect(card_, SCARD_LEAVE_CARD);
+    // The card may have been exchanged just before the connection was made.
+    if (!same_stay()) throw CardRemoved("the card was exchanged");
 }
 
 void PcscLink::fail(LONG rc, const char* where) {
@@ -65,7 +97,7 @@ void PcscLink::fail(LONG rc, const char* where) {
     if (means_removed(rc)) throw CardRemoved(text);
     if (rc == SCARD_E_SHARING_VIOLATION) throw CardBusy(text);
     // Still the same card, and the next transaction notices: only what was under way is lost.
-    if (means_reset(rc)) throw CardFault(text);
+    if (means_reset(rc)) throw CardReset(text);
     throw TransportFault(text);
 }
 
@@ -79,7 +111,7 @@ LONG PcscLink::ask_about_connection() noexcept {
 
 void PcscLink::wait_until_free() {
     // SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation tells when it would.
-    const auto deadline = Clock::now() + patience_;
+    const auto deadline = Clock::now() + (waits_ ? patience_ : std::chrono::milliseconds(0));
     for (;;) {
         const LONG rc = ask_about_connection();
         if (rc != SCARD_E_SHARING_VIOLATION) return;  // any other trouble is for SCardBeginTransaction to report
@@ -110,7 +142,7 @@ bool PcscLink::same_stay() {
 }
 
 bool PcscLink::alive() noexcept {
-    return !means_removed(ask_about_connection());
+    return !connected_ || !means_removed(ask_about_connection());
 }
 
 // A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
@@ -125,7 +157,8 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
 }
 
 bool PcscLink::begin() {
-    bool was_reset = std::exchange(reset_at_end_, false);
+    if (!connected_) connect();
+    bool was_reset = std::exchange(reset_unreported_, false);
     // Another program may reset the card again just after we reconnected; three times in a row is a fault.
     for (int attempt = 0; attempt < 3; ++attempt) {
         wait_until_free();
@@ -150,7 +183,7 @@ void PcscLink::end(bool power_off) noexcept {
     const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
     if (!means_reset(SCardEndTransaction(card_, disposition))) return;
     // pcscd told of a reset instead of ending the transaction: nobody else would ever get at the card again.
-    reset_at_end_ = true;
+    reset_unreported_ = true;
     if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) == SCARD_S_SUCCESS)
         SCardEndTransaction(card_, disposition);
 }
@@ -162,7 +195,9 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
     // Some drivers (vpcd) make an answer without a single byte of a card that was pulled.
     const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);
-    if (no_answer) wait_for_news_of_removal(rc);
+    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (CARD.md, Recognition), and waiting
+    // for news would cost their users half a second each time.
+    if (no_answer && recognised_) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
     if (size > answer.size()) throw TransportFault("SCardTransmit: impossible length");
     return static_cast<std::size_t>(size);

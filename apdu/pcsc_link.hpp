@@ -1,5 +1,6 @@
 // Link over PC/SC: a shared connection to the card in one reader, on a context of its own, so that waiting for another
-// program's transaction never holds up calls about other readers.
+// program's transaction never holds up calls about other readers. It belongs to one stay of one card in the reader: a card that
+// comes later is never spoken to.
 #pragma once
 
 #include "apdu/link.hpp"
@@ -19,18 +20,30 @@ public:
     // lets none of them wait for so long.
     static inline std::atomic<std::chrono::milliseconds> removal_news{std::chrono::milliseconds(500)};
 
-    // Connects to the card in `reader`. Waits up to `patience` for a program that has the reader for itself alone; the
-    // same time bounds the wait at the beginning of each transaction. (pcscd itself lets SCardConnect wait for another
-    // program's transaction, and nothing can bound that; the connection is then kept for as long as the card stays.)
+    // Transactions are short and worth waiting for, up to `patience`; a program that opened the card for itself alone keeps it
+    // for minutes (gpg's scdaemon), and is waited for this long at the most, once for as long as it has the card.
+    static constexpr std::chrono::milliseconds exclusive_patience{300};
+
+    // Connects to the card in `reader`. `patience` bounds the wait at the beginning of each transaction. (pcscd itself lets
+    // SCardConnect wait for another program's transaction, and nothing can bound that.)
     // Throws CardRemoved (no card, no reader, no resource manager), CardBusy, CardFault (a card that does not answer).
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
+    // For the stay that the reader's event counter names (ReaderStatus::events). Does not connect: the first transaction does,
+    // and throws CardRemoved when the reader has another card by then.
+    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay);
     ~PcscLink() override;
 
     // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
-    // resource manager, never the card. Not while another thread is inside of this object.
+    // resource manager, never the card. Without a connection there is nothing to ask. Not while another thread is inside of
+    // this object.
     bool alive() noexcept override;
 
     void limit_patience(std::chrono::milliseconds patience) noexcept override { patience_ = std::min(patience_, patience); }
+    void connect() override;
+    void let_go() noexcept override;
+    void set_waits(bool waits) noexcept override { waits_ = waits; }
+    void card_recognised() noexcept override { recognised_ = true; }
+    bool held_exclusively() const noexcept override { return held_exclusively_; }
 
     // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or nothing when the reader
     // refuses. `rc` receives the PC/SC code.
@@ -42,6 +55,7 @@ protected:
     std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override;
 
 private:
+    bool try_to_connect(const ReaderStatus& status);
     bool same_stay();
     LONG ask_about_connection() noexcept;
     void wait_until_free();
@@ -52,12 +66,16 @@ private:
 
     PcscContext context_;
     std::string reader_;
-    std::uint16_t events_ = 0;  // the reader's event counter when we connected
-    bool reset_at_end_ = false;  // noticed by end(), to be reported by the next begin()
+    std::uint16_t events_ = 0;   // the reader's event counter during this stay
+    bool reset_unreported_ = false;  // to be reported by the next begin()
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
+    bool connected_before_ = false;
     DWORD protocol_ = 0;
     std::chrono::milliseconds patience_;
+    bool waits_ = true;
+    bool recognised_ = false;
+    std::atomic<bool> held_exclusively_ = false;  // seen, and not seen to have ended
 };
 
 }  // namespace jpki

@@ -1,6 +1,8 @@
 // C_WaitForSlotEvent (PKCS#11 5.5): in the caller's thread, on a PC/SC context of its own.
 #include "module/slots.hpp"
 
+#include "module/slots_lock.hpp"
+
 #include <algorithm>
 #include <thread>
 
@@ -39,10 +41,12 @@ CK_SLOT_ID SlotTable::wait_for_event(bool block) {
     for (;;) {
         // A reader that was unplugged and plugged again between two looks is as before, counter and all.
         for (const auto& insertion : insertions()) insertion->card().check_connection();
+        // A card that could not be asked when somebody wanted to know.
+        look_again();
         std::vector<std::string> names;
         std::vector<DWORD> known;
         {
-            const std::scoped_lock lock(mutex_);
+            const Locked lock(*this);
             const bool first_look = !looked_;
             const std::size_t before = readers_.size();
             discover_locked();

@@ -25,7 +25,7 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE session) {
 CK_RV C_CloseAllSessions(CK_SLOT_ID slot) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        runtime->slots.view(slot);
+        runtime->slots.view(slot, false);
         runtime->sessions.close_all(slot);
     });
 }

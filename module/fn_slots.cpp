@@ -34,8 +34,8 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
         // p11-kit never asks for the count: its first call discovers too.
         runtime->slots.discover(list == nullptr);
         std::vector<CK_SLOT_ID> ids;
-        for (const SlotView& slot : runtime->slots.view())
-            if (!token_present || slot.card_present) ids.push_back(slot.id);
+        for (const SlotView& slot : runtime->slots.view(token_present != CK_FALSE))
+            if (!token_present || slot.token_present) ids.push_back(slot.id);
         if (wants_output(list, count, static_cast<CK_ULONG>(ids.size()))) std::copy(ids.begin(), ids.end(), list);
     });
 }
@@ -45,11 +45,11 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
 CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO* info) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        const SlotView slot = runtime->slots.view(id);
+        const SlotView slot = runtime->slots.view(id, info != nullptr);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
         blank_padded(info->slotDescription, slot_description(slot));
         blank_padded(info->manufacturerID, manufacturer);
-        info->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot.card_present ? CKF_TOKEN_PRESENT : 0);
+        info->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot.token_present ? CKF_TOKEN_PRESENT : 0);
         info->hardwareVersion = {0, 0};
         info->firmwareVersion = {0, 0};
     });
@@ -120,7 +120,7 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
 CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR*, CK_ULONG, CK_UTF8CHAR* label) {
     return guarded([&] {
         const auto runtime = Runtime::get();
-        runtime->slots.view(id);
+        runtime->slots.view(id, false);
         require(label != nullptr, CKR_ARGUMENTS_BAD);
         // There is no security officer to whom the card would listen; the office issues it.
         throw Error{CKR_FUNCTION_NOT_SUPPORTED};

@@ -4,6 +4,22 @@
 
 namespace jpki {
 
+struct Insertion::Use {
+    explicit Use(std::shared_ptr<Insertion> insertion_) : insertion(std::move(insertion_)) { ++insertion->users_; }
+    ~Use() {
+        if (--insertion->users_ == 0) insertion->card().let_go();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+    const std::shared_ptr<Insertion> insertion;
+};
+
+std::shared_ptr<Insertion> Insertion::use(std::shared_ptr<Insertion> insertion) {
+    const auto use = std::make_shared<Use>(std::move(insertion));
+    return {use, use->insertion.get()};
+}
+
 void Insertion::lock_card() noexcept {
     if (busy_) return;
     try {

@@ -8,23 +8,31 @@
 #include "module/token.hpp"
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 
 namespace jpki {
 
 class Insertion {
 public:
-    // Connects to the card. Throws as PcscLink does.
-    Insertion(Services& services, const std::string& reader)
-        : services_(services), card_(connect(services, reader), services.log),
+    // For the stay that the reader's event counter names. Does not connect: the first thing that is asked of the card does.
+    Insertion(Services& services, const std::string& reader, std::uint16_t stay)
+        : services_(services), stay_(stay), card_(link_to(services, reader, stay), services.log),
           tokens_{{{services, *this, Role::authentication}, {services, *this, Role::signature}}} {}
     // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
     ~Insertion() { lock_card(); }
     Insertion(const Insertion&) = delete;
     Insertion& operator=(const Insertion&) = delete;
 
+    // Names a user of the insertion, a session or a call, for as long as the pointer lives. With the last one the connection to
+    // the card ends, so that a program that wants the card for itself alone gets it (Card::let_go). To be let go of where no
+    // lock of the registry is held: ending the connection is I/O.
+    static std::shared_ptr<Insertion> use(std::shared_ptr<Insertion> insertion);
+
     Card& card() noexcept { return card_; }
+    const Card& card() const noexcept { return card_; }
     Token& token(Role role) noexcept { return tokens_[index_of(role)]; }
+    std::uint16_t stay() const noexcept { return stay_; }
     bool gone() const noexcept { return card_.gone(); }
 
     // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown. Another program that holds
@@ -34,18 +42,22 @@ public:
     PinPad* pad(Role role);
 
 private:
-    std::unique_ptr<Link> connect(Services& services, const std::string& reader) {
-        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout);
+    struct Use;
+
+    std::unique_ptr<Link> link_to(Services& services, const std::string& reader, std::uint16_t stay) {
+        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout, stay);
         link_ = link.get();
         return link;
     }
 
     Services& services_;
+    const std::uint16_t stay_;
     PcscLink* link_ = nullptr;  // owned by card_
     Card card_;
     std::array<Token, 2> tokens_;
     const OpenCards::Entry listed_{services_.open_cards, card_};
     std::atomic<bool> busy_ = false;
+    std::atomic<int> users_ = 0;
     std::mutex pad_mutex_;
     bool pad_looked_for_ = false;
     std::unique_ptr<PinPad> pad_;

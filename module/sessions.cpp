@@ -30,6 +30,8 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto insertion = slots_.insertion(slot);
     const Role role = slots_.role_of(slot);
     require(!insertion->token(role).known_absent(), CKR_TOKEN_NOT_PRESENT);
+    // From now on a removal must be noticed, also that of a reader which comes back as it was.
+    insertion->card().connect();
     const CK_SESSION_HANDLE handle = services_.next_handle();
     auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), role);
     // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection

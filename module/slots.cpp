@@ -1,7 +1,7 @@
+// Which readers there are, and which stay of a card is in each.
 #include "module/slots.hpp"
 
-#include "apdu/errors.hpp"
-#include "module/caller.hpp"
+#include "module/slots_lock.hpp"
 
 #include <algorithm>
 
@@ -17,33 +17,41 @@ std::size_t SlotTable::reader_index(CK_SLOT_ID id) {
 
 Role SlotTable::role_of(CK_SLOT_ID id) { return variant_roles()[id % variant_roles().size()]; }
 
-bool SlotTable::may_be_ours(const Reader& reader) const noexcept {
-    return reader.status.card_present && !(reader.foreign && reader.foreign_events == reader.status.events);
+SlotTable::Reader& SlotTable::reader_of(CK_SLOT_ID id) { return *readers_[reader_index(id)]; }
+
+bool SlotTable::may_be_ours(const Reader& reader) const noexcept { return reader.status.card_present && !reader.foreign; }
+
+// Under the lock. The card is seen as gone at once, the connection to it ends later.
+void SlotTable::drop(std::shared_ptr<Insertion>& insertion) {
+    if (!insertion) return;
+    insertion->card().set_gone();
+    dropped_.push_back(std::move(insertion));
+    insertion.reset();
 }
 
-SlotView SlotTable::view_of(std::size_t index, std::size_t nth_role) const {
-    const Reader& reader = *readers_[index];
-    const Role role = variant_roles()[nth_role];
-    const bool absent = reader.insertion && reader.insertion->token(role).known_absent();
-    return {static_cast<CK_SLOT_ID>(index * variant_roles().size() + nth_role), reader.name, role, may_be_ours(reader) && !absent};
+void SlotTable::begin_stay(Reader& reader, std::uint16_t events) {
+    drop(reader.insertion);
+    reader.stay = events;
+    reader.foreign = false;
+    reader.odd_answers = 0;
+    reader.told = {};
 }
 
 // The resource manager is gone: whatever it said, and every connection through it, is void.
 void SlotTable::lose_everything() {
-    for (const auto& reader : readers_) {
-        apply(*reader, ReaderStatus{});
-        reader->foreign = false;
-    }
+    for (const auto& reader : readers_) apply(*reader, ReaderStatus{});
 }
 
 void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
     reader.status = status;
-    const bool other_stay = !status.card_present || status.events != reader.insertion_events;
+    const bool other_stay = !status.card_present || status.events != reader.stay;
     bool only_the_connection_knows = false;
-    if (reader.insertion && (other_stay || reader.insertion->gone())) {
-        only_the_connection_knows = !other_stay && reader.insertion->card().removed();
-        reader.insertion->card().set_gone();
-        reader.insertion.reset();
+    if (other_stay) {
+        begin_stay(reader, status.events);
+    } else if (reader.insertion && reader.insertion->gone()) {
+        only_the_connection_knows = reader.insertion->card().removed();
+        if (only_the_connection_knows) begin_stay(reader, status.events);
+        else drop(reader.insertion);
     }
     // The first sight of a reader is no event: its slots were not known before (the list was).
     const bool changed = status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events);
@@ -96,6 +104,7 @@ void SlotTable::discover_locked() {
         const auto status = ask({name});
         if (!status) return;
         reader->status = status->front();
+        reader->stay = reader->status.events;
         reader->reported_present = reader->status.card_present;
         reader->reported_events = reader->status.events;
         readers_.push_back(std::move(reader));
@@ -103,80 +112,14 @@ void SlotTable::discover_locked() {
 }
 
 void SlotTable::discover(bool again) {
-    const std::scoped_lock lock(mutex_);
+    const Locked lock(*this);
     if (again || !discovered_) discover_locked();
-}
-
-std::vector<SlotView> SlotTable::view() {
-    const std::scoped_lock lock(mutex_);
-    refresh_all();
-    std::vector<SlotView> slots;
-    for (std::size_t reader = 0; reader < readers_.size(); ++reader)
-        for (std::size_t role = 0; role < variant_roles().size(); ++role) slots.push_back(view_of(reader, role));
-    return slots;
-}
-
-SlotView SlotTable::view(CK_SLOT_ID id) {
-    const std::scoped_lock lock(mutex_);
-    const std::size_t reader = reader_index(id);
-    refresh(*readers_[reader]);
-    return view_of(reader, id % variant_roles().size());
-}
-
-std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
-    caller_of_this_thread = {id, CK_INVALID_HANDLE};
-    Reader* reader = nullptr;
-    {
-        const std::scoped_lock lock(mutex_);
-        reader = readers_[reader_index(id)].get();  // stays where it is: the table never shrinks
-    }
-    const std::scoped_lock connecting(*reader->connecting);
-    // A card that is changed while we connect is looked at again; not for ever.
-    for (int attempt = 0; attempt < 3; ++attempt) {
-        std::uint16_t events = 0;
-        std::shared_ptr<Insertion> known;
-        {
-            const std::scoped_lock lock(mutex_);
-            refresh(*reader);
-            require(reader->status.card_present, CKR_TOKEN_NOT_PRESENT);
-            require(may_be_ours(*reader), CKR_TOKEN_NOT_RECOGNIZED);
-            known = reader->insertion;
-            events = reader->status.events;
-        }
-        if (known) {
-            known->card().check_connection();
-            if (!known->gone()) return known;
-            continue;
-        }
-        std::shared_ptr<Insertion> fresh;
-        bool ours = false;
-        try {
-            fresh = std::make_shared<Insertion>(services_, reader->name);
-            ours = fresh->card().recognise(overview ? variant_roles() : std::span<const Role>());
-        } catch (const CardRemoved&) {
-            continue;
-        }
-        const std::scoped_lock lock(mutex_);
-        refresh(*reader);
-        if (!reader->status.card_present || reader->status.events != events) continue;
-        if (!ours) {
-            services_.log.info("a card of another kind; it is left alone until it is taken out");
-            reader->foreign = true;
-            reader->foreign_events = events;
-            throw Error{CKR_TOKEN_NOT_RECOGNIZED};
-        }
-        reader->insertion = fresh;
-        reader->insertion_events = events;
-        reader->removal_reported = false;
-        return fresh;
-    }
-    throw Error{CKR_TOKEN_NOT_PRESENT};
 }
 
 bool SlotTable::still_there(CK_SLOT_ID id, Insertion& insertion) {
     {
-        const std::scoped_lock lock(mutex_);
-        Reader& reader = *readers_[reader_index(id)];
+        const Locked lock(*this);
+        Reader& reader = reader_of(id);
         refresh(reader);
         if (reader.insertion.get() != &insertion) return false;
     }

@@ -6,8 +6,11 @@
 #include "module/insertion.hpp"
 #include "module/variant.hpp"
 
+#include <array>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,24 +20,26 @@ struct SlotView {
     CK_SLOT_ID id = 0;
     std::string reader;
     Role role = Role::authentication;
-    bool card_present = false;  // a card that may be ours is there
+    bool token_present = false;  // a card of ours is there, and it is not known to lack this role
 };
 
 // The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is not
-// held over I/O with a card; asking pcscd for the state of a reader is answered from its memory.
+// held over I/O with a card, nor over the end of a connection; asking pcscd for the state of a reader is answered from its
+// memory.
 class SlotTable {
 public:
     explicit SlotTable(Services& services) : services_(services) {}
 
     // Asks PC/SC for readers that appeared: always with `again`, else only if that was never done. 0 commands.
     void discover(bool again);
-    // 0 commands.
-    std::vector<SlotView> view();
-    // Throws CKR_SLOT_ID_INVALID. 0 commands.
-    SlotView view(CK_SLOT_ID id);
+    // All slots. With `look` each card that is new is recognised first (at most 3 commands, once in its stay); a card that
+    // cannot be asked now is not waited for: it counts as absent, and as an event when it turns out to be there. Else 0 commands.
+    std::vector<SlotView> view(bool look);
+    // The same for one slot. Throws CKR_SLOT_ID_INVALID.
+    SlotView view(CK_SLOT_ID id, bool look);
 
-    // The card in that slot's reader, connected and recognised (1 command when it is new). Throws CKR_SLOT_ID_INVALID,
-    // CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED.
+    // The card in that slot's reader, recognised (1 command when it is new). Throws CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT,
+    // CKR_TOKEN_NOT_RECOGNIZED. The connection to the card stays at least for as long as the caller keeps what is returned.
     // With `overview` what C_GetTokenInfo shows of all its tokens is asked in the same breath.
     std::shared_ptr<Insertion> insertion(CK_SLOT_ID id, bool overview = false);
     Role role_of(CK_SLOT_ID id);
@@ -54,11 +59,13 @@ private:
     struct Reader {
         std::string name;
         ReaderStatus status;
-        std::shared_ptr<Insertion> insertion;
-        std::uint16_t insertion_events = 0;
-        bool foreign = false;  // found to be of another kind, in the stay that foreign_events names
-        std::uint16_t foreign_events = 0;
-        std::unique_ptr<std::mutex> connecting = std::make_unique<std::mutex>();  // held over I/O
+        std::shared_ptr<Insertion> insertion;  // of this stay; made before anything is asked of the card
+        // What is known of the card of this stay, also after a connection to it was given up. A stay is named by its counter.
+        std::uint16_t stay = 0;
+        bool foreign = false;     // of another kind
+        int odd_answers = 0;      // that ended a connection before the card was recognised
+        // What the last list or slot information said of each role in this stay.
+        std::array<std::optional<bool>, 2> told{};
         // What C_WaitForSlotEvent has reported: a stay is named by presence and counter.
         bool reported_present = false;
         std::uint16_t reported_events = 0;
@@ -67,6 +74,20 @@ private:
     };
 
     std::size_t reader_index(CK_SLOT_ID id);
+    // The table's lock. What was dropped under it (insertions, whose end is I/O) goes when it is free again.
+    class Locked;
+
+    Reader& reader_of(CK_SLOT_ID id);
+    void begin_stay(Reader& reader, std::uint16_t events);
+    void drop(std::shared_ptr<Insertion>& insertion);
+    std::shared_ptr<Insertion> insertion_in(Reader& reader);
+    bool ask(Reader& reader, const std::shared_ptr<Insertion>& insertion, const std::function<std::optional<bool>()>& question);
+    void look_at(Reader& reader);
+    void look_again();
+    bool present(const Reader& reader, Role role) const noexcept;
+    bool unsettled(const Reader& reader) const noexcept;
+    void note_answers(Reader& reader);
+    SlotView tell(std::size_t reader, std::size_t nth_role, bool look);
     void discover_locked();
     std::optional<std::vector<ReaderStatus>> ask(const std::vector<std::string>& names);
     void refresh(Reader& reader);
@@ -74,11 +95,11 @@ private:
     void apply(Reader& reader, const ReaderStatus& status);
     void lose_everything();
     bool may_be_ours(const Reader& reader) const noexcept;
-    SlotView view_of(std::size_t reader, std::size_t nth_role) const;
     std::optional<CK_SLOT_ID> take_event();
 
     Services& services_;
     std::mutex mutex_;
+    std::vector<std::shared_ptr<Insertion>> dropped_;
     PcscContext context_;
     bool looked_ = false;      // for readers, whether or not there was a resource manager to ask
     bool discovered_ = false;

@@ -15,13 +15,11 @@ Card& Token::card() noexcept { return insertion_.card(); }
 PinPad* Token::pad() { return insertion_.pad(role_); }
 
 void Token::require_offered() {
-    if (!absent_.load(std::memory_order_relaxed)) {
-        auto has = card().says_it_has(role_);
-        if (has && !*has) has = card().says_it_has(role_);  // a role does not vanish for one answer
-        if (has && !*has) absent_ = true;
-    }
-    require(!absent_, CKR_TOKEN_NOT_PRESENT);
+    if (!known_absent()) card().says_it_has(role_);
+    require(!known_absent(), CKR_TOKEN_NOT_PRESENT);
 }
+
+bool Token::known_absent() const noexcept { return insertion_.card().known_absent(role_); }
 
 std::string Token::serial_number() {
     // A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in

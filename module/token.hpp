@@ -34,7 +34,7 @@ public:
     // Throws CKR_TOKEN_NOT_PRESENT when the card says that it does not have this role.
     void require_offered();
     // The same from what is known already; sends nothing.
-    bool known_absent() const noexcept { return absent_.load(std::memory_order_relaxed); }
+    bool known_absent() const noexcept;
     std::string serial_number();
     // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH.
     CK_FLAGS pin_flags();
@@ -129,7 +129,6 @@ private:
     Insertion& insertion_;
     const Role role_;
     std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
-    std::atomic<bool> absent_ = false;
     std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
     std::mutex mutex_;        // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};

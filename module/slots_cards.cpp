@@ -1,0 +1,178 @@
+// The cards in the slots: recognised once in a stay, and what is said of them.
+#include "module/slots.hpp"
+
+#include "apdu/errors.hpp"
+#include "module/caller.hpp"
+#include "module/slots_lock.hpp"
+
+#include <algorithm>
+
+namespace jpki {
+
+namespace {
+
+// CARD.md, Recognition: a single odd answer may be a fault on the line; a card that gives two is of another kind.
+constexpr int odd_answers_max = 2;
+
+}  // namespace
+
+// The insertion of the stay that is there now. Under the lock; sends nothing.
+std::shared_ptr<Insertion> SlotTable::insertion_in(Reader& reader) {
+    if (!reader.insertion) {
+        reader.insertion = std::make_shared<Insertion>(services_, reader.name, reader.stay);
+        reader.removal_reported = false;
+    }
+    return Insertion::use(reader.insertion);
+}
+
+// Puts a question to a card that is not recognised yet, outside of the lock, and notes what its answer means for the stay.
+// `question` returns as Card::look does. True: it is ours, or could not be asked. False: gone, or another connection may help.
+// Throws CKR_TOKEN_NOT_RECOGNIZED.
+bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion, const std::function<std::optional<bool>()>& question) {
+    std::optional<bool> ours;
+    bool odd = false;
+    std::string fault_text;
+    try {
+        ours = question();
+    } catch (const CardRemoved&) {
+        return false;  // which the card has told the log
+    } catch (const CardReset&) {
+        return false;  // no answer at all
+    } catch (const CardFault& fault) {
+        fault_text = fault.what();
+        odd = true;
+    }
+    const Locked lock(*this);
+    refresh(reader);
+    if (!reader.status.card_present || reader.stay != insertion->stay()) return false;
+    if (odd) {
+        services_.log.info(fault_text);
+        ++reader.odd_answers;
+    } else if (insertion->gone()) {
+        return false;
+    } else if (ours) {
+        reader.odd_answers = 0;
+    }
+    if (ours == std::optional<bool>(false) || (odd && reader.odd_answers >= odd_answers_max)) {
+        services_.log.info("a card of another kind; it is left alone until it is taken out");
+        reader.foreign = true;
+        drop(reader.insertion);
+    }
+    note_answers(reader);
+    require(!reader.foreign, CKR_TOKEN_NOT_RECOGNIZED);
+    return !odd;
+}
+
+std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
+    caller_of_this_thread = {id, CK_INVALID_HANDLE};
+    // A card that is changed while we connect is looked at again; not for ever.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        Reader* reader = nullptr;
+        std::shared_ptr<Insertion> insertion;
+        {
+            const Locked lock(*this);
+            reader = &reader_of(id);  // stays where it is: the table never shrinks
+            refresh(*reader);
+            require(reader->status.card_present, CKR_TOKEN_NOT_PRESENT);
+            require(may_be_ours(*reader), CKR_TOKEN_NOT_RECOGNIZED);
+            insertion = insertion_in(*reader);
+        }
+        Card& card = insertion->card();
+        card.check_connection();
+        if (card.gone()) continue;
+        if (card.recognised()) return insertion;
+        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_roles() : std::span<const Role>()); })) return insertion;
+    }
+    throw Error{CKR_TOKEN_NOT_PRESENT};
+}
+
+// --- what is said of slots ---------------------------------------------------------------------------------------------
+
+bool SlotTable::present(const Reader& reader, Role role) const noexcept {
+    return may_be_ours(reader) && reader.insertion && reader.insertion->card().recognised() && !reader.insertion->card().known_absent(role);
+}
+
+// Whether the card has not said yet what it is, or which roles it has.
+bool SlotTable::unsettled(const Reader& reader) const noexcept {
+    return may_be_ours(reader) && !(reader.insertion && reader.insertion->card().recognised() && reader.insertion->card().looked_at());
+}
+
+// An answer that is not what was said before is an event.
+void SlotTable::note_answers(Reader& reader) {
+    for (std::size_t nth = 0; nth < reader.pending.size(); ++nth) {
+        const Role role = variant_roles()[nth];
+        auto& told = reader.told[index_of(role)];
+        if (!told || *told == present(reader, role)) continue;
+        told = !*told;
+        reader.pending[nth] = true;
+    }
+}
+
+// Recognises a new card and asks which roles it has, unless it cannot be asked now.
+void SlotTable::look_at(Reader& reader) {
+    for (int attempt = 0; attempt < odd_answers_max; ++attempt) {
+        std::shared_ptr<Insertion> insertion;
+        {
+            const Locked lock(*this);
+            if (!unsettled(reader)) return;
+            insertion = insertion_in(reader);
+        }
+        try {
+            if (ask(reader, insertion, [&] { return insertion->card().look(); })) return;
+        } catch (const Error&) {
+            return;  // another kind of card
+        }
+    }
+}
+
+// Those of which somebody was told what may have been wrong.
+void SlotTable::look_again() {
+    std::vector<Reader*> readers;
+    {
+        const Locked lock(*this);
+        for (const auto& reader : readers_)
+            if (unsettled(*reader) && (reader->told[0] || reader->told[1])) readers.push_back(reader.get());
+    }
+    for (Reader* reader : readers) look_at(*reader);
+}
+
+SlotView SlotTable::tell(std::size_t index, std::size_t nth_role, bool look) {
+    Reader& reader = *readers_[index];
+    const Role role = variant_roles()[nth_role];
+    const bool there = present(reader, role);
+    if (look) {
+        note_answers(reader);
+        reader.told[index_of(role)] = there;
+    }
+    return {static_cast<CK_SLOT_ID>(index * variant_roles().size() + nth_role), reader.name, role, there};
+}
+
+std::vector<SlotView> SlotTable::view(bool look) {
+    std::vector<Reader*> readers;
+    {
+        const Locked lock(*this);
+        refresh_all();
+        for (const auto& reader : readers_) readers.push_back(reader.get());
+    }
+    if (look)
+        for (Reader* reader : readers) look_at(*reader);
+    const Locked lock(*this);
+    std::vector<SlotView> slots;
+    for (std::size_t reader = 0; reader < readers_.size(); ++reader)
+        for (std::size_t role = 0; role < variant_roles().size(); ++role) slots.push_back(tell(reader, role, look));
+    return slots;
+}
+
+SlotView SlotTable::view(CK_SLOT_ID id, bool look) {
+    Reader* reader = nullptr;
+    {
+        const Locked lock(*this);
+        reader = &reader_of(id);
+        refresh(*reader);
+    }
+    if (look) look_at(*reader);
+    const Locked lock(*this);
+    return tell(reader_index(id), id % variant_roles().size(), look);
+}
+
+}  // namespace jpki

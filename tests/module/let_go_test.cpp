@@ -1,0 +1,147 @@
+// Nobody has a session, so nobody keeps the card: another program may have it for itself alone. What was read stays known, and
+// the card that is there afterwards is looked at before it is trusted.
+#include "recognition_fixture.hpp"
+
+using namespace jpki::test;
+
+namespace {
+
+bool free_for_others() {
+    if (!fake::other_opens_exclusively(reader_name)) return false;
+    fake::other_closes(reader_name);
+    return true;
+}
+
+std::string serial_of(CK_SLOT_ID slot) {
+    CK_TOKEN_INFO info{};
+    REQUIRE_OK(C_GetTokenInfo(slot, &info));
+    return {reinterpret_cast<const char*>(info.serialNumber), sizeof info.serialNumber};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(let_go)
+
+BOOST_AUTO_TEST_CASE(after_each_call_without_a_session_the_card_is_free) {
+    Fixture f;
+    BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+    BOOST_CHECK(free_for_others());
+    REQUIRE_OK(token_info(auth_slot));
+    BOOST_CHECK(free_for_others());
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetMechanismList(sign_slot, nullptr, &count));
+    BOOST_CHECK(free_for_others());
+    CK_MECHANISM_INFO info{};
+    REQUIRE_OK(C_GetMechanismInfo(auth_slot, CKM_SHA256_RSA_PKCS, &info));
+    BOOST_CHECK(free_for_others());
+    BOOST_CHECK_EQUAL(fake::open_now().handles, 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_keeps_the_card_and_the_last_one_lets_it_go_locked) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto second = f.open(sign_slot);
+    BOOST_CHECK(!free_for_others());
+    REQUIRE_OK(C_CloseSession(session));
+    BOOST_CHECK(!free_for_others());
+    BOOST_CHECK(!f.card->verified(Role::authentication));
+    REQUIRE_OK(C_CloseSession(second));
+    BOOST_CHECK(free_for_others());
+    f.open_logged_in(auth_slot);
+    REQUIRE_OK(C_CloseAllSessions(auth_slot));
+    BOOST_CHECK(!f.card->verified(Role::authentication));
+    BOOST_CHECK(free_for_others());
+    serves(f, auth_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_read_is_not_read_again) {
+    Fixture f;
+    const std::string serial = serial_of(auth_slot);
+    BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+    f.card->reset_counts();
+    BOOST_CHECK_EQUAL(serial_of(auth_slot), serial);
+    BOOST_CHECK_EQUAL(serial_of(sign_slot), serial);
+    BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_lost_its_power_meanwhile_is_used_as_before) {
+    for (const char* kind : {"adult", "first-6f00", "forgetful"})
+        BOOST_TEST_CONTEXT(kind) {
+            Fixture f(knobs_of(kind));
+            for (int i = 0; i < 3; ++i) {
+                REQUIRE_OK(token_info(auth_slot));
+                fake::power_down_idle(reader_name);
+                REQUIRE_OK(token_info(sign_slot));
+                jpki::Card::Clock::ahead += 2000;
+                fake::power_down_idle(reader_name);
+                const auto session = serves(f, i % 2 ? sign_slot : auth_slot, *f.card);
+                REQUIRE_OK(C_CloseSession(session));
+                fake::power_down_idle(reader_name);
+            }
+            jpki::Card::Clock::ahead = 0;
+        }
+}
+
+BOOST_AUTO_TEST_CASE(another_card_in_a_reader_that_was_unplugged_meanwhile_gets_no_pin_of_the_first) {
+    // Unplugged and plugged between two looks, the reader shows the same event counter.
+    Fixture f;
+    const auto other = card_of_person(1);
+    REQUIRE_OK(token_info(auth_slot));
+    fake::remove_reader(reader_name);
+    fake::add_reader(reader_name, other);
+    const auto session = f.open(auth_slot);
+    CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_REMOVED);
+    BOOST_CHECK_EQUAL(verifies(*other, Role::authentication), 0u);
+    CK_SESSION_INFO info{};
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+    serves(f, auth_slot, *other);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_was_exchanged_meanwhile_is_a_new_one) {
+    Fixture f;
+    const auto other = card_of_person(1);
+    const std::string serial = serial_of(auth_slot);
+    fake::swap_card(reader_name, other);
+    BOOST_CHECK(serial_of(auth_slot) != serial);
+    serves(f, auth_slot, *other);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_connection_holds_up_no_other_reader) {
+    const std::string second_reader = "Another Reader 01 00";
+    Fixture f;
+    fake::add_reader(second_reader, card_of_person(1));
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+    BOOST_CHECK_EQUAL(count, 4u);
+    f.open(auth_slot);
+    f.open(2);
+    fake::remove_card(reader_name);
+    fake::Gate gate;
+    fake::on_call([&, stopped = std::make_shared<bool>(false)](fake::Function function) {
+        if (function == fake::Function::disconnect && !std::exchange(*stopped, true)) gate.wait_here();
+    });
+    auto finds_out = std::async(std::launch::async, [] {
+        says_present(auth_slot);
+        CK_SESSION_INFO info{};
+        C_GetSessionInfo(1, &info);
+        return open_session(auth_slot);
+    });
+    const auto session = [] {
+        CK_SESSION_HANDLE handle = 0;
+        REQUIRE_OK(C_OpenSession(2, CKF_SERIAL_SESSION, nullptr, nullptr, &handle));  // lets go of sessions whose card is gone
+        return handle;
+    };
+    auto elsewhere = std::async(std::launch::async, [&] {
+        gate.until_somebody_waits();
+        return says_present(2) && session() != 0;
+    });
+    const bool free = elsewhere.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
+    BOOST_CHECK(free);
+    gate.open();
+    BOOST_CHECK(elsewhere.get());
+    CHECK_RV(finds_out.get(), CKR_TOKEN_NOT_PRESENT);
+    fake::on_call({});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,130 @@
+// Cards of other kinds that do not say 6A82: two odd answers and they are left alone. And the right card that gives one.
+#include "recognition_fixture.hpp"
+
+
+using namespace jpki::test;
+using jpki::model::ByteView;
+
+namespace {
+
+struct Odd {
+    const char* name;
+    Bytes answer;
+    Bytes then = {};  // to GET RESPONSE
+};
+const std::vector<Odd> odd_answers = {
+    {"no byte at all", {}}, {"one byte", {0x90}}, {"6300", {0x63, 0x00}}, {"6F00", {0x6F, 0x00}}, {"6881", {0x68, 0x81}}, {"6982", {0x69, 0x82}},
+    {"6200", {0x62, 0x00}}, {"61xx and then an error", {0x61, 0x10}, {0x6F, 0x00}}, {"61xx and then not found", {0x61, 0x10}, {0x6A, 0x82}},
+    {"61xx and then nothing", {0x61, 0x10}, {}}};
+
+// Of the next `times` SELECTs.
+void answer_oddly(const Odd& odd, std::size_t times, std::size_t& selects) {
+    selects = 0;
+    fake::on_answer([&selects, odd, times](const std::string&, ByteView command) -> std::optional<Bytes> {
+        if (command[1] == 0xC0) return odd.then;
+        if (!is_select_of_ours(command) || ++selects > times) return std::nullopt;
+        return odd.answer;
+    });
+}
+
+constexpr std::size_t always = 1000000;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(odd)
+
+BOOST_AUTO_TEST_CASE(a_card_that_answers_oddly_is_asked_twice_and_then_left_alone_until_it_is_taken_out) {
+    for (const Odd& odd : odd_answers)
+        BOOST_TEST_CONTEXT(odd.name) {
+            Fixture f;
+            std::size_t selects = 0;
+            answer_oddly(odd, always, selects);
+            // With a real service each silence would be looked at for half a second.
+            jpki::PcscLink::removal_news = std::chrono::milliseconds(500);
+            const auto took = time_of([] {
+                for (int i = 0; i < 10; ++i) {
+                    nss_looks(CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_RECOGNIZED);
+                    BOOST_CHECK(slots_with_token().empty());
+                    BOOST_CHECK_EQUAL(fake::open_now().handles, 0u);
+                }
+            });
+            BOOST_CHECK_LT(took.count(), 5000);
+            BOOST_CHECK_EQUAL(selects, 2u);
+            fake::swap_card(reader_name, f.card);
+            CHECK_RV(token_info(auth_slot), CKR_TOKEN_NOT_RECOGNIZED);
+            BOOST_CHECK_EQUAL(selects, 4u);
+            fake::on_answer({});
+            fake::swap_card(reader_name, f.card);
+            jpki::PcscLink::removal_news = std::chrono::milliseconds(10);
+            BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+            serves(f, auth_slot, *f.card);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_whose_reader_only_reports_errors_is_asked_twice_too) {
+    for (const LONG code : {SCARD_E_NOT_TRANSACTED, SCARD_E_PROTO_MISMATCH, SCARD_E_INSUFFICIENT_BUFFER}) {
+        Fixture f;
+        fake::fail(fake::Function::transmit, code, always);
+        for (int i = 0; i < 5; ++i) nss_looks(CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_RECOGNIZED);
+        BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_cannot_be_connected_to_is_tried_twice) {
+    for (const LONG code : {SCARD_W_UNRESPONSIVE_CARD, SCARD_W_UNPOWERED_CARD, SCARD_E_PROTO_MISMATCH}) {
+        Fixture f;
+        fake::fail(fake::Function::connect, code, always);
+        for (int i = 0; i < 5; ++i) BOOST_CHECK(slots_with_token().empty());
+        BOOST_CHECK_LE(fake::calls(fake::Function::connect), 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_right_card_survives_one_odd_answer) {
+    for (const Odd& odd : odd_answers)
+        for (const bool list_first : {true, false})
+            BOOST_TEST_CONTEXT(odd.name << ", list first: " << list_first) {
+                Fixture f;
+                std::size_t selects = 0;
+                answer_oddly(odd, 1, selects);
+                if (list_first) BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+                else CHECK_RV(token_info(auth_slot), CKR_OK);
+                BOOST_CHECK_EQUAL(selects, 2u);
+                fake::on_answer({});
+                CHECK_RV(token_info(auth_slot), CKR_OK);
+                serves(f, auth_slot, *f.card);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(the_right_card_survives_one_error_of_its_reader) {
+    for (const LONG code : {SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD, SCARD_E_PROTO_MISMATCH}) {
+        Fixture f;
+        fake::fail(fake::Function::transmit, code);
+        BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+        serves(f, auth_slot, *f.card);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(odd_answers_of_an_earlier_connection_do_not_count_against_a_card_that_was_recognised) {
+    Fixture f;
+    for (int i = 0; i < 4; ++i) {
+        fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+        CHECK_RV(token_info(auth_slot), i == 0 ? CKR_OK : CKR_DEVICE_ERROR);  // the later ones break a connection that works
+        jpki::Card::Clock::ahead += 2000;
+        CHECK_RV(token_info(auth_slot), CKR_OK);
+        jpki::Card::Clock::ahead += 2000;
+    }
+    jpki::Card::Clock::ahead = 0;
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_says_9000_to_everything_is_not_ours) {
+    Fixture f;
+    std::size_t sent = 0;
+    fake::on_answer([&](const std::string&, ByteView) { return ++sent, Bytes{0x90, 0x00}; });
+    for (int i = 0; i < 5; ++i) BOOST_CHECK(slots_with_token().empty());
+    CHECK_RV(token_info(auth_slot), CKR_TOKEN_NOT_RECOGNIZED);
+    CHECK_RV(open_session(sign_slot), CKR_TOKEN_NOT_RECOGNIZED);
+    BOOST_CHECK_LE(sent, 3u);
+    fake::on_answer({});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,144 @@
+// "Token present" is true: C_GetSlotInfo and C_GetSlotList(CK_TRUE) look at a new card once, and never wait.
+#include "recognition_fixture.hpp"
+
+using namespace jpki::test;
+
+namespace {
+
+const std::string patient = "[reader]\nbusy_timeout_ms = 20000\n";
+const auto both = Slots{auth_slot, sign_slot};
+
+struct Kind {
+    const char* name;
+    Slots slots;
+    std::size_t commands;  // of the first look
+};
+const std::vector<Kind> kinds = {{"adult", both, 2},          {"child", {auth_slot}, 3},     {"child-empty", {auth_slot}, 3},
+                                 {"no-authentication", {sign_slot}, 3}, {"first-6f00", both, 3}, {"phone", both, 2},
+                                 {"no-short-forms", both, 4}, {"foreign", {}, 1}};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(presence)
+
+BOOST_AUTO_TEST_CASE(what_the_list_and_the_slots_say_is_what_the_other_calls_say) {
+    for (const bool list_first : {true, false})
+        for (const Kind& kind : kinds)
+            BOOST_TEST_CONTEXT(kind.name << ", list first: " << list_first) {
+                Fixture f(knobs_of(kind.name));
+                if (list_first) BOOST_CHECK(slots_with_token() == kind.slots);
+                else says_present(sign_slot);
+                BOOST_CHECK_EQUAL(commands(*f.card), kind.commands);
+                for (int i = 0; i < 20; ++i) {
+                    BOOST_CHECK(slots_with_token() == kind.slots);
+                    for (const CK_SLOT_ID slot : both) BOOST_CHECK_EQUAL(says_present(slot), std::count(kind.slots.begin(), kind.slots.end(), slot) == 1);
+                }
+                BOOST_CHECK_EQUAL(commands(*f.card), kind.commands);
+                BOOST_CHECK(slot_events().empty());
+                for (const CK_SLOT_ID slot : both) {
+                    const CK_RV absent = kind.slots.empty() ? CKR_TOKEN_NOT_RECOGNIZED : CKR_TOKEN_NOT_PRESENT;
+                    const CK_RV expected = says_present(slot) ? CKR_OK : absent;
+                    CHECK_RV(open_session(slot), expected);
+                    CHECK_RV(token_info(slot), expected);
+                }
+            }
+}
+
+BOOST_AUTO_TEST_CASE(each_insertion_is_looked_at_once) {
+    Fixture f;
+    for (std::size_t i = 1; i <= 3; ++i) {
+        BOOST_CHECK(slots_with_token() == both);
+        BOOST_CHECK_EQUAL(commands(*f.card), 2 * i);
+        fake::remove_card(reader_name);
+        BOOST_CHECK(slots_with_token().empty());
+        fake::insert_card(reader_name, f.card);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_sent_nor_connected_to_without_a_card_or_for_a_list_of_all_slots) {
+    Fixture f;
+    fake::reset_calls();
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+    BOOST_CHECK_EQUAL(count, 2u);
+    fake::remove_card(reader_name);
+    BOOST_CHECK(slots_with_token().empty());
+    BOOST_CHECK(!says_present(auth_slot));
+    fake::insert_mute_card(reader_name);
+    BOOST_CHECK(slots_with_token().empty());
+    BOOST_CHECK(!says_present(auth_slot));
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::connect), 0u);
+    BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_signature_after_a_list_takes_5_commands) {
+    for (const bool list : {true, false}) {
+        Fixture f;
+        if (list) BOOST_CHECK(slots_with_token() == both);
+        else BOOST_CHECK(says_present(auth_slot));
+        const auto session = f.open_logged_in(auth_slot);
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        BOOST_CHECK_LE(commands(*f.card), 5u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(which_roles_there_are_is_asked_of_a_card_that_was_recognised_by_a_session) {
+    Fixture f(knobs_of("child"));
+    const auto session = f.open(auth_slot);
+    BOOST_CHECK(slots_with_token() == Slots{auth_slot});
+    BOOST_CHECK_LE(commands(*f.card), 4u);  // and nothing is believed that another application may have said
+    BOOST_CHECK(slots_with_token() == Slots{auth_slot});
+    BOOST_CHECK_LE(commands(*f.card), 4u);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_of_another_program_is_not_waited_for_and_what_was_wrong_is_an_event) {
+    Fixture f(patient, knobs_of("child"));
+    const auto session = f.open(auth_slot);  // recognised, not yet asked for its roles
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    const auto took = time_of([] {
+        for (int i = 0; i < 10; ++i) {
+            BOOST_CHECK(slots_with_token() == both);
+            BOOST_CHECK(says_present(sign_slot));
+        }
+    });
+    BOOST_CHECK_LT(took.count(), 5000);
+    BOOST_CHECK(slot_events().empty());
+    fake::other_ends_transaction(reader_name);
+    BOOST_CHECK(slot_events() == Slots{sign_slot});
+    BOOST_CHECK(!says_present(sign_slot));
+    BOOST_CHECK(says_present(auth_slot));
+    REQUIRE_OK(C_CloseSession(session));
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_of_another_thread_is_not_waited_for) {
+    Fixture f(patient);
+    const auto session = f.open(auth_slot);
+    fake::Gate gate;
+    fake::on_transmit([&, stopped = std::make_shared<bool>(false)](const std::string&, jpki::model::ByteView command) {
+        if (command[1] == 0x20 && !std::exchange(*stopped, true)) gate.wait_here();
+    });
+    auto login = std::async(std::launch::async, [&] { return f.login(session, auth_pin); });
+    gate.until_somebody_waits();
+    auto polls = std::async(std::launch::async, [] { return slots_with_token() == both && says_present(auth_slot); });
+    const bool free = polls.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
+    BOOST_CHECK(free);
+    gate.open();
+    BOOST_CHECK(polls.get());
+    CHECK_RV(login.get(), CKR_OK);
+    fake::on_transmit({});
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_about_the_roles_that_cannot_be_read_is_not_asked_for_again_and_again) {
+    Fixture f;
+    fake::on_answer([](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
+        if (command[1] == 0xB0 && command[2] == 0x88) return Bytes{0x69, 0xC2};
+        return std::nullopt;
+    });
+    for (int i = 0; i < 20; ++i) BOOST_CHECK(slots_with_token() == both);
+    BOOST_CHECK_LE(commands(*f.card), 6u);
+    fake::on_answer({});
+    serves(f, sign_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

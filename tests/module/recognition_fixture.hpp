@@ -1,0 +1,81 @@
+// What the tests of recognising cards share.
+#pragma once
+
+#include "others_fixture.hpp"
+
+#include "apdu/card.hpp"
+#include "apdu/pcsc_link.hpp"
+#include "card_kinds.hpp"
+#include "gate.hpp"
+
+#include <future>
+
+namespace jpki::test {
+
+using Slots = std::vector<CK_SLOT_ID>;
+
+inline Knobs knobs_of(const char* kind) {
+    Knobs knobs;
+    const model::CardKind* found = model::find_card_kind(kind);
+    BOOST_REQUIRE(found);
+    found->adjust(knobs);
+    return knobs;
+}
+
+inline bool says_present(CK_SLOT_ID slot) {
+    CK_SLOT_INFO info{};
+    REQUIRE_OK(C_GetSlotInfo(slot, &info));
+    return info.flags & CKF_TOKEN_PRESENT;
+}
+
+inline Slots slots_with_token() {
+    Slots slots(32);
+    CK_ULONG count = 32;
+    REQUIRE_OK(C_GetSlotList(CK_TRUE, slots.data(), &count));
+    slots.resize(count);
+    return slots;
+}
+
+// Everything that C_WaitForSlotEvent has to report, in ascending order.
+inline Slots slot_events() {
+    Slots all;
+    CK_SLOT_ID slot = 99;
+    while (C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr) == CKR_OK) {
+        all.push_back(slot);
+        BOOST_REQUIRE_LT(all.size(), 100u);
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+inline CK_RV token_info(CK_SLOT_ID slot) {
+    CK_TOKEN_INFO info{};
+    return C_GetTokenInfo(slot, &info);
+}
+
+inline CK_RV open_session(CK_SLOT_ID slot) {
+    CK_SESSION_HANDLE session = 0;
+    const CK_RV rv = C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+    if (rv == CKR_OK) REQUIRE_OK(C_CloseSession(session));
+    return rv;
+}
+
+// What NSS asks of every slot before a TLS handshake. What is checked: each call's answer.
+inline void nss_looks(CK_RV token, CK_RV session) {
+    slots_with_token();
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        says_present(slot);
+        CHECK_RV(token_info(slot), token);
+        CHECK_RV(open_session(slot), session);
+    }
+}
+
+inline std::chrono::milliseconds time_of(const std::function<void()>& calls) {
+    const auto before = std::chrono::steady_clock::now();
+    calls();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - before);
+}
+
+inline bool is_select_of_ours(model::ByteView command) { return command[1] == 0xA4 && command[2] == 0x04 && command[5] == 0xD3; }
+
+}  // namespace jpki::test
