@@ -78,6 +78,7 @@ std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<s
         result[i].exists = true;
         result[i].card_present = (raw & SCARD_STATE_PRESENT) != 0 && (raw & SCARD_STATE_MUTE) == 0;
         result[i].exclusive = (raw & SCARD_STATE_EXCLUSIVE) != 0;
+        result[i].in_use = (raw & SCARD_STATE_INUSE) != 0;
         result[i].events = static_cast<std::uint16_t>((raw >> 16) & 0xFFFF);
         result[i].raw = raw & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
     }

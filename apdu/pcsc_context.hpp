@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <winscard.h>
@@ -17,6 +18,7 @@ struct ReaderStatus {
     bool exists = false;        // the resource manager knows a reader of this name
     bool card_present = false;  // a card is in it that answered to reset
     bool exclusive = false;     // a program has opened it for itself alone (SCARD_SHARE_EXCLUSIVE)
+    bool in_use = false;        // programs are connected to the card, and share it
     // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
     // back between two looks shows here and nowhere else.
     std::uint16_t events = 0;
@@ -27,8 +29,13 @@ class PcscContext {
 public:
     PcscContext() noexcept = default;
     ~PcscContext() { close(); }
-    PcscContext(const PcscContext&) = delete;
-    PcscContext& operator=(const PcscContext&) = delete;
+    PcscContext(PcscContext&& other) noexcept : context_(other.context_), open_(std::exchange(other.open_, false)) {}
+    PcscContext& operator=(PcscContext&& other) noexcept {
+        close();
+        context_ = other.context_;
+        open_ = std::exchange(other.open_, false);
+        return *this;
+    }
 
     // Establishes the context unless it is there. False when no resource manager answers.
     bool open() noexcept;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <reader.h>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -36,18 +37,24 @@ void pause() {
     std::this_thread::sleep_for(std::chrono::microseconds(500 + now % 3001));
 }
 
+// Of other programs' transactions (wait_until_free).
+constexpr std::chrono::microseconds just_ended{1000};
+constexpr std::chrono::milliseconds quiet{20};
+constexpr std::chrono::milliseconds short_transactions{100};
+constexpr std::chrono::milliseconds memory_of_others{2000};
+
 }  // namespace
 
 PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience)
-    : Link(log), reader_(reader), patience_(patience) {
+    : Link(log), reader_(reader), patience_(patience), may_create_threads_(false) {
     const auto status = context_.status({reader});
     if (!status) throw CardRemoved("no PC/SC resource manager");
     events_ = status->front().events;
     connect();
 }
 
-PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay)
-    : Link(log), reader_(reader), events_(stay), patience_(patience) {}
+PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay, bool may_create_threads)
+    : Link(log), reader_(reader), events_(stay), patience_(patience), may_create_threads_(may_create_threads) {}
 
 PcscLink::~PcscLink() { let_go(); }
 
@@ -58,12 +65,37 @@ void PcscLink::let_go() noexcept {
     context_.close();
 }
 
+LONG PcscLink::connect_now() {
+    return SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
+}
+
+LONG PcscLink::connect_in_thread() {
+    const auto deadline = Clock::now() + (waits_ ? patience_ : std::min(at_once, patience_));
+    for (;;) {
+        try {
+            if (!connecting_) connecting_ = std::make_unique<PcscConnecting>(reader_);
+        } catch (const std::system_error&) {
+            return connect_now();
+        }
+        if (!connecting_->wait_until(deadline)) throw CardBusy("another program holds a transaction on the card");
+        PcscConnecting::Result result = connecting_->take();
+        connecting_.reset();
+        if (result.rc == SCARD_E_TIMEOUT) continue;  // an earlier one, that came when nobody waited
+        if (result.rc == SCARD_S_SUCCESS) {
+            context_ = std::move(result.context);
+            card_ = result.card;
+            protocol_ = result.protocol;
+        }
+        return result.rc;
+    }
+}
+
 // One attempt. False: another program has the reader for itself alone.
 bool PcscLink::try_to_connect(const ReaderStatus& status) {
     held_exclusively_ = status.exclusive;
     if (status.exclusive) return false;
-    const LONG rc = SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                                 &card_, &protocol_);
+    // Only a program that is connected can be in a transaction.
+    const LONG rc = connecting_ || (may_create_threads_ && status.in_use) ? connect_in_thread() : connect_now();
     held_exclusively_ = rc == SCARD_E_SHARING_VIOLATION;
     if (held_exclusively_) return false;
     // No other program's reset, as it would be inside a transaction: a card that does not take power or talk.
@@ -109,14 +141,31 @@ LONG PcscLink::ask_about_connection() noexcept {
     return SCardGetAttrib(card_, SCARD_ATTR_VENDOR_NAME, vendor, &size);
 }
 
+// SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation tells when it would. But between the look and the
+// transaction another program may begin one, and the wait then lasts as long as that one and those that follow it. A program with
+// many short transactions begins the next one at the earliest some time after the last one ended: where one was met lately, a
+// transaction is begun at that moment, or when it has been quiet for a while, and not in between.
 void PcscLink::wait_until_free() {
-    // SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation tells when it would.
     const auto deadline = Clock::now() + (waits_ ? patience_ : std::chrono::milliseconds(0));
+    constexpr auto never = Clock::time_point::max();
+    auto busy_since = never, last_busy = never, quiet_since = never;
     for (;;) {
+        const auto asked = Clock::now();
         const LONG rc = ask_about_connection();
-        if (rc != SCARD_E_SHARING_VIOLATION) return;  // any other trouble is for SCardBeginTransaction to report
-        if (Clock::now() >= deadline) throw CardBusy("another program holds a transaction on the card");
-        pause();
+        if (rc == SCARD_E_SHARING_VIOLATION) {
+            if (asked >= deadline) throw CardBusy("another program holds a transaction on the card, or makes one after the other");
+            met_another_ = last_busy = asked;
+            busy_since = std::min(busy_since, asked);
+            quiet_since = never;
+        } else {
+            const bool trouble = means_removed(rc) || means_reset(rc);  // is for SCardBeginTransaction to report
+            if (trouble || !met_another_ || asked - *met_another_ > memory_of_others) return;
+            if (last_busy != never && Clock::now() - last_busy <= just_ended) return;
+            quiet_since = std::min(quiet_since, asked);
+            if (asked - quiet_since >= quiet) return;
+        }
+        if (busy_since != never && asked - busy_since > short_transactions) pause();
+        else std::this_thread::sleep_for(just_ended / 5);
     }
 }
 
@@ -195,7 +244,7 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
     // Some drivers (vpcd) make an answer without a single byte of a card that was pulled.
     const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);
-    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (CARD.md, Recognition), and waiting
+    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (apdu/README.md, Recognition), and waiting
     // for news would cost their users half a second each time.
     if (no_answer && recognised_) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");

@@ -4,12 +4,14 @@
 #pragma once
 
 #include "apdu/link.hpp"
+#include "apdu/pcsc_connecting.hpp"
 #include "apdu/pcsc_context.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace jpki {
@@ -24,13 +26,17 @@ public:
     // for minutes (gpg's scdaemon), and is waited for this long at the most, once for as long as it has the card.
     static constexpr std::chrono::milliseconds exclusive_patience{300};
 
-    // Connects to the card in `reader`. `patience` bounds the wait at the beginning of each transaction. (pcscd itself lets
-    // SCardConnect wait for another program's transaction, and nothing can bound that.)
+    // How long a connection may take that is not to wait for other programs (Link::set_waits).
+    static constexpr std::chrono::milliseconds at_once{100};
+
+    // Connects to the card in `reader`. `patience` bounds the wait for other programs' transactions, at the beginning of each
+    // transaction, and in SCardConnect too where threads are allowed: pcscd itself lets that wait, and only a thread can be left
+    // waiting (PcscConnecting). There is no other way to bound it.
     // Throws CardRemoved (no card, no reader, no resource manager), CardBusy, CardFault (a card that does not answer).
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
     // For the stay that the reader's event counter names (ReaderStatus::events). Does not connect: the first transaction does,
     // and throws CardRemoved when the reader has another card by then.
-    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay);
+    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay, bool may_create_threads);
     ~PcscLink() override;
 
     // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
@@ -56,6 +62,8 @@ protected:
 
 private:
     bool try_to_connect(const ReaderStatus& status);
+    LONG connect_now();
+    LONG connect_in_thread();
     bool same_stay();
     LONG ask_about_connection() noexcept;
     void wait_until_free();
@@ -73,6 +81,9 @@ private:
     bool connected_before_ = false;
     DWORD protocol_ = 0;
     std::chrono::milliseconds patience_;
+    const bool may_create_threads_;
+    std::unique_ptr<PcscConnecting> connecting_;  // one that was left going
+    std::optional<std::chrono::steady_clock::time_point> met_another_;  // another program's transaction, last time
     bool waits_ = true;
     bool recognised_ = false;
     std::atomic<bool> held_exclusively_ = false;  // seen, and not seen to have ended

@@ -12,8 +12,8 @@ void log_fault(const char* what) noexcept {
     if (const auto runtime = Runtime::get_if_there()) runtime->services.log.error(what);
 }
 
-// C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes and makes no threads, so
-// CKF_LIBRARY_CANT_CREATE_OS_THREADS is always kept.
+// C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes. It makes a thread in one case, to
+// bound a connection that another program keeps waiting (PcscConnecting), and none where the caller forbids it.
 void check_initialize_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
     if (!arguments) return;
     require(arguments->pReserved == nullptr, CKR_ARGUMENTS_BAD);
@@ -67,8 +67,9 @@ extern "C" {
 
 CK_RV C_Initialize(void* arguments) {
     return guarded([&] {
-        check_initialize_arguments(static_cast<const CK_C_INITIALIZE_ARGS*>(arguments));
-        Runtime::initialize();
+        const auto* given = static_cast<const CK_C_INITIALIZE_ARGS*>(arguments);
+        check_initialize_arguments(given);
+        Runtime::initialize(!given || !(given->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS));
     });
 }
 

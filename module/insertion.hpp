@@ -45,7 +45,7 @@ private:
     struct Use;
 
     std::unique_ptr<Link> link_to(Services& services, const std::string& reader, std::uint16_t stay) {
-        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout, stay);
+        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout, stay, services.may_create_threads);
         link_ = link.get();
         return link;
     }

@@ -66,7 +66,8 @@ void require_usable_openssl() {
 
 }  // namespace
 
-Runtime::Runtime(OpenCards& cards) : services(cards) {
+Runtime::Runtime(OpenCards& cards, bool may_create_threads) : services(cards) {
+    services.may_create_threads = may_create_threads;
     services.settings = read_settings();
     const Settings& settings = services.settings;
     open_log(services.log, settings);
@@ -87,14 +88,14 @@ std::shared_ptr<Runtime> Runtime::get() {
     return runtime;
 }
 
-void Runtime::initialize() {
+void Runtime::initialize(bool may_create_threads) {
     Process& process = process_of_ours();
     // What the last runtime does to the card when it ends must not hit a login of the next.
     const std::scoped_lock one_at_a_time(process.lifecycle);
     const std::scoped_lock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
     require_usable_openssl();
-    process.runtime = std::make_shared<Runtime>(process.open_cards);
+    process.runtime = std::make_shared<Runtime>(process.open_cards, may_create_threads);
 }
 
 void Runtime::finalize() {

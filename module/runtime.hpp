@@ -9,14 +9,14 @@ namespace jpki {
 
 class Runtime {
 public:
-    explicit Runtime(OpenCards& cards);
+    Runtime(OpenCards& cards, bool may_create_threads);
 
     // The runtime of this process. Throws CKR_CRYPTOKI_NOT_INITIALIZED, also in a child after fork: what the parent
     // initialised is the parent's (PKCS#11 5.4, C_Initialize in a child). Whoever holds what this returns may go on while
     // another thread finalises. Every call begins with it, so this is where consents end that were not used in time.
     static std::shared_ptr<Runtime> get();
     // Throw what C_Initialize and C_Finalize return.
-    static void initialize();
+    static void initialize(bool may_create_threads);
     static void finalize();
 
     // For the boundary's last word on an exception. NULL when not initialised.

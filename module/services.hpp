@@ -19,6 +19,7 @@ struct Services {
     Settings settings;
     Log log;
     Crypto crypto;
+    bool may_create_threads = false;  // CKF_LIBRARY_CANT_CREATE_OS_THREADS was not set
 
     // A consent to a signature may be pending (Token::consent).
     std::atomic<bool> consent_given = false;

@@ -11,7 +11,7 @@ namespace jpki {
 
 namespace {
 
-// CARD.md, Recognition: a single odd answer may be a fault on the line; a card that gives two is of another kind.
+// apdu/README.md, Recognition: a single odd answer may be a fault on the line; a card that gives two is of another kind.
 constexpr int odd_answers_max = 2;
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
+#include "apdu/card.hpp"
 #include "log_file.hpp"
 #include "others_fixture.hpp"
 
@@ -6,6 +7,24 @@
 #include <thread>
 
 using namespace jpki::test;
+
+namespace {
+
+// The library once more, for a host that says so.
+void forbid_threads() {
+    REQUIRE_OK(C_Finalize(nullptr));
+    CK_C_INITIALIZE_ARGS arguments{};
+    arguments.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS | CKF_OS_LOCKING_OK;
+    REQUIRE_OK(C_Initialize(&arguments));
+}
+
+bool comes_true(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return condition();
+}
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(busy)
 
@@ -110,13 +129,15 @@ BOOST_AUTO_TEST_CASE(an_exclusive_opening_that_ends_in_time_costs_a_wait) {
 }
 
 BOOST_AUTO_TEST_CASE(a_first_connection_that_waits_inside_pcscd_holds_nobody_else_up) {
-    // Nothing can bound that wait (apdu/pcsc_link.hpp); it must be the only thing that waits.
+    // Nothing but a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads it must be the only
+    // thing that waits.
     const std::string second_reader = "Another Reader 01 00";
     Fixture f(impatient);
+    forbid_threads();
     const auto other = card_of_person(1);
     fake::add_reader(second_reader, other);
     CK_ULONG count = 0;
-    REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
+    REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
     BOOST_REQUIRE_EQUAL(count, 4u);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     auto opening = std::async(std::launch::async, [&] {
@@ -136,6 +157,71 @@ BOOST_AUTO_TEST_CASE(a_first_connection_that_waits_inside_pcscd_holds_nobody_els
     fake::other_ends_transaction(reader_name);
     elsewhere.get();
     CHECK_RV(opening.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_keeps_waiting_is_given_up_in_time_and_made_at_a_later_call) {
+    Fixture f(impatient);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    fake::reset_calls();
+    CK_TOKEN_INFO token{};
+    CK_SESSION_HANDLE session = 0;
+    CK_SLOT_INFO slot{};
+    for (int i = 0; i < 5; ++i) {
+        CHECK_RV(bounded([&] { return C_GetTokenInfo(auth_slot, &token); }), CKR_FUNCTION_FAILED);
+        CHECK_RV(bounded([&] { return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); }), CKR_FUNCTION_FAILED);
+        CHECK_RV(bounded([&] { return C_GetSlotInfo(auth_slot, &slot); }), CKR_OK);
+        BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);
+    }
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::connect), 1u);  // one thread, not one a call
+    fake::other_ends_transaction(reader_name);
+    // What came when nobody waited is not kept from others.
+    BOOST_CHECK(comes_true([] { return fake::open_now().handles == 0; }));
+    serves(f, auth_slot, *f.card);
+    serves(f, sign_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_lets_through_in_time_is_used) {
+    Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    auto opening = std::async(std::launch::async, [&] { return f.open(auth_slot); });
+    BOOST_REQUIRE(fake::wait_until_blocked(fake::Function::connect));
+    fake::other_ends_transaction(reader_name);
+    BOOST_CHECK_EQUAL(f.state(opening.get()), CKS_RO_PUBLIC_SESSION);
+    BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
+}
+
+BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_a_connection_that_pcscd_keeps_waiting_and_nothing_is_left_of_it) {
+    Fixture f(impatient);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CK_TOKEN_INFO token{};
+    CHECK_RV(C_GetTokenInfo(auth_slot, &token), CKR_FUNCTION_FAILED);
+    CHECK_RV(bounded([] { return C_Finalize(nullptr); }), CKR_OK);
+    fake::other_ends_transaction(reader_name);
+    BOOST_CHECK(comes_true([] { return fake::open_now() == fake::Open{}; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_is_not_begun_in_the_middle_of_a_gap_between_another_programs_transactions) {
+    // SCardBeginTransaction would wait for the end of the one that comes then.
+    Fixture f("[reader]\nbusy_timeout_ms = 200\n");
+    const auto session = f.open_logged_in(auth_slot);
+    REQUIRE_OK(sign_init(session, find_key(session)));
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CK_TOKEN_INFO token{};
+    jpki::Card::Clock::ahead += 2000;
+    CHECK_RV(C_GetTokenInfo(auth_slot, &token), CKR_FUNCTION_FAILED);  // the other program is met
+    jpki::Card::Clock::ahead = 0;
+    fake::other_ends_transaction(reader_name);
+    fake::on_call([looks = std::make_shared<int>(0)](fake::Function function) {
+        if (function == fake::Function::get_attrib && ++*looks == 3) fake::other_begins_transaction(reader_name);
+    });
+    fake::reset_calls();
+    auto signing = std::async(std::launch::async, [&] { return finish_sign(session); });
+    const bool bounded_wait = signing.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    BOOST_CHECK(bounded_wait);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::begin_transaction), 0u);
+    fake::on_call({});
+    fake::other_ends_transaction(reader_name);
+    CHECK_RV(signing.get(), CKR_FUNCTION_FAILED);
 }
 
 BOOST_AUTO_TEST_CASE(finalize_with_a_busy_card_is_bounded_and_leaves_no_connection) {

@@ -1,0 +1,98 @@
+#include "apdu/pcsc_connecting.hpp"
+
+#include <condition_variable>
+#include <csignal>
+#include <dlfcn.h>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+#include <utility>
+
+namespace jpki {
+
+namespace {
+
+// The thread inherits the mask: signals are the host's business, and its threads'.
+class SignalsBlocked {
+public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+// The code that a thread runs must stay where it is, whatever the host unloads.
+void keep_loaded() noexcept {
+    Dl_info info{};
+    if (dladdr(reinterpret_cast<const void*>(&means_service_lost), &info) && info.dli_fname)
+        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+}  // namespace
+
+struct PcscConnecting::Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;  // `result` is there
+    bool waited_for = true;  // by the caller who began, or who came back
+    Result result;
+
+    void run(const std::string& reader) {
+        Result got;
+        if (got.context.open())
+            got.rc = SCardConnect(got.context.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                                  &got.card, &got.protocol);
+        const std::scoped_lock lock(mutex);
+        done = true;
+        result = std::move(got);
+        if (!waited_for) end();
+        changed.notify_all();
+    }
+
+    // Nobody wants it.
+    void end() noexcept {
+        if (result.rc != SCARD_S_SUCCESS) return;
+        SCardDisconnect(result.card, SCARD_LEAVE_CARD);
+        result.context.close();
+        result.rc = SCARD_E_TIMEOUT;
+    }
+};
+
+PcscConnecting::PcscConnecting(const std::string& reader) : shared_(std::make_shared<Shared>()) {
+    const SignalsBlocked blocked;
+    thread_ = std::thread([shared = shared_, reader] { shared->run(reader); });
+}
+
+PcscConnecting::~PcscConnecting() {
+    bool done = false;
+    {
+        const std::scoped_lock lock(shared_->mutex);
+        done = shared_->done;
+        if (done) shared_->end();
+    }
+    if (done) thread_.join();
+    else thread_.detach();
+}
+
+bool PcscConnecting::wait_until(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(shared_->mutex);
+    shared_->waited_for = true;
+    shared_->changed.wait_until(lock, deadline, [this] { return shared_->done; });
+    shared_->waited_for = shared_->done;
+    if (!shared_->done) keep_loaded();
+    return shared_->done;
+}
+
+PcscConnecting::Result PcscConnecting::take() {
+    const std::scoped_lock lock(shared_->mutex);
+    return std::exchange(shared_->result, Result{});
+}
+
+}  // namespace jpki
