@@ -96,12 +96,24 @@ def lines_of(path):
                 yield line
 
 
+def reasons(path):
+    """Why a settings file is refused: every text in the source that judges it."""
+    text = re.sub(r"""("(?:[^"\\\n]|\\.)*")|//[^\n]*|#include[^\n]*|'(?:[^'\\]|\\.)'""", lambda m: m[1] or "", path.read_text())
+    for literal in STRING.findall(text):
+        if re.search("[a-z] [a-z]", literal):
+            yield "…:…: " + unescaped(literal)
+
+
 def main():
     found = {}
     for directory in ("apdu", "module"):
         for path in sorted((ROOT / directory).rglob("*.[ch]pp")):
             for line in lines_of(path):
                 found.setdefault(line, path.relative_to(ROOT))
+    judge = ROOT / "module/settings_file.cpp"
+    for line in reasons(judge):
+        found.setdefault(line, judge.relative_to(ROOT))
+    found.pop("…:0: …", None)  # the reasons are listed one by one
     if sys.argv[1:] == ["--list"]:
         for line in sorted(found):
             print(f"{found[line]}: {line}")

@@ -139,7 +139,19 @@ def check_sources():
             fault(f"{file} refers to {name}, which is not in the tree")
 
 
+def check_install():
+    """What a build needs (tools/packages) is what README.md installs for it."""
+    needed = re.findall(r"^build +(\S+)$", (ROOT / "tools/packages").read_text(), re.M)
+    installed = set(re.findall(r"[\w.+-]+", " ".join(re.findall(r"^    apt-get install (.*)$", (ROOT / "README.md").read_text(), re.M))))
+    for names in needed:
+        if not installed & set(names.split("|")):
+            fault(f"README.md does not install {names}, which a build needs")
+    if len(needed) < 5:
+        fault("hardly any packages: is tools/packages read right?")
+
+
 compare_readmes()
+check_install()
 number = check_links()
 check_sources()
 print("\n".join(faults) or f"the READMEs agree; {number} links lead somewhere")

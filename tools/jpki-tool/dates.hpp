@@ -29,7 +29,7 @@ std::string shown(Date date);
 std::string iso(Date date);
 std::string iso(TimePoint time);  // "2026-05-10T14:59:59Z"
 
-// A birth date of the signature certificate (CARD.md, Certificates): an era digit (0 unknown, 1 Meiji ... 5 Reiwa) and the
+// A birth date of the signature certificate (apdu/README.md, Certificates): an era digit (0 unknown, 1 Meiji ... 5 Reiwa) and the
 // Gregorian YYYYMMDD. Parts of the date may be unknown ("00").
 struct Birth {
     std::string era;   // "Heisei", "平成"; empty: unknown

@@ -1,4 +1,4 @@
-// What the signature certificate says of its holder: otherNames of the subjectAltName under 1.2.392.200149.8.5.5 (CARD.md,
+// What the signature certificate says of its holder: otherNames of the subjectAltName under 1.2.392.200149.8.5.5 (apdu/README.md,
 // Certificates), in any order. Personal data: shown only when asked for.
 #pragma once
 

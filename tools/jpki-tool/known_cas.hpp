@@ -1,4 +1,4 @@
-// The certification authorities of J-LIS that are known (CARD.md, Certificates), by key identifier: their names are all the same.
+// The certification authorities of J-LIS that are known (apdu/README.md, Certificates), by key identifier: their names are all the same.
 #pragma once
 
 #include "apdu/bytes.hpp"
