@@ -14,7 +14,8 @@ constexpr std::size_t serial_number_within = 48;
 
 }  // namespace
 
-Card::Card(std::unique_ptr<Link> link, Log& log) : link_(std::move(link)), log_(log) {}
+Card::Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check)
+    : link_(std::move(link)), chain_check_(std::move(chain_check)), log_(log) {}
 
 Card::~Card() = default;
 
@@ -89,7 +90,7 @@ bool Card::recognise(std::span<const Role> overview) {
         if (!recognise_in(scope)) return false;
         if (overview.empty()) return true;
         try {
-            existence(scope);
+            for (const Role role : overview) has_role(scope, role);
             if (foreign_) return false;
             identity(scope);
             for (const Role role : overview) hear_tries(scope, role);
@@ -211,6 +212,8 @@ SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
             answer = scope.applet().sign(role, form, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
+        if (answer.kind == SignAnswer::Kind::done) login_in_doubt_[index_of(role)] = false;
+        if (answer.kind == SignAnswer::Kind::form_unknown) pss_ = false;
         if (answer.kind == SignAnswer::Kind::not_verified) {
             verified_[index_of(role)] = open_[index_of(role)] = false;
             leave_if_unused(scope);
@@ -219,15 +222,42 @@ SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
     });
 }
 
-bool Card::has_pss(Role role) {
+bool Card::still_verified(Role role) {
     return run([&](Scope& scope) {
-        const auto& information = token_information(scope);
-        if (information && information->model_has_pss()) return true;
-        confirm_selected(scope);
-        const std::uint16_t unknown = scope.applet().probe_sign(role, unassigned_sign_form);
-        if (unknown != sw::incorrect_p1_p2) return false;  // it does not get as far as looking at P1: nothing is known
-        return scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;
+        auto& verified = verified_[index_of(role)];
+        if (!verified || !std::exchange(login_in_doubt_[index_of(role)], false)) return verified.load();
+        reselect(scope);
+        // What only a login opens: the signature certificate; and the sign command, with too little to sign.
+        const bool refused = role == Role::signature
+                                 ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
+                                 : scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) == sw::security_status_not_satisfied;
+        if (refused) verified = open_[index_of(role)] = false;
+        return verified.load();
     });
+}
+
+bool Card::has_pss(Role role) {
+    const auto known = this->known();
+    if (known->pss) return *known->pss;
+    if (known->pss_asked[index_of(role)] >= (verified(role) ? PssAsked::logged_in : PssAsked::logged_out)) return false;
+    return run([&](Scope& scope) { return has_pss(scope, role); });
+}
+
+bool Card::has_pss(Scope& scope, Role role) {
+    if (pss_) return *pss_;
+    const auto information = token_information(scope);
+    if (information && information->model_has_pss()) {
+        pss_ = true;
+        return true;
+    }
+    confirm_selected(scope);
+    if (scope.applet().probe_sign(role, unassigned_sign_form) == sw::incorrect_p1_p2) {
+        pss_ = scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;
+        return *pss_;
+    }
+    // It does not get as far as looking at P1: nothing is known.
+    pss_asked_[index_of(role)] = verified_[index_of(role)] ? PssAsked::logged_in : PssAsked::logged_out;
+    return false;
 }
 
 }  // namespace jpki

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "apdu/applet.hpp"
-#include "apdu/certificate.hpp"
+#include "apdu/card_known.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/token_information.hpp"
 
@@ -17,23 +17,19 @@
 
 namespace jpki {
 
-// A certificate file as the card has it. `certificate` only when read.
-struct CertificateFile {
-    FileAnswer::Kind kind = FileAnswer::Kind::absent;
-    std::shared_ptr<const Certificate> certificate;
-};
-
 // All members may be called from any thread; each is one PC/SC transaction, but for `hold`. Commands are counted in
 // the comments for a card with the short forms. All throw CardRemoved, CardBusy and CardFault (errors.hpp); after
 // CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and never speaks to a card again.
+// What an earlier operation read and remembered ("once") is answered from memory: no transaction, no wait for another program
+// that has one, nor for another thread whose command is under way.
 class Card {
 public:
-    // A steady clock that the tests can put forward, so that none of them has to wait for a second to pass.
-    struct Clock : std::chrono::steady_clock {
-        static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
-        static inline std::atomic<long> ahead = 0;
-    };
-    Card(std::unique_ptr<Link> link, Log& log);
+    using Clock = CardClock;
+    // Whether `certificate` is signed with the key of `issuer`.
+    using ChainCheck = std::function<bool(const Certificate& certificate, const Certificate& issuer)>;
+
+    // Without `chain_check` a holder's certificate is not held against its CA's.
+    Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check = {});
     ~Card();
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
@@ -72,24 +68,43 @@ public:
     // sends nothing to the card. Afterwards gone() is up to date.
     void check_connection() noexcept;
 
-    // EF 0008 (1 command, once; 2 where it says that a role is missing). No value: the card does not say; then the files must be
-    // tried.
-    std::optional<bool> says_it_has(Role role);
+    // What C_GetTokenInfo shows of a role; without the role only that it is not there. All that is not known yet is asked in one
+    // transaction: 4 commands at the most where it was recognised, and 5 on a card that has no EF 0008 or lacks the role.
+    struct Overview {
+        bool has_role = false;
+        Bytes identity;
+        TriesAnswer tries;
+    };
+    Overview overview(Role role, std::chrono::milliseconds max_age);
 
     // EF 0006 (2 commands, once). No value: absent or malformed.
     std::optional<TokenInformation> token_information();
 
-    // Public bytes that differ from card to card: the first 256 of the authentication certificate; where that is not
-    // readable, of EF 0006 and the CA certificate. 1 command, once.
+    // Whether the card has `role`: as EF 0008 says (1 command, once, or twice where a role is missing); where that does not say,
+    // whether there is a certificate (1 command more, 2 where there is none).
+    bool has_role(Role role);
+
+    // Public bytes that differ from card to card: the first 256 of the authentication certificate; of a card that does not
+    // have it and of a phone, which shows it after the PIN only, EF 0006 and the beginnings of the CA certificates, whether or not
+    // somebody is logged in. 1 command, once; 3 or 4 in the second case.
     Bytes identity();
 
     // A certificate of `role`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
-    // 1 command per 256 bytes, once.
-    CertificateFile certificate(Role role) { return file(facts_of(role).certificate); }
-    CertificateFile ca_certificate(Role role) { return file(facts_of(role).ca); }
+    // 1 command per 256 bytes, once. Where both are known, the holder's must be signed by the CA's and that by itself; those that
+    // do not fit are read again, and what the card says twice is what it has. Throws CardFault when it does not, and
+    // UnusableFile for a file whose content is no certificate.
+    CertificateFile certificate(Role role) { return file(role, facts_of(role).certificate); }
+    CertificateFile ca_certificate(Role role) { return file(role, facts_of(role).ca); }
+    // The same from memory, NULL when it is not there. Sends nothing.
+    std::shared_ptr<const Certificate> known_certificate(Role role) const;
+    // Whether the key of `role` may be offered as far as the card was heard (1 command, once, where EF 0008 does not say). False:
+    // there is no certificate, or none that the key of this card can have.
+    bool may_offer_key(Role role);
+    // Whether the certificates of `role` did not fit together and were not twice the same, and have not been in order since.
+    bool certificates_doubted(Role role) const { return known()->certificates_doubted[index_of(role)]; }
 
     // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other role's count was heard before
-    // it is brought up to date too, with 1 more.
+    // and is older than that it is brought up to date too, with 1 more.
     TriesAnswer tries(Role role, std::chrono::milliseconds max_age);
     // The count that was last heard, whatever its age; sends nothing.
     TriesAnswer last_heard_tries(Role role);
@@ -123,18 +138,23 @@ public:
     SignAnswer sign(Role role, SignForm form, ByteView data);
 
     // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
-    // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign).
+    // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again once
+    // `role` is logged in: a card that looks at the PIN first says nothing before.
     bool has_pss(Role role);
+    // Whether a signature was refused because the card does not have PSS, or a probe said so. Sends nothing.
+    bool known_to_lack_pss() const { return known()->pss == std::optional<bool>(false); }
 
     // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
+    // (After a reset that may have been a loss of power the next signature tells; still_verified() asks.)
     bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
+    // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is asked
+    // with something that cannot sign (2 commands): a login is over when it says so.
+    bool still_verified(Role role);
     // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: lock() ends that.
     bool may_be_open() const noexcept { return !gone() && (open_[0] || open_[1]); }
     // Takes it that `role` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
     bool forget(Role role);
-    // The certificates of `role` do not fit together: what was read of them is read again at the next use. Sends nothing.
-    void doubt_certificates(Role role);
     // The certificate of `role` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
     // as that was seen. Sends nothing.
     bool certificate_wants_pin(Role role) const noexcept { return role == Role::signature || authentication_locked_; }
@@ -164,7 +184,6 @@ private:
     class Scope;
     template <class F> auto run(F&& f);
     std::unique_lock<std::mutex> take_turn();
-    template <class K, class F> auto known_or_run(K&& known, F&& f);
     template <class F> auto watched(F&& f);
     template <class F> auto watched_locked(F&& f);
     bool recognise_in(Scope& scope);
@@ -175,8 +194,24 @@ private:
     void reselect(Scope& scope);
     void confirm_same_card(Scope& scope, std::size_t size);
     void confirm_selected(Scope& scope);
-    CertificateFile file(Ef ef);
+    class Publisher;
+    void publish() noexcept;
+    std::shared_ptr<const CardKnown> known() const;
+    std::optional<CertificateFile> known_file(Role role, Ef ef) const;
+    CertificateFile file(Role role, Ef ef);
+    FileAnswer read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate);
+    void read_file(Scope& scope, Role role, Ef ef);
+    void keep_file(Scope& scope, Role role, Ef ef, std::shared_ptr<const Certificate> certificate);
+    void check_chain(Scope& scope, Role role);
+    bool chain_fits(Role role) const;
     void forget_file(Ef ef);
+    void forget_certificate(Role role);
+    void doubt_certificates(Role role);
+    void note_reset(const Link::Transaction& transaction);
+    bool has_role(Scope& scope, Role role);
+    bool file_is_there(Scope& scope, Role role);
+    void bring_tries_up_to_date(Scope& scope, Role role, std::chrono::milliseconds max_age);
+    bool has_pss(Scope& scope, Role role);
     void remember_start(Ef ef, const Bytes& data);
     void note(Role role, const PinAnswer& answer);
     VerifyAnswer verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
@@ -193,16 +228,20 @@ private:
     FileAnswer read_existence(Scope& scope, Existence& said);
     const Bytes& identity(Scope& scope);
     // EF 0006, read once; no value when absent or malformed.
-    const std::optional<TokenInformation>& token_information(Scope& scope);
+    std::optional<TokenInformation> token_information(Scope& scope);
     void look_at_authentication_certificate(Scope& scope);
     void look_for_phone(Scope& scope);
 
     std::unique_ptr<Link> link_;
+    ChainCheck chain_check_;
     Log& log_;
     std::atomic<bool> gone_ = false;
     std::atomic<bool> removed_ = false;
 
-    std::mutex mutex_;  // everything below
+    mutable std::mutex known_mutex_;  // the next; never held over I/O, taken last
+    std::shared_ptr<const CardKnown> known_ = std::make_shared<const CardKnown>();
+
+    std::mutex mutex_;  // everything below; held over I/O
     std::optional<Link::Transaction> transaction_;
     std::atomic<bool> held_ = false;  // the same
     Holder holder_;
@@ -220,13 +259,10 @@ private:
     bool lock_due_ = false;
     std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
     std::array<std::atomic<bool>, 2> open_{};      // the same; see may_be_open()
-    struct Heard {
-        TriesAnswer left;
-        Clock::time_point when{};
-        bool valid = false;
-    };
-    std::array<Heard, 2> heard_{};
+    std::array<bool, 2> login_in_doubt_{};  // the card was reset since, and may have lost its power
+    std::array<HeardTries, 2> heard_{};
     std::optional<Existence> existence_;
+    std::array<std::optional<bool>, 2> has_role_{};
     std::optional<std::optional<TokenInformation>> token_information_;
     Bytes identity_;
     std::atomic<bool> authentication_locked_ = false;
@@ -234,6 +270,11 @@ private:
     Bytes authentication_start_;  // first bytes of the authentication certificate, when only these were read
     std::array<CertificateFile, 4> files_{};
     std::array<bool, 4> file_known_{};
+    std::array<bool, 4> told_odd_{};  // in the log
+    std::array<std::shared_ptr<const Certificate>, 2> chained_{};  // found to fit its CA's (or the CA's itself), or twice the same
+    std::array<bool, 2> certificates_doubted_{};
+    std::optional<bool> pss_;
+    std::array<PssAsked, 2> pss_asked_{};
 };
 
 }  // namespace jpki

@@ -3,27 +3,14 @@
 #include "apdu/certificate_file.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace jpki {
 
 namespace {
 
-std::size_t slot_of(Ef ef) {
-    switch (ef) {
-    case Ef::authentication_certificate: return 0;
-    case Ef::signature_certificate: return 1;
-    case Ef::authentication_ca: return 2;
-    default: return 3;
-    }
-}
-
 // EF 0008, byte 0 signature, byte 1 authentication; 8F: there (apdu/README.md, Files).
 constexpr std::uint8_t exists = 0x8F;
-
-// The sign command gives 256 bytes (apdu/README.md, Commands), which only an RSA key of 2048 bits makes.
-bool has_usable_key(const Certificate& certificate) noexcept {
-    return certificate.key.type == KeyType::rsa && certificate.key.bits == 8 * signature_size;
-}
 
 }  // namespace
 
@@ -35,69 +22,140 @@ void Card::remember_start(Ef ef, const Bytes& data) {
 }
 
 void Card::forget_file(Ef ef) {
-    files_[slot_of(ef)] = {};
-    file_known_[slot_of(ef)] = false;
+    files_[certificate_slot(ef)] = {};
+    file_known_[certificate_slot(ef)] = false;
 }
 
+// --- certificates ----------------------------------------------------------------------------------------------------
+
+// A search that met a logout: the card may still show a certificate that wants the PIN, but nobody is logged in to see it.
+std::optional<CertificateFile> Card::known_file(Role role, Ef ef) const {
+    if (const auto& file = known()->files[certificate_slot(ef)]) return file;
+    if (ef == facts_of(role).certificate && certificate_wants_pin(role) && !verified(role))
+        return CertificateFile{FileAnswer::Kind::locked, nullptr};
+    return std::nullopt;
+}
+
+std::shared_ptr<const Certificate> Card::known_certificate(Role role) const {
+    const auto known = this->known();
+    const auto& file = known->files[certificate_slot(facts_of(role).certificate)];
+    return file ? file->certificate : nullptr;
+}
+
+CertificateFile Card::file(Role role, Ef ef) {
+    if (const auto file = known_file(role, ef)) return *file;
+    return run([&](Scope& scope) {
+        read_file(scope, role, ef);
+        check_chain(scope, role);
+        return files_[certificate_slot(ef)];
+    });
+}
+
+// One attempt. Malformed: what was read is no certificate, or was a fault while another application may be selected.
+FileAnswer Card::read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate) {
+    FileAnswer answer;
+    try {
+        const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
+        answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
+        // A READ that hit another application's file is caught here.
+        if (answer.kind == FileAnswer::Kind::read && !(certificate = parse_certificate(answer.data)))
+            answer.kind = FileAnswer::Kind::malformed;
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault&) {
+        if (selected_now_) throw;
+        answer.kind = FileAnswer::Kind::malformed;
+    }
+    return answer;
+}
+
+void Card::keep_file(Scope& scope, Role role, Ef ef, std::shared_ptr<const Certificate> certificate) {
+    const bool of_holder = ef == facts_of(role).certificate;
+    const bool odd = of_holder ? !has_key_of_card(*certificate) : certificate->key.type == KeyType::other;
+    if (odd && !std::exchange(told_odd_[certificate_slot(ef)], true))
+        log_.error(std::string("the ") + name_of(role) + (of_holder ? "" : " CA") +
+                   " certificate has a key of a kind that is not supported; it is shown, and its key is not offered");
+    remember_start(ef, certificate->der);
+    if (ef == Ef::authentication_certificate) look_for_phone(scope);
+    files_[certificate_slot(ef)] = {FileAnswer::Kind::read, std::move(certificate)};
+    file_known_[certificate_slot(ef)] = true;
+}
+
+// Puts the file into files_, unless it is there.
+void Card::read_file(Scope& scope, Role role, Ef ef) {
+    const std::size_t slot = certificate_slot(ef);
+    if (file_known_[slot]) return;
+    const bool of_holder = ef == facts_of(role).certificate;
+    if (of_holder && certificate_wants_pin(role) && !verified_[index_of(role)]) {
+        files_[slot] = {FileAnswer::Kind::locked, nullptr};
+        return;
+    }
+    if (!selected_) reselect(scope);
+    std::shared_ptr<const Certificate> certificate;
+    FileAnswer answer = read_and_parse(scope, ef, certificate);
+    if (answer.kind != FileAnswer::Kind::read && !selected_now_) {
+        // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
+        reselect(scope);
+        answer = read_and_parse(scope, ef, certificate);
+    } else if (answer.kind == FileAnswer::Kind::malformed) {
+        answer = read_and_parse(scope, ef, certificate);  // perhaps it was spoilt on the way
+    }
+    if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, role, ef, std::move(certificate));
+    if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("a certificate file holds no certificate");
+    // A file that wants a PIN is there; it is asked again after the login.
+    if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
+    if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
+    // A login that opens nothing is none.
+    if (answer.kind == FileAnswer::Kind::locked && of_holder) verified_[index_of(role)] = false;
+    files_[slot] = {answer.kind, nullptr};
+}
+
+// What was read of the certificates of `role` is read again at the next use.
 void Card::doubt_certificates(Role role) {
-    const std::scoped_lock lock(mutex_);
     forget_file(facts_of(role).certificate);
     forget_file(facts_of(role).ca);
-    selected_ = false;  // perhaps they are another application's
     if (role != Role::authentication) return;
     authentication_start_.clear();
     identity_.clear();
 }
 
-CertificateFile Card::file(Ef ef) {
-    return run([&](Scope& scope) -> CertificateFile {
-        const std::size_t slot = slot_of(ef);
-        if (file_known_[slot]) return files_[slot];
-        // A search that met a logout: the card may still show it, but nobody is logged in to see it.
-        for (const Role role : all_roles)
-            if (facts_of(role).certificate == ef && certificate_wants_pin(role) && !verified_[index_of(role)])
-                return {FileAnswer::Kind::locked, nullptr};
-        if (!selected_) reselect(scope);
-        for (;;) {
-            FileAnswer answer;
-            std::shared_ptr<const Certificate> certificate;
-            try {
-                const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
-                answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
-                // A READ that hit another application's file is caught here.
-                if (answer.kind == FileAnswer::Kind::read) certificate = parse_certificate(answer.data);
-                if (answer.kind == FileAnswer::Kind::read && !(certificate && has_usable_key(*certificate)))
-                    answer.kind = FileAnswer::Kind::malformed;
-            } catch (const TransportFault&) {
-                throw;
-            } catch (const CardFault&) {
-                if (selected_now_) throw;
-                answer.kind = FileAnswer::Kind::malformed;
-            }
-            if (answer.kind == FileAnswer::Kind::read) {
-                remember_start(ef, answer.data);
-                if (ef == Ef::authentication_certificate) look_for_phone(scope);
-                files_[slot] = {FileAnswer::Kind::read, std::move(certificate)};
-                file_known_[slot] = true;
-                return files_[slot];
-            }
-            if (!selected_now_) {
-                // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
-                reselect(scope);
-                continue;
-            }
-            if (answer.kind == FileAnswer::Kind::malformed) throw CardFault("a certificate file holds no certificate");
-            // A file that wants a PIN is there; it is asked again after the login.
-            if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
-            if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
-            // A login that opens nothing is none.
-            if (answer.kind == FileAnswer::Kind::locked)
-                for (const Role role : all_roles)
-                    if (facts_of(role).certificate == ef) verified_[index_of(role)] = false;
-            return files_[slot] = {answer.kind, nullptr};
-        }
-    });
+bool Card::chain_fits(Role role) const {
+    const auto& holder = files_[certificate_slot(facts_of(role).certificate)].certificate;
+    const auto& ca = files_[certificate_slot(facts_of(role).ca)].certificate;
+    return chain_check_(*ca, *ca) && (!holder || (holder->der != ca->der && chain_check_(*holder, *ca)));
 }
+
+// Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
+// was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
+// together would still be a card: what it says twice is what it has.
+void Card::check_chain(Scope& scope, Role role) {
+    const CertificateFile& holder = files_[certificate_slot(facts_of(role).certificate)];
+    const CertificateFile& ca = files_[certificate_slot(facts_of(role).ca)];
+    auto& chained = chained_[index_of(role)];
+    if (!chain_check_ || !ca.certificate || chained == (holder.certificate ? holder.certificate : ca.certificate)) return;
+    if (!chain_fits(role)) {
+        const auto holder_before = holder.certificate, ca_before = ca.certificate;
+        log_.error("the certificates do not fit together; they are read again");
+        // Until they were read in order nothing is signed without a check.
+        certificates_doubted_[index_of(role)] = true;
+        doubt_certificates(role);
+        reselect(scope);
+        read_file(scope, role, facts_of(role).ca);
+        if (holder_before) read_file(scope, role, facts_of(role).certificate);
+        const auto same = [](const std::shared_ptr<const Certificate>& one, const std::shared_ptr<const Certificate>& two) {
+            return one ? two && one->der == two->der : !two;
+        };
+        const bool twice_the_same = same(ca.certificate, ca_before) && same(holder.certificate, holder_before);
+        if (!twice_the_same && (!ca.certificate || !chain_fits(role))) {
+            doubt_certificates(role);
+            throw CardFault("the certificates do not fit together, and are not twice the same");
+        }
+    }
+    certificates_doubted_[index_of(role)] = false;
+    chained = holder.certificate ? holder.certificate : ca.certificate;
+}
+
+// --- other files -----------------------------------------------------------------------------------------------------
 
 FileAnswer Card::read_existence(Scope& scope, Existence& said) {
     said = {};
@@ -135,24 +193,19 @@ Card::Existence Card::existence(Scope& scope) {
     return said;
 }
 
-std::optional<bool> Card::says_it_has(Role role) {
-    const auto known = [&] {
-        return existence_ ? std::optional<std::optional<bool>>((*existence_)[index_of(role)]) : std::nullopt;
-    };
-    return known_or_run(known, [&](Scope& scope) { return existence(scope)[index_of(role)]; });
-}
-
-const std::optional<TokenInformation>& Card::token_information(Scope& scope) {
-    if (!token_information_) {
-        confirm_selected(scope);
-        if (token_information_) return *token_information_;
-        const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
-        token_information_.emplace(answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt);
-    }
-    return *token_information_;
+// What is malformed may have been spoilt on the way: it is not remembered.
+std::optional<TokenInformation> Card::token_information(Scope& scope) {
+    if (token_information_) return *token_information_;
+    confirm_selected(scope);
+    if (token_information_) return *token_information_;
+    const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
+    auto information = answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt;
+    if (information || answer.kind == FileAnswer::Kind::absent) token_information_.emplace(information);
+    return information;
 }
 
 std::optional<TokenInformation> Card::token_information() {
+    if (const auto known = this->known(); known->token_information) return *known->token_information;
     return run([&](Scope& scope) { return token_information(scope); });
 }
 
@@ -160,54 +213,13 @@ std::optional<TokenInformation> Card::token_information() {
 void Card::look_for_phone(Scope& scope) {
     if (!authentication_read_with_pin_ || authentication_locked_) return;
     try {
-        const auto& information = token_information(scope);
+        const auto information = token_information(scope);
         if (information && information->is_phone()) authentication_locked_ = true;
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
         log_.info(fault.what());  // the certificate is good all the same
     }
-}
-
-void Card::look_at_authentication_certificate(Scope& scope) {
-    if (!authentication_start_.empty()) return;
-    confirm_selected(scope);
-    const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
-    std::size_t total = 0;
-    if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
-        remember_start(Ef::authentication_certificate, start.data);
-    if (start.kind == FileAnswer::Kind::locked) authentication_locked_ = true;
-    look_for_phone(scope);
-}
-
-bool Card::certificate_is_public() {
-    const auto known = [&] {
-        return authentication_start_.empty() ? std::nullopt : std::optional<bool>(!authentication_locked_);
-    };
-    return known_or_run(known, [&](Scope& scope) {
-        look_at_authentication_certificate(scope);
-        return !authentication_start_.empty() && !authentication_locked_;
-    });
-}
-
-const Bytes& Card::identity(Scope& scope) {
-    if (!identity_.empty()) return identity_;
-    look_at_authentication_certificate(scope);
-    identity_ = authentication_start_;
-    if (identity_.empty()) {
-        // No authentication certificate, or one that wants the PIN (a phone): what else is public.
-        for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
-            const FileAnswer part = scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
-            identity_.insert(identity_.end(), part.data.begin(), part.data.end());
-        }
-        if (identity_.empty()) identity_.push_back(0);
-    }
-    return identity_;
-}
-
-Bytes Card::identity() {
-    const auto known = [&] { return identity_.empty() ? std::nullopt : std::optional<Bytes>(identity_); };
-    return known_or_run(known, [&](Scope& scope) -> Bytes { return identity(scope); });
 }
 
 }  // namespace jpki

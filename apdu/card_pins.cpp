@@ -7,7 +7,7 @@
 namespace jpki {
 
 void Card::note(Role role, const PinAnswer& answer) {
-    Heard& heard = heard_[index_of(role)];
+    HeardTries& heard = heard_[index_of(role)];
     switch (answer.kind) {
     case PinAnswer::Kind::accepted:
         heard.valid = false;  // a right PIN resets the count; how high is for the card to say
@@ -25,22 +25,24 @@ void Card::hear_tries(Scope& scope, Role role) {
     heard_[index_of(role)] = {scope.applet().tries(role), Clock::now(), true};
 }
 
+void Card::bring_tries_up_to_date(Scope& scope, Role role, std::chrono::milliseconds max_age) {
+    if (heard_[index_of(role)].fresh(max_age)) return;
+    // Whoever polls one token polls the other: one SELECT serves both.
+    const HeardTries& others = heard_[index_of(other(role))];
+    if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(role));
+    hear_tries(scope, role);
+}
+
 TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
-    const Heard& heard = heard_[index_of(role)];
-    const auto known = [&] {
-        return heard.valid && Clock::now() - heard.when < max_age ? std::optional<TriesAnswer>(heard.left) : std::nullopt;
-    };
-    return known_or_run(known, [&](Scope& scope) {
-        // Whoever polls one token polls the other: one SELECT serves both.
-        if (heard_[index_of(other(role))].valid) hear_tries(scope, other(role));
-        hear_tries(scope, role);
-        return heard.left;
+    if (const HeardTries heard = known()->tries[index_of(role)]; heard.fresh(max_age)) return heard.left;
+    return run([&](Scope& scope) {
+        bring_tries_up_to_date(scope, role, max_age);
+        return heard_[index_of(role)].left;
     });
 }
 
 TriesAnswer Card::last_heard_tries(Role role) {
-    const std::scoped_lock lock(mutex_);
-    const Heard& heard = heard_[index_of(role)];
+    const HeardTries heard = known()->tries[index_of(role)];
     return heard.valid ? heard.left : std::nullopt;
 }
 
@@ -79,6 +81,7 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool
     const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
     const bool accepted = answer.kind == PinAnswer::Kind::accepted;
     verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
+    if (accepted) login_in_doubt_[index_of(role)] = false;
     open = accepted || was_open;  // that a failure ends an earlier success is a guess (apdu/README.md, State)
     if (refused) leave_if_unused(scope);
     return {answer, false};
@@ -159,6 +162,21 @@ Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify
     });
 }
 
+// The card was reset by another program, or lost its power: our application is not selected any more. A warm reset keeps the PIN
+// state, a loss of power ends it (apdu/README.md, State); where it is not known which it was, the card tells at the next use.
+void Card::note_reset(const Link::Transaction& transaction) {
+    selected_ = false;
+    may_stumble_ = true;
+    if (!transaction.lost_power()) {
+        for (const Role role : all_roles) login_in_doubt_[index_of(role)] = verified_[index_of(role)];
+        return;
+    }
+    if (verified_[0] || verified_[1]) log_.info("the card lost its power, and with it every login");
+    for (const Role role : all_roles)
+        if (verified_[index_of(role)] && certificate_wants_pin(role)) forget_certificate(role);
+    end_logins();
+}
+
 void Card::end_logins() noexcept {
     for (auto& verified : verified_) verified.store(false, std::memory_order_release);
     for (auto& open : open_) open.store(false, std::memory_order_release);
@@ -187,6 +205,8 @@ void Card::leave(Scope& scope) {
     bool left = false;
     try {
         left = scope.applet().leave();
+        // The first command after a loss of power may be answered 6F00 (apdu/README.md, Recognition).
+        if (!left && std::exchange(may_stumble_, false)) left = scope.applet().leave();
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
@@ -232,14 +252,19 @@ void Card::end_hold_older_than(std::chrono::milliseconds age) {
 
 bool Card::forget(Role role) {
     const std::scoped_lock lock(mutex_);
+    const Publisher publisher(*this);
     verified_[index_of(role)] = false;
     if (!certificate_wants_pin(role) && !authentication_read_with_pin_) return false;
-    forget_file(facts_of(role).certificate);
-    if (role == Role::authentication) {
-        authentication_start_.clear();
-        authentication_read_with_pin_ = false;
-    }
+    forget_certificate(role);
     return true;
+}
+
+void Card::forget_certificate(Role role) {
+    forget_file(facts_of(role).certificate);
+    chained_[index_of(role)].reset();
+    if (role != Role::authentication) return;
+    authentication_start_.clear();
+    authentication_read_with_pin_ = false;
 }
 
 }  // namespace jpki

@@ -3,7 +3,6 @@
 
 #include "apdu/card.hpp"
 
-#include <type_traits>
 #include <utility>
 
 namespace jpki {
@@ -14,12 +13,7 @@ public:
         if (!card_.transaction_) {
             card_.selected_now_ = false;
             card_.transaction_.emplace(*card_.link_);
-            // A warm reset keeps the PIN state (apdu/README.md, State) and deselects the application; whether it does on this card
-            // is for the card to say at the next use.
-            if (card_.transaction_->was_reset()) {
-                card_.selected_ = false;
-                card_.may_stumble_ = true;
-            }
+            if (card_.transaction_->was_reset()) card_.note_reset(*card_.transaction_);
             if (std::exchange(card_.was_let_go_, false)) card_.unconfirmed_ = true;
         }
     }
@@ -36,20 +30,20 @@ private:
     Card& card_;
 };
 
+// Has what an operation learned, also one that failed, known to everybody at its end.
+class Card::Publisher {
+public:
+    explicit Publisher(Card& card) : card_(card) {}
+    ~Publisher() { card_.publish(); }
+    Publisher(const Publisher&) = delete;
+    Publisher& operator=(const Publisher&) = delete;
+
+private:
+    Card& card_;
+};
+
 template <class F> auto Card::run(F&& f) {
     return watched([&] {
-        if (lock_due_ || held_by_somebody_else()) lock_now();
-        return in_transaction(f);
-    });
-}
-
-// The same for what may be known already: then nothing is asked of the card, and nobody's hold is in the way. `known` is
-// asked under the lock. A lock that is due comes first all the same.
-template <class K, class F> auto Card::known_or_run(K&& known, F&& f) {
-    using Answer = std::invoke_result_t<F, Scope&>;
-    return watched([&]() -> Answer {
-        if (!lock_due_)
-            if (std::optional<Answer> answer = known()) return *std::move(answer);
         if (lock_due_ || held_by_somebody_else()) lock_now();
         return in_transaction(f);
     });
@@ -74,6 +68,7 @@ template <class F> auto Card::watched(F&& f) {
 
 // Under the lock, with what a fault means for the connection.
 template <class F> auto Card::watched_locked(F&& f) {
+    const Publisher publisher(*this);
     if (gone()) throw CardRemoved("the card was removed");
     try {
         return f();

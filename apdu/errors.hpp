@@ -26,6 +26,11 @@ struct CardReset : CardFault {
     using CardFault::CardFault;
 };
 
+// A certificate file whose content was read twice and is no certificate. What else the card has is not concerned.
+struct UnusableFile : CardFault {
+    using CardFault::CardFault;
+};
+
 // The transport failed in the middle of a command: the connection cannot be trusted any more.
 struct TransportFault : CardFault {
     using CardFault::CardFault;

@@ -30,6 +30,9 @@ public:
 
         // True when the card was reset since the last transaction of this link.
         bool was_reset() const noexcept { return was_reset_; }
+        // True when it is known that this was a loss of power, which ends every PIN state (apdu/README.md, State). After a reset of which
+        // it is not known, only the card can tell.
+        bool lost_power() const noexcept { return link_.lost_power(); }
 
         // Sends `command`, follows 61xx and 6Cxx (ISO/IEC 7816-4, 5.3.4) a bounded number of times, and returns data and
         // status word. Any status word is a return value. Throws CardRemoved, TransportFault, and CardFault for an
@@ -73,6 +76,8 @@ protected:
     // Returns whether the card was reset since the last transaction.
     virtual bool begin() = 0;
     virtual void end(bool power_off) noexcept = 0;
+    // Whether what the last begin() reported is known to have been a loss of power.
+    virtual bool lost_power() const noexcept { return false; }
     // Sends one command, returns the number of answer bytes put into `answer`.
     virtual std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) = 0;
 

@@ -176,11 +176,13 @@ void PcscLink::reconnect() {
 
 // Another program may have disconnected with SCARD_UNPOWER_CARD. pcsc-lite tells of a reset then, leaves the card without power,
 // and gives it power again at an SCardConnect or when asked to, but not for SCardReconnect with SCARD_LEAVE_CARD. In a
-// transaction: nobody else's login can be ended by this.
+// transaction: nobody else's login can be ended by this. A card that has power again by now may have lost it all the same:
+// pcsc-lite does not tell.
 void PcscLink::power_up() {
     DWORD name_size = 0, state = 0, protocol = 0, atr_size = 0;
     const LONG rc = SCardStatus(card_, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
     if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // trouble is for the next command to report
+    lost_power_ = true;
     SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);
 }
 
@@ -208,6 +210,7 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
 bool PcscLink::begin() {
     if (!connected_) connect();
     bool was_reset = std::exchange(reset_unreported_, false);
+    lost_power_ = false;
     // Another program may reset the card again just after we reconnected; three times in a row is a fault.
     for (int attempt = 0; attempt < 3; ++attempt) {
         wait_until_free();
@@ -223,6 +226,7 @@ bool PcscLink::begin() {
         }
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
         was_reset = true;
+        if (rc == SCARD_W_UNPOWERED_CARD) lost_power_ = true;
         reconnect();
     }
     throw CardBusy("other programs reset the card again and again");

@@ -58,6 +58,7 @@ public:
 protected:
     bool begin() override;
     void end(bool power_off) noexcept override;
+    bool lost_power() const noexcept override { return lost_power_; }
     std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override;
 
 private:
@@ -76,6 +77,7 @@ private:
     std::string reader_;
     std::uint16_t events_ = 0;   // the reader's event counter during this stay
     bool reset_unreported_ = false;  // to be reported by the next begin()
+    bool lost_power_ = false;        // found out by the last begin()
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     bool connected_before_ = false;

@@ -55,10 +55,21 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE* objects, CK_ULON
         std::vector<CK_OBJECT_HANDLE> found;
         // On a copy: after a fault the same objects can be asked for again.
         std::size_t next = session->search->next;
+        std::optional<UnusableFile> unusable;
         while (found.size() < most && next < all_object_kinds.size()) {
-            const CK_OBJECT_HANDLE object = session->token.match(all_object_kinds[next], session->search->wanted);
-            if (object != CK_INVALID_HANDLE) found.push_back(object);
+            try {
+                const CK_OBJECT_HANDLE object = session->token.match(all_object_kinds[next], session->search->wanted);
+                if (object != CK_INVALID_HANDLE) found.push_back(object);
+            } catch (const UnusableFile& fault) {
+                unusable = fault;
+            }
             ++next;
+        }
+        session->search->found_any |= !found.empty();
+        if (unusable) {
+            // Hides no other object; it is the search's answer where it finds nothing else.
+            if (!session->search->found_any) throw *unusable;
+            runtime->services.log.error(unusable->what());
         }
         session->search->next = next;
         std::copy(found.begin(), found.end(), objects);

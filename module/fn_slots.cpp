@@ -61,17 +61,15 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
         const auto insertion = runtime->slots.insertion(id, info != nullptr);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
         Token& token = insertion->token(runtime->slots.role_of(id));
-        token.require_offered();
-        const std::string serial = token.serial_number();
-        const CK_FLAGS pin_flags = token.pin_flags();
+        const Token::Overview overview = token.overview();
         const SessionTable::Counts sessions = runtime->sessions.count(id);
         const RoleFacts& facts = facts_of(token.role());
 
         blank_padded(info->label, texts[index_of(token.role())].token_label);
         blank_padded(info->manufacturerID, manufacturer);
         blank_padded(info->model, model);
-        blank_padded(info->serialNumber, serial);
-        info->flags = CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED | pin_flags;
+        blank_padded(info->serialNumber, overview.serial_number);
+        info->flags = CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED | overview.pin_flags;
         info->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
         info->ulSessionCount = sessions.all;
         info->ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;

@@ -17,7 +17,10 @@ class Insertion {
 public:
     // For the stay that the reader's event counter names. Does not connect: the first thing that is asked of the card does.
     Insertion(Services& services, const std::string& reader, std::uint16_t stay)
-        : services_(services), stay_(stay), card_(link_to(services, reader, stay), services.log),
+        : services_(services), stay_(stay), card_(link_to(services, reader, stay), services.log,
+                                     [&services](const Certificate& certificate, const Certificate& issuer) {
+                                         return services.crypto.issued_by(certificate, issuer);
+                                     }),
           tokens_{{{services, *this, Role::authentication}, {services, *this, Role::signature}}} {}
     // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
     ~Insertion() { lock_card(); }

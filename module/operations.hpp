@@ -12,6 +12,7 @@ namespace jpki {
 struct Search {
     Template wanted;
     std::size_t next = 0;
+    bool found_any = false;
 };
 
 // C_DigestInit to C_Digest or C_DigestFinal: in software.

@@ -14,17 +14,14 @@ Card& Token::card() noexcept { return insertion_.card(); }
 
 PinPad* Token::pad() { return insertion_.pad(role_); }
 
-void Token::require_offered() {
-    if (!known_absent()) card().says_it_has(role_);
-    require(!known_absent(), CKR_TOKEN_NOT_PRESENT);
-}
-
 bool Token::known_absent() const noexcept { return insertion_.card().known_absent(role_); }
 
-std::string Token::serial_number() {
-    // A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in
-    // URIs and logs. The same for both roles.
-    const auto digest = services_.crypto.sha256(card().identity());
+namespace {
+
+// A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in
+// URIs and logs. The same for both roles.
+std::string serial_number_of(const Crypto& crypto, ByteView identity) {
+    const auto digest = crypto.sha256(identity);
     static constexpr char digits[] = "0123456789abcdef";
     std::string text;
     for (std::size_t i = 0; i < 8; ++i) {
@@ -34,22 +31,27 @@ std::string Token::serial_number() {
     return text;
 }
 
-CK_FLAGS Token::pin_flags() {
-    CK_FLAGS flags = pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
-    // A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other role serve on.
+// A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other role serve on.
+CK_FLAGS pin_flags_of(Role role, TriesAnswer left) {
+    if (!left) return 0;
+    if (*left == 0) return CKF_USER_PIN_LOCKED;
+    return (*left == 1 ? CKF_USER_PIN_FINAL_TRY : 0) | (*left < facts_of(role).tries_max ? CKF_USER_PIN_COUNT_LOW : 0);
+}
+
+}  // namespace
+
+Token::Overview Token::overview() {
     // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is news
     // enough.
     const std::unique_lock no_pin_under_way(login_mutex_, std::try_to_lock);
-    const TriesAnswer left = card().tries(role_, tries_age_max);
-    if (!left) return flags;
-    if (no_pin_under_way) {
+    const Card::Overview seen = card().overview(role_, tries_age_max);
+    require(seen.has_role, CKR_TOKEN_NOT_PRESENT);
+    if (no_pin_under_way && seen.tries) {
         const std::scoped_lock lock(mutex_);
-        rejected_.heard(*left);
+        rejected_.heard(*seen.tries);
     }
-    if (*left == 0) return flags | CKF_USER_PIN_LOCKED;
-    if (*left == 1) flags |= CKF_USER_PIN_FINAL_TRY;
-    if (*left < facts_of(role_).tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
-    return flags;
+    return {serial_number_of(services_.crypto, seen.identity),
+            pin_flags_of(role_, seen.tries) | (pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0)};
 }
 
 }  // namespace jpki

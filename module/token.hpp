@@ -31,13 +31,14 @@ public:
     Card& card() noexcept;
 
     // --- what C_GetTokenInfo shows ---
-    // Throws CKR_TOKEN_NOT_PRESENT when the card says that it does not have this role.
-    void require_offered();
-    // The same from what is known already; sends nothing.
+    struct Overview {
+        std::string serial_number;  // 16 hex digits
+        CK_FLAGS pin_flags = 0;     // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH
+    };
+    // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this role.
+    Overview overview();
+    // Whether that is known already; sends nothing.
     bool known_absent() const noexcept;
-    std::string serial_number();
-    // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH.
-    CK_FLAGS pin_flags();
 
     // --- login (token_login.cpp) ---
     // The end of a login is not refused: once it was asked for, nobody is logged in in this process, private handles are dead and
@@ -94,13 +95,14 @@ public:
     // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
     Bytes sign(SignForm form, ByteView data);
     // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
-    std::shared_ptr<const Certificate> certificate();
-    std::shared_ptr<const Certificate> ca_certificate();
+    std::shared_ptr<const Certificate> certificate() { return card().certificate(role_).certificate; }
+    std::shared_ptr<const Certificate> ca_certificate() { return card().ca_certificate(role_).certificate; }
 
 private:
     // module/README.md, token flags: never stale by more than a second.
     static constexpr std::chrono::milliseconds tries_age_max{1000};
 
+    bool still_logged_in();
     void require_not_blocked();
     RejectedPins::Print require_pin_worth_sending(const Secret& pin);
     // `print`: NULL for a PIN that was typed at the reader.
@@ -118,11 +120,10 @@ private:
     bool exists(ObjectKind kind);
     std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
-    std::shared_ptr<const Certificate> kept_or_read(std::shared_ptr<const Certificate>& kept, CertificateFile (Card::*read)(Role));
-    void keep(const CertificateFile& file, std::size_t logouts_before, std::shared_ptr<const Certificate>& kept);
-    void check_chain();
+    // That of the holder, where its key is the one that this card's signatures are made with; else NULL. May read the card.
+    std::shared_ptr<const Certificate> usable_certificate();
+    std::shared_ptr<const Certificate> certificate_to_check_with();
     bool pss();
-    void withdraw_pss();  // the card said that it does not have it
     PinPad* pad();
 
     Services& services_;
@@ -133,10 +134,6 @@ private:
     std::mutex mutex_;        // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
     RejectedPins rejected_;
-    std::size_t logouts_ = 0;  // what was read before one is not kept after it
-    std::shared_ptr<const Certificate> certificate_, ca_certificate_;
-    std::shared_ptr<const Certificate> chained_;  // the certificate that was found to fit the CA's, or to be as the card has it
-    std::optional<bool> pss_;
     CK_SESSION_HANDLE consenting_ = CK_INVALID_HANDLE;  // whose the last consent was; that it still is, is for the card to say
 };
 

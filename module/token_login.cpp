@@ -29,6 +29,16 @@ bool Token::logged_in() const noexcept {
     return needs_consent_each() || insertion_.card().verified(role_);
 }
 
+// The same, after a look whether the card lost its power and the login with it: who logs in again because of that is let do so.
+bool Token::still_logged_in() {
+    if (!logged_in()) return false;
+    try {
+        return needs_consent_each() || card().still_verified(role_);
+    } catch (const CardBusy&) {
+        return true;
+    }
+}
+
 // Known to be blocked: asked again, which costs nothing, rather than sent.
 void Token::require_not_blocked() {
     if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
@@ -102,7 +112,7 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Car
 
 void Token::login(const unsigned char* pin, CK_ULONG length) {
     const std::scoped_lock one_at_a_time(login_mutex_);
-    require(!logged_in(), CKR_USER_ALREADY_LOGGED_IN);
+    require(!still_logged_in(), CKR_USER_ALREADY_LOGGED_IN);
     lose_private_handles();
     // Held, with consent for each signature, until the certificate was read, by whomever.
     const auto anybody = [] { return true; };
@@ -143,12 +153,7 @@ void Token::log_out() {
     user_.store(false, std::memory_order_release);
     lose_private_handles();
     if (insertion_.gone()) return;
-    if (card().forget(role_)) {
-        const std::scoped_lock lock(mutex_);
-        ++logouts_;
-        certificate_.reset();
-        chained_.reset();
-    }
+    card().forget(role_);
     // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
     // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
     card().lock_unless_verified(other(role_));

@@ -173,7 +173,7 @@ std::optional<Bytes> Token::attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     }
     // Only for a type that a certificate answers is the certificate read.
     if (!certificate_attribute(Certificate{}, kind, type)) return std::nullopt;
-    const auto source = kind == ObjectKind::ca_certificate ? ca_certificate() : certificate();
+    const auto source = kind == ObjectKind::ca_certificate ? ca_certificate() : is_key(kind) ? usable_certificate() : certificate();
     if (!source) return std::nullopt;  // a key without its certificate: not known, not an error
     return certificate_attribute(*source, kind, type);
 }
@@ -181,12 +181,13 @@ std::optional<Bytes> Token::attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
 bool Token::exists(ObjectKind kind) {
     switch (kind) {
     case ObjectKind::private_key:
-        // A signature key whose signatures cannot be checked is not offered.
-        return logged_in() && (role_ == Role::authentication || certificate() != nullptr);
+        // A signature key whose signatures cannot be checked is not offered. For that of authentication nothing is read, so
+        // that a first signature costs four commands; what is known of its certificate counts.
+        return logged_in() && (role_ == Role::authentication ? card().may_offer_key(role_) : usable_certificate() != nullptr);
     case ObjectKind::certificate:
     case ObjectKind::public_key:
         if (card().certificate_wants_pin(role_) && !logged_in()) return false;
-        return certificate() != nullptr;
+        return (kind == ObjectKind::certificate ? certificate() : usable_certificate()) != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
     // Says that certificates are to be had without a login (PKCS#11 Profiles 3.0, public certificates token).
     case ObjectKind::profile: return role_ == Role::authentication && card().certificate_is_public();

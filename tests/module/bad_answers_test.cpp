@@ -38,7 +38,6 @@ constexpr Spoiling spoilings[] = {
     {"random bytes", [](Bytes& b) { for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<std::uint8_t>(i * 131 + 89); }},
     {"a SEQUENCE of garbage", [](Bytes& b) { std::fill(b.begin() + 4, b.end(), std::uint8_t{0x41}); }},
     {"a text", [](Bytes& b) { const char text[] = "<html>404</html>"; b.assign(text, text + sizeof text); }},
-    {"a key of another kind", [](Bytes& b) { for (std::size_t i = 0; i + 9 < b.size(); ++i) if (b[i] == 0x2A && b[i + 1] == 0x86 && b[i + 6] == 0x01 && b[i + 8] == 0x01) b[i + 8] = 0x07; }},
 };
 
 }  // namespace
@@ -68,6 +67,39 @@ BOOST_AUTO_TEST_CASE(a_spoilt_certificate_is_a_device_error_with_one_line_in_the
                     const Bytes& certificate = other == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
                     BOOST_CHECK(openssl_verifies(certificate, CKM_RSA_PKCS, Bytes(20, 1), signed_by(elsewhere, find_key(elsewhere), CKM_RSA_PKCS, Bytes(20, 1))));
                 }
+}
+
+BOOST_AUTO_TEST_CASE(a_spoilt_certificate_hides_no_other_object_from_a_search_for_everything) {
+    for (const File file : files)
+        for (const Spoiling& spoiling : spoilings)
+            BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name) {
+                const auto pki = copy_of_shared();
+                spoiling.spoil(content(*pki, file));
+                Knobs knobs;
+                knobs.certificate_file_size = 0;
+                const LogFile log;
+                Fixture f(log.settings("error"), knobs, pki);
+                const auto session = f.open_logged_in(slot_of(file));
+                const std::size_t lines = log.lines().size();
+                CK_OBJECT_HANDLE objects[8];
+                CK_ULONG count = 0;
+                REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
+                // One at a time, as some do.
+                std::size_t found = 0;
+                for (CK_RV rv = CKR_OK; found < 8; found += count) {
+                    rv = C_FindObjects(session, objects, 1, &count);
+                    CHECK_RV(rv, CKR_OK);
+                    if (rv != CKR_OK || count == 0) break;
+                }
+                REQUIRE_OK(C_FindObjectsFinal(session));
+                // The CA's certificate; or the holder's with its public key, and the signature key that nothing can be checked with.
+                const std::size_t all = slot_of(file) == auth_slot ? 5 : 4;
+                const std::size_t hidden = file == authentication_ca || file == signature_ca ? 1 : file == signature_certificate ? 3 : 2;
+                // The profile says that certificates are to be had without a login.
+                const bool no_profile = file == authentication_certificate && found == all - hidden - 1;
+                BOOST_CHECK_MESSAGE(found == all - hidden || no_profile, found);
+                BOOST_CHECK_GE(log.lines().size(), lines + 1);
+            }
 }
 
 BOOST_AUTO_TEST_CASE(without_a_usable_signature_certificate_nothing_is_signed_and_with_the_authentication_key_it_is) {

@@ -3,6 +3,8 @@
 
 using namespace jpki::test;
 using jpki::model::Role;
+namespace fake = jpki::fake;
+namespace model = jpki::model;
 
 namespace {
 
@@ -46,6 +48,61 @@ BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_a_fresh_process_takes_5_
     REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
     REQUIRE_OK(C_GetTokenInfo(sign_slot, &info));
     BOOST_CHECK_LE(f.commands(), 5u);
+}
+
+// What C_GetTokenInfo needs and is not known yet is asked in one transaction, whatever came before it.
+BOOST_AUTO_TEST_CASE(token_information_after_a_session_was_opened_makes_5_commands_together) {
+    CommandCounts f;
+    f.open(auth_slot);
+    CK_TOKEN_INFO info{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
+    BOOST_CHECK_LE(f.commands(), 5u);
+}
+
+BOOST_AUTO_TEST_CASE(token_information_after_a_login_and_a_signature_makes_9_commands_together) {
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        CommandCounts f;
+        const auto session = f.open_logged_in(slot);
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        std::size_t read_token_information = 0;
+        fake::on_transmit([&](const std::string&, model::ByteView command) { read_token_information += command[1] == 0xB0 && command[2] == 0x86; });
+        const std::size_t before = f.commands();
+        CK_TOKEN_INFO info{};
+        REQUIRE_OK(C_GetTokenInfo(slot, &info));
+        fake::on_transmit({});
+        BOOST_CHECK_LE(f.commands() - before, 5u);
+        if (slot == auth_slot) BOOST_CHECK_LE(f.commands(), 9u);
+        BOOST_CHECK_LE(read_token_information, 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(token_information_after_a_list_of_mechanisms_makes_7_commands_together) {
+    CommandCounts f;
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetMechanismList(auth_slot, nullptr, &count));
+    CK_TOKEN_INFO info{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
+    BOOST_CHECK_LE(f.commands(), 7u);
+}
+
+BOOST_AUTO_TEST_CASE(token_information_is_asked_in_one_transaction_in_whatever_order) {
+    for (int first = 0; first < 4; ++first) {
+        CommandCounts f;
+        CK_ULONG count = 0;
+        if (first == 1) f.open(auth_slot);
+        if (first == 2) REQUIRE_OK(C_GetMechanismList(auth_slot, nullptr, &count));
+        if (first == 3) {
+            const auto session = f.open_logged_in(auth_slot);
+            signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        }
+        std::vector<std::size_t> transactions;  // in which there was a command
+        fake::on_transmit([&](const std::string&, model::ByteView) { transactions.push_back(fake::calls(fake::Function::begin_transaction)); });
+        CK_TOKEN_INFO info{};
+        REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
+        fake::on_transmit({});
+        BOOST_REQUIRE(!transactions.empty());
+        BOOST_CHECK_EQUAL(transactions.front(), transactions.back());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_first_signature_takes_4_commands_and_400_bytes) {

@@ -43,11 +43,11 @@ CardReport report_card(OpenCard& card, const Signals& signals, Output& output, b
         signals.check();
         key.tries = on_card([&] { return card->tries(role, std::chrono::milliseconds(500)); });
         key.tries_max = facts_of(role).tries_max;
-        const std::optional<bool> said = on_card([&] { return card->says_it_has(role); });
+        const bool there = on_card([&] { return card->has_role(role); });
         signals.check();
         key.ca = read_certificate([&] { return card.ca_certificate(role); });
         signals.check();
-        if (said && !*said) continue;
+        if (!there) continue;
         // Without its password nothing of the signature certificate is asked.
         if (role == Role::signature && !with_signature_certificate) {
             key.certificate.state = key.tries ? State::wants_pin : State::absent;

@@ -43,7 +43,7 @@ CertificateView read_certificate(Context& context, OpenCard& card, const Options
     OpenCard::File file = read();
     context.output.progress({});
     if (file.kind == OpenCard::File::Kind::locked && !which.ca) {
-        if (on_card([&] { return card->says_it_has(which.role); }) == false) missing(options);
+        if (!on_card([&] { return card->has_role(which.role); })) missing(options);
         const auto source = make_pin_source(context.pin, context.output, context.signals);
         log_in(context, card, which.role, *source, fill(_("To read the {0}"), {role_title(which.role)}));
         context.output.progress(_("Reading the card ..."));

@@ -1,0 +1,71 @@
+// What was read of a card, as one operation left it to those who come after: a copy that never changes, so that it can be looked
+// at while the next operation is under way.
+#pragma once
+
+#include "apdu/applet.hpp"
+#include "apdu/certificate.hpp"
+#include "apdu/token_information.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace jpki {
+
+// A steady clock that the tests can put forward, so that none of them has to wait for a second to pass.
+struct CardClock : std::chrono::steady_clock {
+    static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
+    static inline std::atomic<long> ahead = 0;
+};
+
+// A certificate file as the card has it. `certificate` only when read.
+struct CertificateFile {
+    FileAnswer::Kind kind = FileAnswer::Kind::absent;
+    std::shared_ptr<const Certificate> certificate;
+};
+
+// The count of tries that a role's PIN had when it was last heard.
+struct HeardTries {
+    TriesAnswer left;
+    CardClock::time_point when{};
+    bool valid = false;
+
+    bool fresh(std::chrono::milliseconds max_age) const noexcept { return valid && CardClock::now() - when < max_age; }
+};
+
+// In which state of a role's login the card was asked for PSS in vain: a card that looks at the PIN before it looks at P1 says
+// nothing of P1 to who is not logged in.
+enum class PssAsked { never, logged_out, logged_in };
+
+// Where a certificate file has its place in CardKnown::files.
+constexpr std::size_t certificate_slot(Ef ef) noexcept {
+    switch (ef) {
+    case Ef::authentication_certificate: return 0;
+    case Ef::signature_certificate: return 1;
+    case Ef::authentication_ca: return 2;
+    default: return 3;
+    }
+}
+
+// No value: not known. By role, or by certificate file (certificate_slot).
+struct CardKnown {
+    std::array<std::optional<bool>, 2> has_role{};
+    bool existence_says_nothing = false;  // EF 0008 was read, or is not there, and does not say which roles there are
+    Bytes identity;                       // empty: not known
+    std::optional<std::optional<TokenInformation>> token_information;  // EF 0006; not there, if it is known not to be
+    std::optional<bool> certificate_is_public;
+    std::array<HeardTries, 2> tries{};
+    std::array<std::optional<CertificateFile>, 4> files{};
+    std::array<bool, 2> certificates_doubted{};
+    std::optional<bool> pss;
+    std::array<PssAsked, 2> pss_asked{};
+};
+
+// The sign command gives 256 bytes (apdu/README.md, Commands), which only an RSA key of 2048 bits makes.
+inline bool has_key_of_card(const Certificate& certificate) noexcept {
+    return certificate.key.type == KeyType::rsa && certificate.key.bits == 8 * signature_size;
+}
+
+}  // namespace jpki

@@ -1,0 +1,110 @@
+// A card that lost its power in between: nothing fails because of it but what needs the login, and the login is over as soon as
+// anybody heard so. pcsc-lite tells a loss of power only where the card has none yet; else it looks like a reset, and the card tells.
+#include "pin_fixture.hpp"
+
+#include "card_model.hpp"
+
+using namespace jpki::test;
+
+namespace {
+
+struct Loss {
+    const char* name;
+    void (*happens)();
+    bool is_told;  // by PC/SC
+};
+const Loss losses[] = {
+    {"another program disconnects and takes the power", [] {
+         other_selects_jpki();
+         fake::other_closes(reader_name, SCARD_UNPOWER_CARD);
+     }, true},
+    {"another program takes the power and gives it again", [] { BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD)); }, false},
+};
+
+Knobs stumbling() {
+    Knobs knobs;
+    knobs.first_command_6f00 = true;
+    return knobs;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(power)
+
+BOOST_AUTO_TEST_CASE(the_first_command_after_a_loss_of_power_may_fail_and_no_call_does) {
+    for (const Loss& loss : losses)
+        for (const Role role : both_roles)
+            BOOST_TEST_CONTEXT(loss.name << ", role " << index(role)) {
+                Fixture f(stumbling());
+                const auto session = f.open_logged_in(slot_of(role));
+                const auto key = find_key(session);
+                signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
+                loss.happens();
+                CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
+                BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+                loss.happens();
+                REQUIRE_OK(f.login(session, f.card->pin(role)));
+                signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+                loss.happens();
+                CK_TOKEN_INFO info{};
+                CHECK_RV(C_GetTokenInfo(slot_of(role), &info), CKR_OK);
+                BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
+                BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)]);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_of_power_that_is_told_ends_the_login_at_the_next_word_to_the_card) {
+    for (const Role role : both_roles) {
+        Fixture f(stumbling());
+        const auto session = f.open_logged_in(slot_of(role));
+        const std::size_t objects = find(session).size();
+        losses[0].happens();
+        CK_TOKEN_INFO info{};
+        REQUIRE_OK(C_GetTokenInfo(slot_of(role), &info));
+        BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+        BOOST_CHECK_LT(find(session).size(), objects);
+        CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
+        REQUIRE_OK(f.login(session, f.card->pin(role)));
+        BOOST_CHECK_EQUAL(find(session).size(), objects);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_logs_in_again_after_a_loss_of_power_is_let_do_so) {
+    for (const Loss& loss : losses)
+        for (const Role role : both_roles)
+            BOOST_TEST_CONTEXT(loss.name << ", role " << index(role)) {
+                Fixture f(stumbling());
+                const auto session = f.open_logged_in(slot_of(role));
+                loss.happens();
+                CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
+                signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+                CHECK_RV(f.login(session, f.card->pin(role)), CKR_USER_ALREADY_LOGGED_IN);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_warm_reset_ends_no_login_and_asks_for_no_second_one) {
+    for (const Role role : both_roles) {
+        Fixture f;
+        const auto session = f.open_logged_in(slot_of(role));
+        BOOST_REQUIRE(fake::other_resets(reader_name));
+        CHECK_RV(f.login(session, f.card->pin(role)), CKR_USER_ALREADY_LOGGED_IN);
+        CK_TOKEN_INFO info{};
+        CHECK_RV(C_GetTokenInfo(slot_of(role), &info), CKR_OK);
+        BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+        signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_login_of_one_role_that_ended_with_the_power_does_not_keep_the_other_from_one) {
+    Fixture f(stumbling());
+    f.open_logged_in(auth_slot);
+    const auto session = f.open(sign_slot);
+    losses[0].happens();
+    REQUIRE_OK(f.login(session, sign_pin));
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
+    REQUIRE_OK(C_Logout(session));
+    check_locked_for_others(Role::signature);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
