@@ -1,6 +1,7 @@
 // Every kind of card that a user may hold: what it lacks is not offered, and never harms the other role.
 #include "card_kinds.hpp"
 #include "fixture.hpp"
+#include "log_file.hpp"
 #include "openssl_reads.hpp"
 #include "test_certificates.hpp"
 
@@ -8,22 +9,30 @@
 
 using namespace jpki::test;
 using jpki::model::CardKind;
+using jpki::model::Certificates;
 using jpki::model::Role;
 
 namespace {
 
-// Certificates that have ended, on the shared keys: making keys is slow.
-std::shared_ptr<const TestPki> expired_pki() {
+EVP_PKEY* shared(EVP_PKEY* key) {
+    EVP_PKEY_up_ref(key);
+    return key;
+}
+
+// Certificates that have ended, or for P-384 keys, by the shared CAs: making RSA keys is slow.
+std::shared_ptr<const TestPki> pki_for(Certificates certificates) {
     const auto original = TestPki::shared();
+    if (certificates == Certificates::valid) return original;
+    const bool p384 = certificates == Certificates::p384;
     auto pki = std::make_shared<TestPki>();
     TestPki::Options options;
-    options.authentication_not_before_days = -400;
-    options.not_after_days = -10;
+    if (!p384) {
+        options.authentication_not_before_days = -400;
+        options.not_after_days = -10;
+    }
     for (const bool signature : {false, true}) {
-        EVP_PKEY* key = signature ? original->signature_key : original->authentication_key;
-        EVP_PKEY* ca_key = signature ? original->signature_ca_key : original->authentication_ca_key;
-        EVP_PKEY_up_ref(key);
-        EVP_PKEY_up_ref(ca_key);
+        EVP_PKEY* key = p384 ? EVP_EC_gen("P-384") : shared(signature ? original->signature_key : original->authentication_key);
+        EVP_PKEY* ca_key = shared(signature ? original->signature_ca_key : original->authentication_ca_key);
         (signature ? pki->signature_key : pki->authentication_key) = key;
         (signature ? pki->signature_ca_key : pki->authentication_ca_key) = ca_key;
         const auto ca = jpki::model::make_ca(signature, ca_key, 17);
@@ -35,7 +44,8 @@ std::shared_ptr<const TestPki> expired_pki() {
 }
 
 struct Holder : Fixture {
-    explicit Holder(const CardKind& kind) : Fixture(adjusted(kind), kind.expired ? expired_pki() : TestPki::shared()) {}
+    explicit Holder(const CardKind& kind) : Fixture(adjusted(kind), pki_for(kind.certificates)) {}
+    explicit Holder(const CardKind& kind, const std::string& settings) : Fixture(settings, adjusted(kind), pki_for(kind.certificates)) {}
     static Knobs adjusted(const CardKind& kind) {
         Knobs knobs;
         kind.adjust(knobs);
@@ -64,9 +74,11 @@ void check_role_in_order(Holder& f, CK_SLOT_ID slot, Role role) {
     const Knobs knobs = f.card->knobs();
     const bool phone = (knobs.phone || knobs.iphone) && role == Role::authentication;
     const bool hidden = phone || role == Role::signature;  // the certificate wants the PIN
+    const bool usable = EVP_PKEY_is_a(role == Role::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
+    const std::size_t keys = usable ? 1 : 0;
     const auto session = f.open(slot);
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), hidden ? 1u : 2u);
-    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), hidden ? 0u : 1u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), hidden ? 0u : keys);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PROFILE), hidden ? 0u : 1u);
     if (f.card->tries(role) == 0) {
@@ -76,10 +88,10 @@ void check_role_in_order(Holder& f, CK_SLOT_ID slot, Role role) {
     }
     REQUIRE_OK(f.login(session, f.card->pin(role)));
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), 2u);
-    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), 1u);
-    BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 1u);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), keys);
+    BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), keys);
     for (const auto object : find(session)) BOOST_CHECK(!attribute(session, object, CKA_LABEL).empty());
-    check_signs(f, session, role);
+    if (usable) check_signs(f, session, role);
     REQUIRE_OK(C_CloseSession(session));
 }
 
@@ -160,8 +172,9 @@ BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_role_and_does_not_say_so_offers_nothing
                 CK_TOKEN_INFO info{};
                 const CK_RV rv = C_GetTokenInfo(slot, &info);
                 BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_TOKEN_NOT_PRESENT, rv_name(rv));
-                // The authentication key without its certificate does sign; the signature key cannot be checked, and is not shown.
-                if (rv == CKR_OK && !(lacks == Role::authentication && missing == Knobs::Missing::filler)) check_role_absent(f, f.open(slot), lacks);
+                // That the signature certificate is not there may be known after a login only.
+                if (lacks == Role::authentication) CHECK_RV(rv, CKR_TOKEN_NOT_PRESENT);
+                if (rv == CKR_OK) check_role_absent(f, f.open(slot), lacks);
                 const Role other = lacks == Role::signature ? Role::authentication : Role::signature;
                 check_role_in_order(f, 1 - slot, other);
             }
@@ -208,6 +221,35 @@ BOOST_AUTO_TEST_CASE(a_foreign_card_is_asked_once_and_then_left_alone) {
             CHECK_RV(C_GetMechanismList(slot, nullptr, &count), CKR_TOKEN_NOT_RECOGNIZED);
         }
     BOOST_CHECK_EQUAL(f.card->counts().commands, 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_for_a_key_that_is_not_supported_is_logged_once_and_shown_without_its_key) {
+    const LogFile log;
+    Holder f(kind_named("p384"), log.settings("error"));
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
+        const auto session = f.open_logged_in(slot);
+        const std::size_t lines = log.lines().size();
+        for (int i = 0; i < 2; ++i) BOOST_CHECK_EQUAL(find(session).size(), slot == auth_slot ? 3u : 2u);  // with the profile there
+        BOOST_CHECK_EQUAL(log.lines().size(), lines + 1);
+        const Bytes& der = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+        const OpensslReads reads(der);
+        const auto certificate = find_class(session, CKO_CERTIFICATE).at(0);
+        BOOST_CHECK(attribute(session, certificate, CKA_VALUE) == der);
+        BOOST_CHECK(attribute(session, certificate, CKA_ID) == Bytes{static_cast<std::uint8_t>(slot + 1)});
+        BOOST_CHECK(attribute(session, certificate, CKA_SUBJECT) == reads.subject);
+        BOOST_CHECK(attribute(session, certificate, CKA_ISSUER) == reads.issuer);
+        BOOST_CHECK(attribute(session, certificate, CKA_SERIAL_NUMBER) == reads.serial_number);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_authentication_key_that_was_found_before_its_certificate_was_read_signs_nothing_for_another_kind_of_key) {
+    Holder f(kind_named("p384"));
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    find(session);
+    Bytes signature;
+    CHECK_RV(sign(session, key, CKM_SHA256_RSA_PKCS, text, signature), CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
 }
 
 BOOST_AUTO_TEST_CASE(expired_certificates_are_shown_with_their_dates) {

@@ -43,7 +43,7 @@ struct OpensslReads {
 private:
     static model::Bytes number(const EVP_PKEY* key, const char* name) {
         BIGNUM* n = nullptr;
-        EVP_PKEY_get_bn_param(key, name, &n);
+        if (EVP_PKEY_get_bn_param(key, name, &n) != 1) return {};  // a key of another kind
         model::Bytes result(static_cast<std::size_t>(BN_num_bytes(n)));
         BN_bn2bin(n, result.data());
         BN_free(n);

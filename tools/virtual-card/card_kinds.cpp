@@ -45,7 +45,8 @@ constexpr std::array kinds = {
              [](Knobs& k) {
                  k.tries = {1, 1};
              }},
-    CardKind{"expired", "certificates that ended ten days ago", [](Knobs&) {}, true},
+    CardKind{"expired", "certificates that ended ten days ago", [](Knobs&) {}, Certificates::expired},
+    CardKind{"p384", "certificates for ECDSA P-384 keys, which the sign command has no form for: 6985", [](Knobs&) {}, Certificates::p384},
     CardKind{"phone", "an Android phone's copy: the authentication certificate wants the PIN", [](Knobs& k) { k.phone = true; }},
     CardKind{"iphone", "an iPhone's copy: the same, with a label of its own and 9000 to 80 FC 00 00",
              [](Knobs& k) { k.iphone = true; }},

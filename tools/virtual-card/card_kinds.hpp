@@ -8,10 +8,13 @@
 
 namespace jpki::model {
 
+// What TestPki a card wants: one whose certificates have ended, or one whose holder's keys are of the next card's kind.
+enum class Certificates { valid, expired, p384 };
+
 struct CardKind {
     std::string_view name, description;
     void (*adjust)(Knobs&);      // from the default, an adult's card
-    bool expired = false;        // wants a TestPki whose certificates have ended
+    Certificates certificates = Certificates::valid;
 };
 
 std::span<const CardKind> card_kinds();

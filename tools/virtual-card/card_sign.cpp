@@ -78,6 +78,8 @@ Reply CardModel::State::sign(const CommandApdu& command) {
     }
 
     EVP_PKEY* key = file.role == Role::signature ? pki->signature_key : pki->authentication_key;
+    // How a card with another kind of key will sign is not known (apdu/README.md, The next card).
+    if (EVP_PKEY_is_a(key, "RSA") != 1) return {sw::conditions};
     const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
     const bool pss = p1 == 0x04 || p1 == 0x05;
     Bytes input = hashes ? sha256(command.data) : Bytes(command.data.begin(), command.data.end());

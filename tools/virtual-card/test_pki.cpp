@@ -17,9 +17,9 @@ namespace jpki::model {
 
 namespace {
 
-EVP_PKEY* generate_key() {
-    EVP_PKEY* key = EVP_RSA_gen(2048);
-    require(key != nullptr, "RSA key generation");
+EVP_PKEY* generate_key(bool p384 = false) {
+    EVP_PKEY* key = p384 ? EVP_EC_gen("P-384") : EVP_RSA_gen(2048);
+    require(key != nullptr, "key generation");
     return key;
 }
 
@@ -90,8 +90,8 @@ std::shared_ptr<const TestPki> TestPki::make(const Options& options) {
         pki->authentication_ca_key = generate_key();
         pki->signature_ca_key = generate_key();
     });
-    pki->authentication_key = generate_key();
-    pki->signature_key = generate_key();
+    pki->authentication_key = generate_key(options.p384);
+    pki->signature_key = generate_key(options.p384);
     other_half.get();
 
     std::mt19937_64 random(options.seed);

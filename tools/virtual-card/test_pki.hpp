@@ -22,6 +22,7 @@ public:
         int not_after_days = 1500;                 // negative: expired
         std::size_t authentication_size = 1570;    // DER bytes aimed at (padded with a long policy text), about 1550-1600
         std::size_t signature_size = 1745;
+        bool p384 = false;                         // the holder's keys: ECDSA P-384 (apdu/README.md, The next card), else RSA-2048
     };
     static std::shared_ptr<const TestPki> make(const Options&);
     static std::shared_ptr<const TestPki> make() { return make(Options{}); }

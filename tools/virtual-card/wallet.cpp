@@ -23,7 +23,7 @@ Wallet::Card Wallet::card(const std::string& kind_name, unsigned person, const s
         kind->adjust(settings);
         for (const std::string& knob : knobs) model::set_knob(settings, knob);
         store_.restore(name, settings);
-        card = std::make_shared<model::CardModel>(pki(person, kind->expired), settings);
+        card = std::make_shared<model::CardModel>(pki(person, kind->certificates), settings);
         card->power_off();  // it is not in the reader yet
     }
     return {name, card};
@@ -31,11 +31,13 @@ Wallet::Card Wallet::card(const std::string& kind_name, unsigned person, const s
 
 void Wallet::keep(const Card& card) { store_.keep(card.name, card.model->knobs()); }
 
-std::shared_ptr<const model::TestPki> Wallet::pki(unsigned person, bool expired) {
-    std::shared_ptr<const model::TestPki>& pki = pkis_[{person, expired}];
+std::shared_ptr<const model::TestPki> Wallet::pki(unsigned person, model::Certificates certificates) {
+    std::shared_ptr<const model::TestPki>& pki = pkis_[{person, certificates}];
     if (pki) return pki;
+    const bool expired = certificates == model::Certificates::expired;
     model::TestPki::Options options;
     options.seed = person * 2 + (expired ? 1 : 0);
+    options.p384 = certificates == model::Certificates::p384;
     if (person > 1) options.name += std::to_string(person);
     if (expired) {
         options.authentication_not_before_days = -1800;
@@ -45,6 +47,7 @@ std::shared_ptr<const model::TestPki> Wallet::pki(unsigned person, bool expired)
     fs::path directory(pki_directory_);
     if (person > 1) directory /= "person-" + std::to_string(person);
     if (expired) directory /= "expired";
+    if (options.p384) directory /= "p384";
     if (pki_directory_.empty()) {
         pki = model::TestPki::make(options);
     } else if (fs::exists(directory / "signature_ca.key")) {  // the file that is saved last

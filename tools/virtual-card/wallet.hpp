@@ -15,7 +15,7 @@ namespace jpki::virtual_card {
 
 class Wallet {
 public:
-    // Keys and certificates are kept in pki_directory (person 1's right there, the others' and expired ones in
+    // Keys and certificates are kept in pki_directory (person 1's right there, the others', expired ones and those for P-384 keys in
     // directories below), tries and PINs in state_file; either may be empty: then they end with the process.
     Wallet(std::string pki_directory, const std::string& state_file);
 
@@ -30,12 +30,12 @@ public:
     void keep(const Card& card);
 
 private:
-    std::shared_ptr<const model::TestPki> pki(unsigned person, bool expired);
+    std::shared_ptr<const model::TestPki> pki(unsigned person, model::Certificates certificates);
 
     std::string pki_directory_;
     CardStore store_;
     std::map<std::string, std::shared_ptr<model::CardModel>> cards_;
-    std::map<std::pair<unsigned, bool>, std::shared_ptr<const model::TestPki>> pkis_;
+    std::map<std::pair<unsigned, model::Certificates>, std::shared_ptr<const model::TestPki>> pkis_;
 };
 
 }  // namespace jpki::virtual_card
