@@ -36,11 +36,11 @@ BOOST_AUTO_TEST_SUITE(odd)
 BOOST_AUTO_TEST_CASE(a_card_that_answers_oddly_is_asked_twice_and_then_left_alone_until_it_is_taken_out) {
     for (const Odd& odd : odd_answers)
         BOOST_TEST_CONTEXT(odd.name) {
-            Fixture f;
+            Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
             std::size_t selects = 0;
             answer_oddly(odd, always, selects);
-            // With a real service each silence would be looked at for half a second.
-            jpki::PcscLink::removal_news = std::chrono::milliseconds(500);
+            // So long would each silence be waited out as a removal.
+            jpki::PcscLink::removal_news = std::chrono::milliseconds(20000);
             const auto took = time_of([] {
                 for (int i = 0; i < 10; ++i) {
                     nss_looks(CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_RECOGNIZED);
