@@ -19,7 +19,9 @@ bool means_service_lost(LONG rc) noexcept {
 
 bool PcscContext::open() noexcept {
     if (open_) return true;
-    open_ = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_) == SCARD_S_SUCCESS;
+    const LONG rc = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
+    open_ = rc == SCARD_S_SUCCESS;
+    refused_ = rc == static_cast<LONG>(SCARD_W_SECURITY_VIOLATION);
     return open_;
 }
 

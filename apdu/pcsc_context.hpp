@@ -41,6 +41,8 @@ public:
     bool open() noexcept;
     void close() noexcept;
     bool is_open() const noexcept { return open_; }
+    // Whether the last open() was refused by pcscd, as polkit has it for users without a seat (SCARD_W_SECURITY_VIOLATION).
+    bool refused() const noexcept { return refused_; }
     SCARDCONTEXT get() const noexcept { return context_; }
 
     // The names of all readers; empty when there are none. No value when the resource manager was lost (and the context
@@ -60,6 +62,7 @@ public:
 private:
     SCARDCONTEXT context_ = 0;
     bool open_ = false;
+    bool refused_ = false;
 };
 
 // True for answers that mean that the resource manager, or our connection to it, is gone.

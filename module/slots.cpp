@@ -86,6 +86,13 @@ void SlotTable::refresh_all() {
     for (std::size_t i = 0; i < readers_.size(); ++i) apply(*readers_[i], (*status)[i]);
 }
 
+// Once, until pcscd lets us in: callers ask again every second.
+void SlotTable::note_refusal() {
+    if (!context_.refused() || refusal_noted_) return;
+    refusal_noted_ = true;
+    services_.log.error("pcscd refused access to readers (polkit); allow this user with a rule, see the example pcscd.rules");
+}
+
 void SlotTable::discover_locked() {
     looked_ = true;
     auto names = context_.readers();
@@ -93,7 +100,8 @@ void SlotTable::discover_locked() {
         lose_everything();
         names = context_.readers();  // started again?
     }
-    if (!names) return;
+    if (!names) return note_refusal();
+    refusal_noted_ = false;
     discovered_ = true;
     for (const std::string& name : *names) {
         const bool known = std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });

@@ -89,6 +89,7 @@ private:
     void note_answers(Reader& reader);
     SlotView tell(std::size_t reader, std::size_t nth_role, bool look);
     void discover_locked();
+    void note_refusal();
     std::optional<std::vector<ReaderStatus>> ask(const std::vector<std::string>& names);
     void refresh(Reader& reader);
     void refresh_all();
@@ -103,6 +104,7 @@ private:
     PcscContext context_;
     bool looked_ = false;      // for readers, whether or not there was a resource manager to ask
     bool discovered_ = false;
+    bool refusal_noted_ = false;
     std::vector<std::unique_ptr<Reader>> readers_;
     std::mutex waiting_mutex_;
     std::vector<PcscContext*> waiting_;

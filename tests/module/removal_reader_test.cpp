@@ -1,4 +1,5 @@
 // Readers and the service: ids that keep their meaning, readers that appear late, a service that is away for a while.
+#include "log_file.hpp"
 #include "removal_fixture.hpp"
 
 #include <cstring>
@@ -198,6 +199,23 @@ BOOST_AUTO_TEST_CASE(sixteen_readers_are_as_good_as_one) {
     CK_SLOT_ID slot = 0;
     CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr), CKR_NO_EVENT);
     for (CK_SLOT_ID id = 0; id < 32; id += 10) serves(f, id, *cards[id / 2]);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_when_pcscd_lets_us_in) {
+    const LogFile log;
+    const auto refusals = [&] {
+        const auto lines = log.lines();
+        return std::count_if(lines.begin(), lines.end(), [](const std::string& line) { return line.find("(polkit)") != std::string::npos; });
+    };
+    Fixture f(log.settings());
+    REQUIRE_OK(C_Finalize(nullptr));  // with the context that the fixture's look at the slots has opened
+    fake::fail(fake::Function::establish_context, static_cast<LONG>(SCARD_W_SECURITY_VIOLATION), 40);
+    REQUIRE_OK(C_Initialize(nullptr));
+    for (int i = 0; i < 3; ++i) BOOST_CHECK(slots(false).empty());
+    BOOST_CHECK_EQUAL(refusals(), 1);
+    for (int i = 0; i < 40 && slots(false).empty(); ++i) {}
+    BOOST_CHECK(slots(true) == (Slots{0, 1}));
+    BOOST_CHECK_EQUAL(refusals(), 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
