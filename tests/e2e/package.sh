@@ -53,6 +53,8 @@ dpkg-deb --extract "$module_deb" unpacked
 dpkg-deb --extract "$card_deb" unpacked
 for file in unpacked"$libdir"/*.so unpacked/usr/bin/jpki-virtual-card; do
   refuse "${file##*/} is stripped" "$(readelf --wide --sections "$file")" "\\.(symtab|debug_)"
+  expect "its imports are bound at load" "$(readelf --dynamic "$file")" "BIND_NOW|FLAGS.*NOW"
+  refuse "no path of the build is in it" "$(strings "$file")" "^$source_dir/"
   refuse "and looks for libraries nowhere else" "$(readelf --dynamic "$file")" "R(UN)?PATH"
 done
 
