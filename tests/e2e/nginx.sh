@@ -1,6 +1,7 @@
 #!/bin/bash
 # nginx admits one holder of a card and nobody else, though every citizen's certificate is from the same authority; and nginx
-# uses the card's key itself, for its connection to another server, through libp11's engine (which takes `init = 1` there).
+# uses the card's key itself, as a server and for its connection to another server, through libp11's engine (which takes `init = 1`
+# there). A CA of an earlier generation has the same name and may have ended: it keeps nobody else out, and lets nobody in.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need nginx curl openssl pkcs11-tool
@@ -16,8 +17,31 @@ certificates
 the_ca
 mkdir two
 cp auth.pem auth-ca.pem two
+stop_card
+# A card of an earlier generation: its CA has ended, and so has its certificate.
+start_card --pki "$work/pki" --person 3 --kind expired
+certificates
+the_ca
+mkdir three
+cp auth.pem auth-ca.pem three
+# A card whose certificate has not ended, though its CA has: the CA's certificate, issued once more with dates that are over.
+stop_card
+start_card --pki "$work/pki" --person 4
+stop_card
+ca=$work/pki/person-4/authentication_ca
+check "a CA that has ended" openssl x509 -inform DER -in "$ca.der" -signkey "$ca.key" -days -1 -outform DER -out ended.der \
+  -set_serial "0x$(openssl x509 -inform DER -in "$ca.der" -noout -serial | cut -d = -f 2)"
+cp ended.der "$ca.der"
+start_card --pki "$work/pki" --person 4
+certificates
+the_ca
+mkdir four
+cp auth.pem auth-ca.pem four
+check "is on the card" cmp <(openssl x509 -in auth-ca.pem -outform DER) ended.der
 server_certificate
-cat one/auth-ca.pem two/auth-ca.pem >jpki-cas.pem
+# The earlier generation first, which a look at the name alone would take.
+cat four/auth-ca.pem three/auth-ca.pem one/auth-ca.pem two/auth-ca.pem >jpki-cas.pem
+
 
 # nginx_start NAME [OPENSSL_CONF] <configuration of http: nginx as one would run it, on $port, which is @PORT@ in the configuration
 nginx_start() {
@@ -25,7 +49,7 @@ nginx_start() {
   port=$((20000 + SRANDOM % 12000))
   mkdir -p "$name/temp"
   {
-    echo "pid $work/$name/nginx.pid; error_log $work/$name/error.log; worker_processes 1; user root;"
+    echo "pid $work/$name/nginx.pid; error_log $work/$name/error.log info; worker_processes 1; user root;"
     echo "events { }"
     echo "http { access_log off; client_body_temp_path $work/$name/temp; proxy_temp_path $work/$name/temp;"
     echo "  fastcgi_temp_path $work/$name/temp; uwsgi_temp_path $work/$name/temp; scgi_temp_path $work/$name/temp;"
@@ -47,6 +71,8 @@ nginx_start server <<CONF || broken server
 map \$ssl_client_fingerprint \$holder {
   default "";
   $(fingerprint one/auth.pem) "alice";
+  $(fingerprint three/auth.pem) "bob";
+  $(fingerprint four/auth.pem) "carol";
 }
 server {
   listen 127.0.0.1:@PORT@ ssl;
@@ -64,18 +90,47 @@ page() { # CERTIFICATE, of the card that is in the reader
   OPENSSL_CONF=$work/engine.cnf curl --silent --show-error --cacert server.pem --cert "$1" --engine pkcs11 --key-type ENG \
     --key "$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin" --write-out '%{http_code}' "https://localhost:$port/" 2>&1
 }
+stop_card
+start_card --pki "$work/pki" --person 2
 expect "another citizen's certificate is verified, and refused by nginx" "$(page two/auth.pem)" '^403$'
+for holder in "three expired 3" "four adult 4"; do
+  read -r directory kind person <<<"$holder"
+  stop_card
+  start_card --pki "$work/pki" --kind "$kind" --person "$person"
+  expect "a card whose CA has ended ($kind): nginx does not verify it, enrolled or not" "$(page "$directory/auth.pem")" '400$'
+  expect "and says why" "$(grep "certificate verify" server/error.log | tail -n 1)" "certificate verify error: .*certificate has expired"
+done
 stop_card
 start_card --pki "$work/pki"
 expect "the one who is enrolled gets in" "$(page one/auth.pem)" '^welcome alice, SUCCESS$'
 refuse "without a certificate nobody does" "$(curl --silent --cacert server.pem "https://localhost:$port/" || true)" welcome
 
-# ---- nginx with the card's key: the connection to another server ----
+# ---- nginx as a server with the card's key: openssl is the client that judges ----
 cp one/auth.pem one/auth-ca.pem .
+sed 's/^init = 0/init = 1/' engine.cnf >engine-init.cnf
+nginx_start card-server "$work/engine-init.cnf" <<CONF || broken card-server
+server {
+  listen 127.0.0.1:@PORT@ ssl;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_certificate $work/auth.pem;
+  ssl_certificate_key "engine:pkcs11:$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin";
+  location / { return 200 "served with the card"; }
+}
+CONF
+for version in 1.2 1.3; do
+  for visit in first second; do
+    handshake=$(printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "127.0.0.1:$port" "-tls${version/./_}" -ign_eof \
+      -CAfile auth-ca.pem -no-CApath -no-CAstore -verify_return_error 2>&1 || true)
+    expect "nginx with the card as its key, TLS $version: the $visit visitor verifies it" "$handshake" 'Verify return code: 0 \(ok\)'
+    expect "and gets the page" "$handshake" "served with the card"
+  done
+done
+kill -TERM "$(cat card-server/nginx.pid)"
+
+# ---- nginx with the card's key: the connection to another server ----
 for version in 1.2 1.3; do
   tls_server "$version"
   server_port=$port
-  sed 's/^init = 0/init = 1/' engine.cnf >engine-init.cnf
   nginx_start "client-$version" "$work/engine-init.cnf" <<CONF || broken "client-$version"
 server {
   listen 127.0.0.1:@PORT@;

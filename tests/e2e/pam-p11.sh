@@ -1,6 +1,6 @@
 #!/bin/bash
 # pam_p11 logs a user in with the card: the key or certificate is compared with the user's own list, so another citizen's card is
-# refused; a wrong PIN, and a renewed certificate, which must be enrolled.
+# refused; a wrong PIN, the last try, a blocked PIN, and a renewed certificate, which must be enrolled.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need pamtester ssh-keygen openssl pkcs11-tool
@@ -32,6 +32,18 @@ expect "and it costs no try" "$(card_control tries auth)" '^3$'
 refuse "a wrong PIN does not" "$(login 0000)" "successfully authenticated"
 expect "and costs one try" "$(card_control tries auth)" '^2$'
 expect "the right one gives it back" "$(login "$auth_pin")$(card_control tries auth)" '^3$|authenticated3$'
+
+# ---- the last try, and a blocked PIN ----
+card_control tries auth 1 >/dev/null
+log=$(login "$auth_pin")
+expect "on the last try it warns" "$log" "last try|final try|only one"
+expect "and the right PIN logs in" "$log" "successfully authenticated"
+card_control tries auth 0 >/dev/null
+# pam_p11 0.3.1 does not come back; whatever a version does, nobody is logged in.
+login_or_hang() { printf '%s\n' "$auth_pin" | timeout 15 pamtester jpki-test jpki-holder authenticate 2>&1 || true; }
+refuse "with a blocked PIN nobody is logged in" "$(login_or_hang)" "successfully authenticated"
+expect "and the card is not asked" "$(card_control tries auth)" '^0$'
+card_control tries auth 3 >/dev/null
 
 # ---- another card: another citizen's, or the same person's after renewal. Only the list decides. ----
 stop_card
