@@ -93,3 +93,24 @@ BOOST_AUTO_TEST_CASE(a_signature_of_the_wrong_size_never_leaves_with_either_key)
         }
     }
 }
+
+// A signature that was begun outlives the login it was begun in; the next login reads the certificate anew.
+BOOST_AUTO_TEST_CASE(without_its_certificate_the_signature_key_signs_nothing) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+    REQUIRE_OK(C_SignInit(session, &mechanism, find_key(session)));
+    REQUIRE_OK(C_Logout(session));
+    REQUIRE_OK(f.login(session, sign_pin));
+    jpki::fake::on_answer([](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
+        const bool certificate = command.size() == 5 && command[1] == 0xB0 && command[2] == 0x81;  // READ BINARY of EF 0001
+        return certificate ? std::optional<Bytes>({0x6A, 0x82}) : std::nullopt;
+    });
+    f.card->reset_counts();
+    Bytes data = hash, out(256, 0xC5);
+    CK_ULONG length = 256;
+    CHECK_RV(C_Sign(session, data.data(), 32, out.data(), &length), CKR_DEVICE_ERROR);
+    jpki::fake::on_answer({});
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[1], 0u);
+    BOOST_CHECK(out == Bytes(256, 0xC5));
+}

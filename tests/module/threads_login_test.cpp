@@ -121,4 +121,29 @@ BOOST_AUTO_TEST_CASE(a_logout_of_one_role_while_the_pin_of_the_other_is_on_its_w
         }
 }
 
+// signature.consent = "each": one session's operation ends while another session's consent is on its way.
+BOOST_AUTO_TEST_CASE(the_end_of_an_operation_does_not_end_the_consent_that_another_session_is_giving) {
+    Fixture f(consent_each);
+    const auto session = f.open_logged_in(sign_slot), second = f.open(sign_slot);
+    const auto key = find_key(session);
+    REQUIRE_OK(sign_init(session, key));
+    REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
+    REQUIRE_OK(sign_init(second, key));
+    Gate gate;
+    CK_RV consented = CKR_GENERAL_ERROR, ended = CKR_GENERAL_ERROR;
+    stop_at_verify(Role::signature, gate);
+    std::thread user([&] { consented = f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC); });
+    gate.until_somebody_waits();
+    std::thread other([&] { ended = C_SignInit(session, nullptr, 0); });
+    // Time for the other thread to get as far as it can; too little of it only makes this test see less.
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    gate.open();
+    user.join();
+    other.join();
+    fake::on_transmit({});
+    CHECK_RV(consented, CKR_OK);
+    CHECK_RV(ended, CKR_OK);
+    CHECK_RV(finish_sign(second), CKR_OK);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,91 @@
+// A PIN goes to a card once, unless it is certain that the first command reached no PIN; and to no card that was exchanged.
+#include "apdu/applet.hpp"
+#include "apdu/errors.hpp"
+#include "apdu/pcsc_link.hpp"
+
+#include "card_model.hpp"
+#include "scripted_link.hpp"
+#include "test_pki.hpp"
+#include "tests/fake_pcsc/fake_pcsc.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jpki;
+using apdu_test::ScriptedLink;
+namespace fake = jpki::fake;
+namespace model = jpki::model;
+
+namespace {
+
+const std::string reader = "Fake Reader 00 00";
+
+// What VERIFY says to a card that gives these answers, and how often the PIN was sent.
+struct Sent {
+    PinAnswer answer;
+    std::size_t pins;
+};
+
+Sent verify(std::initializer_list<std::string_view> answers) {
+    ScriptedLink link(answers);
+    Link::Transaction transaction(link);
+    Dialect dialect;
+    Secret pin;
+    const std::uint8_t digits[] = {'1', '2', '3', '4'};
+    BOOST_REQUIRE(take_pin(Role::authentication, digits, pin) == PinShape::good);
+    Sent sent{Applet(transaction, dialect).verify(Role::authentication, pin), 0};
+    for (const Bytes& command : link.commands) sent.pins += command.size() > 5 && command[1] == 0x20;
+    return sent;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pin_once)
+
+BOOST_AUTO_TEST_CASE(a_pin_is_not_sent_again_when_the_card_counts_tries_in_the_form_that_was_used) {
+    const Sent sent = verify({"6A88", "63C3"});  // VERIFY by SFI; the tries query by SFI
+    BOOST_CHECK_EQUAL(sent.pins, 1u);
+    BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::absent);
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_is_not_sent_again_when_the_other_form_finds_no_count) {
+    for (const std::string_view query : {"9000", "6A88", "6700"}) {
+        const Sent sent = verify({"6A82", "6A82", "9000", query});  // VERIFY, query by SFI; SELECT EF, query
+        BOOST_CHECK_EQUAL(sent.pins, 1u);
+        BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::absent);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_is_sent_again_when_only_the_other_form_finds_it) {
+    const Sent sent = verify({"6A82", "6A82", "9000", "63C3", "9000"});
+    BOOST_CHECK_EQUAL(sent.pins, 2u);
+    BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::accepted);
+}
+
+BOOST_AUTO_TEST_CASE(a_pin_whose_answer_is_a_fault_is_not_sent_again) {
+    for (const std::string_view odd : {"6F00", "6300", "6581", "6982", "9100"}) {
+        ScriptedLink link{odd, "63C3"};
+        Link::Transaction transaction(link);
+        Dialect dialect;
+        Secret pin;
+        const std::uint8_t digits[] = {'1', '2', '3', '4'};
+        BOOST_REQUIRE(take_pin(Role::authentication, digits, pin) == PinShape::good);
+        BOOST_CHECK_THROW(Applet(transaction, dialect).verify(Role::authentication, pin), CardFault);
+        BOOST_CHECK_EQUAL(link.commands.size(), 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_was_exchanged_while_the_connection_was_made_is_never_spoken_to) {
+    fake::reset_everything();
+    const auto first = std::make_shared<model::CardModel>(model::TestPki::shared()), second = std::make_shared<model::CardModel>(model::TestPki::shared());
+    fake::add_reader(reader, first);
+    fake::on_call([&, swapped = false](fake::Function function) mutable {
+        if (function == fake::Function::connect && !std::exchange(swapped, true)) fake::swap_card(reader, second);
+    });
+    Log log;
+    BOOST_CHECK_THROW(PcscLink(log, reader, std::chrono::milliseconds(1000)), CardRemoved);
+    fake::on_call({});
+    BOOST_CHECK_EQUAL(second->counts().commands, 0u);
+    BOOST_CHECK(fake::open_now() == fake::Open{});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
