@@ -116,6 +116,26 @@ distinguished_name = name
 CNF
 }
 
+# ---- Authenticode signatures in Windows and EFI programs ----
+
+# authenticode_verified FILE: by openssl, and that the signer is sign.pem; wants sign-ca.pem
+authenticode_verified() {
+  local verdict calculated offset header length
+  verdict=$(osslsigncode verify -CAfile sign-ca.pem -in "$1" 2>&1 || true)
+  expect "osslsigncode finds the signer" "$verdict" "CN=$(holder sign.pem)"
+  calculated=$(sed -n 's/^Calculated message digest *: *//p' <<<"$verdict")
+  expect "the digest is the file's" "$verdict" "^Current message digest *: *${calculated:-none}\$"
+  check "the signature can be taken out" osslsigncode extract-signature -pem -in "$1" -out signature.pem
+  # The content is Microsoft's own structure without its header: what openssl has to hash, but does not find by itself.
+  read -r offset header length < <(openssl asn1parse -in signature.pem | grep -A 2 -m 1 '1\.3\.6\.1\.4\.1\.311\.2\.1\.4$' |
+    sed -n '3s/^ *\([0-9]*\):d=5 *hl=\([0-9]*\) *l= *\([0-9]*\) cons: SEQUENCE.*/\1 \2 \3/p')
+  openssl pkcs7 -in signature.pem -outform DER -out signature.der
+  dd if=signature.der of=content bs=1 skip=$((offset + header)) count="$length" status=none
+  says "and openssl verifies it" "Verification successful" openssl smime -verify -binary -noverify -inform DER \
+    -in signature.der -content content -signer signer.pem -out /dev/null
+  check "the signer is the certificate on the card" cmp signer.pem sign.pem
+}
+
 # ---- p11-kit ----
 
 # installed: as after `cmake --install` to /, for this test only, so that p11-kit finds the module by its name.
