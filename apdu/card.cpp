@@ -3,6 +3,7 @@
 #include "apdu/card_scope.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace jpki {
@@ -11,6 +12,9 @@ namespace {
 
 // A certificate's serial number (at most 20 bytes, RFC 5280, 4.1.2.2) lies within its first bytes: SEQUENCE, SEQUENCE, version.
 constexpr std::size_t serial_number_within = 48;
+
+// Powering up and three commands over a slow NFC link, with room to spare.
+constexpr std::chrono::milliseconds recognition_max{1000};
 
 }  // namespace
 
@@ -121,8 +125,17 @@ bool Card::look_in(Scope& scope) {
 }
 
 std::optional<bool> Card::look() {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    // Another thread of this process is recognising the same card: its answer is worth a moment. Without it this thread would
+    // say that there is no card. Not so where that thread itself waits for an exclusive holder.
+    const auto deadline = std::chrono::steady_clock::now() + recognition_max;
+    const bool nothing_known = !recognised_;
+    while (!lock && nothing_known && !link_->held_exclusively() && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        lock.try_lock();
+    }
     if (!lock || held_) return std::nullopt;  // a look ends nobody's consent
+    if (recognised_ && roles_known_ && !gone()) return true;
     struct AtOnce {
         Link& link;
         explicit AtOnce(Link& link_) : link(link_) { link.set_waits(false); }

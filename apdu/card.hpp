@@ -41,8 +41,9 @@ public:
     bool recognise(std::span<const Role> overview = {});
     bool recognised() const noexcept { return recognised_; }
 
-    // recognise(), and which roles the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Does
-    // not wait. No value: an operation of this process or another program has the card now.
+    // recognise(), and which roles the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Waits
+    // for no other program; for another thread that recognises the same card, at most a second. No value: another program or an
+    // operation of this process has the card now.
     std::optional<bool> look();
     // Whether look() has nothing left to ask. Sends nothing, does not wait.
     bool looked_at() const noexcept { return roles_known_; }

@@ -129,6 +129,25 @@ BOOST_AUTO_TEST_CASE(an_operation_of_another_thread_is_not_waited_for) {
     fake::on_transmit({});
 }
 
+BOOST_AUTO_TEST_CASE(several_threads_that_ask_at_once_all_see_the_new_card) {
+    Fixture f;
+    fake::Gate gate;
+    fake::on_transmit([&, stopped = std::make_shared<bool>(false)](const std::string&, jpki::model::ByteView) {
+        if (!std::exchange(*stopped, true)) gate.wait_here();
+    });
+    auto first = std::async(std::launch::async, [] { return slots_with_token() == both; });
+    gate.until_somebody_waits();  // in the middle of the SELECT that recognises the card
+    auto second = std::async(std::launch::async, [] { return slots_with_token() == both; });
+    auto third = std::async(std::launch::async, [] { return says_present(sign_slot); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    gate.open();
+    BOOST_CHECK(first.get());
+    BOOST_CHECK(second.get());
+    BOOST_CHECK(third.get());
+    BOOST_CHECK_EQUAL(commands(*f.card), 2);
+    fake::on_transmit({});
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_about_the_roles_that_cannot_be_read_is_not_asked_for_again_and_again) {
     Fixture f;
     fake::on_answer([](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
