@@ -59,6 +59,9 @@ shows "$card_in $second_out"
 opened "$first"
 say "ok: pcscd is killed during a signature"
 
+# What the kill and the restart were is told first.
+ask a event; hear a
+while [ "$answer" != CKR_NO_EVENT ]; do ask a event; hear a; done
 ask a "& wait"
 ask a "& wait"
 pcscd_stops

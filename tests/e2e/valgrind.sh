@@ -38,4 +38,6 @@ process_ends a 0
 report=$(cat "$JPKI_RUN_DIR/valgrind.log")
 expect "valgrind: no error" "$report" "ERROR SUMMARY: 0 errors"
 refuse "valgrind: no memory is lost" "$report" "(definitely|indirectly|possibly) lost: [1-9]"
+# A thread's copy of a thread_local variable is the dynamic linker's, and goes with the thread.
+report=$(awk -v RS= -v ORS='\n\n' '!/tls_get_addr_tail|__tls_get_addr/' <(sed 's/^==[0-9]*== *$//' <<<"$report"))
 refuse "and none is kept by the module or by what it uses" "$report" "jpki::|libcrypto|libpcsclite|C_[A-Z]"
