@@ -71,7 +71,7 @@ bool Applet::select(bool first_command) {
     return *selected;
 }
 
-bool Applet::leave() {
+bool Applet::select_issuer_security_domain() {
     return transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, issuer_security_domain_aid)).status == sw::ok;
 }
 
@@ -86,35 +86,35 @@ bool Applet::select_ef(Ef ef) {
 
 // P2 that names a PIN or a key, after the SELECT EF that the form may need. Nothing when SELECT EF does not find it.
 std::optional<std::uint8_t> Applet::reference(Ef ef) {
-    if (dialect_.form != Dialect::Form::select_ef) return short_reference(ef);
+    if (profile_.form != CommandProfile::Form::select_ef) return short_reference(ef);
     if (!select_ef(ef)) return std::nullopt;
     return current_file;
 }
 
 Response Applet::query(std::uint8_t p2) {
     const Header header{0x00, 0x20, 0x00, p2};
-    if (!dialect_.query_with_le) {
+    if (!profile_.query_with_le) {
         Response response = transaction_.transmit(Command(header));
         if (response.status != sw::wrong_length) return response;
     }
     // One reader needed a fifth byte (apdu/README.md, tries left). It is Le: no card takes it for an empty PIN that costs a try.
     Response response = transaction_.transmit(Command(header, {}, Command::le_max));
-    if (is_pin_answer(response.status)) dialect_.query_with_le = true;
+    if (is_pin_answer(response.status)) profile_.query_with_le = true;
     return response;
 }
 
-TriesAnswer Applet::tries(Role role) {
-    const Ef ef = facts_of(role).pin;
+TriesAnswer Applet::tries(KeyUse use) {
+    const Ef ef = facts_of(use).pin;
     Response response;
-    if (dialect_.form != Dialect::Form::select_ef) {
+    if (profile_.form != CommandProfile::Form::select_ef) {
         response = query(short_reference(ef));
-        if (dialect_.form == Dialect::Form::unknown) {
+        if (profile_.form == CommandProfile::Form::unknown) {
             if (is_pin_answer(response.status)) {
-                dialect_.form = Dialect::Form::short_form;
+                profile_.form = CommandProfile::Form::short_form;
             } else {
                 if (!select_ef(ef)) return std::nullopt;  // neither form finds it: which one the card wants stays open
                 response = query(current_file);
-                if (is_pin_answer(response.status)) dialect_.form = Dialect::Form::select_ef;
+                if (is_pin_answer(response.status)) profile_.form = CommandProfile::Form::select_ef;
             }
         }
     } else {
@@ -139,31 +139,31 @@ PinAnswer Applet::pin_answer(std::uint16_t status) {
     unexpected("VERIFY", status);
 }
 
-std::optional<std::uint8_t> Applet::pin_reference(Role role) {
+std::optional<std::uint8_t> Applet::pin_reference(KeyUse use) {
     // A PIN that is typed into a reader cannot be sent a second time: the form must be known before.
-    if (dialect_.form == Dialect::Form::unknown && !tries(role)) return std::nullopt;
-    return reference(facts_of(role).pin);
+    if (profile_.form == CommandProfile::Form::unknown && !tries(use)) return std::nullopt;
+    return reference(facts_of(use).pin);
 }
 
-PinAnswer Applet::verify(Role role, const Secret& pin) {
-    const auto p2 = reference(facts_of(role).pin);
+PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
+    const auto p2 = reference(facts_of(use).pin);
     if (!p2) return {PinAnswer::Kind::absent, 0};
     const std::uint16_t status = transaction_.transmit(Command({0x00, 0x20, 0x00, *p2}, pin.view())).status;
-    if (dialect_.form == Dialect::Form::unknown) {
+    if (profile_.form == CommandProfile::Form::unknown) {
         if (is_pin_answer(status)) {
-            dialect_.form = Dialect::Form::short_form;
+            profile_.form = CommandProfile::Form::short_form;
         } else if (says_no_such_reference(status)) {
             // The tries query settles the form at no cost. When the card does know the PIN in the other form, the command
             // above reached no PIN and no try was spent: it may be said once more, the right way.
-            if (!tries(role) || dialect_.form != Dialect::Form::select_ef) return {PinAnswer::Kind::absent, 0};
+            if (!tries(use) || profile_.form != CommandProfile::Form::select_ef) return {PinAnswer::Kind::absent, 0};
             return pin_answer(transaction_.transmit(Command({0x00, 0x20, 0x00, current_file}, pin.view())).status);
         }
     }
     return pin_answer(status);
 }
 
-PinAnswer::Kind Applet::change(Role role, const Secret& new_pin) {
-    const auto p2 = reference(facts_of(role).pin);
+PinAnswer::Kind Applet::change(KeyUse use, const Secret& new_pin) {
+    const auto p2 = reference(facts_of(use).pin);
     if (!p2) throw CardFault("CHANGE REFERENCE DATA: the PIN is not there");
     return change_answer(transaction_.transmit(Command({0x00, 0x24, 0x01, *p2}, new_pin.view())).status);
 }
@@ -181,23 +181,23 @@ PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
     }
 }
 
-SignAnswer Applet::sign(Role role, SignForm form, ByteView data) {
-    const auto p2 = reference(facts_of(role).key);
+SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
+    const auto p2 = reference(facts_of(use).key);
     if (!p2) return {};
-    Response response = transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(form), *p2}, data, Command::le_max));
+    Response response = transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(scheme), *p2}, data, Command::le_max));
     if (response.ok()) {
         if (response.data.size() != signature_size) throw CardFault("a signature of the wrong size");
         return {SignAnswer::Kind::done, std::move(response.data)};
     }
     if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};
-    if (response.status == sw::incorrect_p1_p2 && form != SignForm::pkcs1_padding) return {SignAnswer::Kind::form_unknown, {}};
+    if (response.status == sw::incorrect_p1_p2 && scheme != SignatureScheme::pkcs1_padding) return {SignAnswer::Kind::scheme_unknown, {}};
     if (says_no_such_reference(response.status)) return {};
     unexpected("signature", response.status);
 }
 
-std::uint16_t Applet::probe_sign(Role role, std::uint8_t p1) {
+std::uint16_t Applet::probe_sign(KeyUse use, std::uint8_t p1) {
     static constexpr std::uint8_t one_byte[1] = {0};
-    const auto p2 = reference(facts_of(role).key);
+    const auto p2 = reference(facts_of(use).key);
     if (!p2) return sw::file_not_found;
     return transaction_.transmit(Command({0x80, 0x2A, p1, *p2}, one_byte, Command::le_max)).status;
 }

@@ -11,7 +11,7 @@
 namespace jpki {
 
 // How this card wants to be spoken to; found out on the way, and kept for as long as the card stays.
-struct Dialect {
+struct CommandProfile {
     enum class Form { unknown, short_form, select_ef };
     Form form = Form::unknown;      // P2 = 80|SFI, or SELECT EF and P2 = 80
     bool query_with_le = false;     // the tries query needs a fifth byte 00
@@ -39,7 +39,7 @@ struct SignAnswer {
     enum class Kind {
         done,
         not_verified,  // 6982
-        form_unknown,  // 6A86: this card does not have that P1
+        scheme_unknown,  // 6A86: this card does not have that P1
         elsewhere      // an answer that the JPKI application does not give: another application is selected
     };
     Kind kind = Kind::elsewhere;
@@ -57,7 +57,7 @@ struct FileAnswer {
 // in that place.
 class Applet {
 public:
-    Applet(Link::Transaction& transaction, Dialect& dialect) : transaction_(transaction), dialect_(dialect) {}
+    Applet(Link::Transaction& transaction, CommandProfile& profile) : transaction_(transaction), profile_(profile) {}
 
     // SELECT by AID. False: the card says that it has no such application (6A82, 6A81 or another of ISO/IEC 7816-4's). Any other
     // answer is odd: with `first_command` the card is asked once more, since one may say 6F00 once after a cold reset (apdu/README.md,
@@ -66,34 +66,34 @@ public:
 
     // Selects the issuer security domain, which ends every PIN state (apdu/README.md, State). False when the card did not:
     // then only taking its power helps.
-    bool leave();
+    bool select_issuer_security_domain();
 
-    // Tries left for the PIN of `role`; costs none. Finds out which form and length this card wants.
-    TriesAnswer tries(Role role);
+    // Tries left for the PIN of `use`; costs none. Finds out which form and length this card wants.
+    TriesAnswer tries(KeyUse use);
 
     // One VERIFY. Where the form is not known yet the short one is used; a card that does not know the reference has not
     // looked at the PIN, and only then is the other form used.
-    PinAnswer verify(Role role, const Secret& pin);
+    PinAnswer verify(KeyUse use, const Secret& pin);
 
     // The VERIFY and CHANGE templates for a reader with a PIN pad: header, and the P2 that names the PIN after whatever
     // SELECT EF the form needs. Absent when the card has no such PIN.
-    std::optional<std::uint8_t> pin_reference(Role role);
+    std::optional<std::uint8_t> pin_reference(KeyUse use);
 
     // What a status word says when it answers a VERIFY. Throws CardFault for one that is not known there.
     static PinAnswer pin_answer(std::uint16_t status);
 
     // CHANGE REFERENCE DATA after a VERIFY of the same PIN. `accepted`, `cancelled`, `not_entered`, or `rejected`: 6982, not
     // verified.
-    PinAnswer::Kind change(Role role, const Secret& new_pin);
+    PinAnswer::Kind change(KeyUse use, const Secret& new_pin);
     // What a status word says when it answers a CHANGE. Throws CardFault for one that is not known there.
     static PinAnswer::Kind change_answer(std::uint16_t status);
 
     // `80 2A P1`: data as the P1 table wants it, 1..245 bytes.
-    SignAnswer sign(Role role, SignForm form, ByteView data);
+    SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
 
     // The sign command with a P1 and one byte of data, for its status word only: with P1 = 04 it has the wrong length and
     // can never sign.
-    std::uint16_t probe_sign(Role role, std::uint8_t p1);
+    std::uint16_t probe_sign(KeyUse use, std::uint8_t p1);
 
     // The first `size` bytes (1..256) of a file; fewer where it is shorter.
     FileAnswer read_start(Ef ef, std::size_t size);
@@ -110,7 +110,7 @@ private:
     std::optional<std::uint8_t> reference(Ef ef);
 
     Link::Transaction& transaction_;
-    Dialect& dialect_;
+    CommandProfile& profile_;
 };
 
 }  // namespace jpki

@@ -32,9 +32,9 @@ bool says_nothing_there(std::uint16_t status) noexcept {
 // The first read of a file, in the form that this card wants. `offset` at most 255, as the SFI form has it.
 Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
     const auto p1 = static_cast<std::uint8_t>(0x80 | sfi_of(ef));
-    if (dialect_.form != Dialect::Form::select_ef) {
+    if (profile_.form != CommandProfile::Form::select_ef) {
         Response response = transaction_.transmit(read_command(p1, offset, size));
-        if (dialect_.form == Dialect::Form::short_form || response.ok() || response.status == sw::security_status_not_satisfied)
+        if (profile_.form == CommandProfile::Form::short_form || response.ok() || response.status == sw::security_status_not_satisfied)
             return response;
     }
     if (!select_ef(ef)) return {{}, sw::file_not_found};
@@ -84,8 +84,8 @@ FileAnswer Applet::read_certificate(Ef ef, Bytes start) {
 }
 
 FileAnswer Applet::read_rest(Ef ef, Bytes data, std::size_t total) {
-    bool current = dialect_.form == Dialect::Form::select_ef || dialect_.sfi_read_selects;
-    bool selected = dialect_.form == Dialect::Form::select_ef;
+    bool current = profile_.form == CommandProfile::Form::select_ef || profile_.sfi_read_selects;
+    bool selected = profile_.form == CommandProfile::Form::select_ef;
     while (data.size() < total) {
         const std::size_t again = current ? 0 : std::min(overlap, data.size());
         const std::size_t from = data.size() - again;
@@ -93,11 +93,11 @@ FileAnswer Applet::read_rest(Ef ef, Bytes data, std::size_t total) {
         const bool usable = response.ok() && response.data.size() > again &&
                             std::equal(data.end() - static_cast<std::ptrdiff_t>(again), data.end(), response.data.begin());
         if (usable) {
-            if (!current) current = dialect_.sfi_read_selects = true;
+            if (!current) current = profile_.sfi_read_selects = true;
         } else {
             // The read by SFI did not make this file the current one, or somebody's READ BINARY is at its end.
             if (selected || !select_ef(ef)) return {FileAnswer::Kind::malformed, {}};
-            dialect_.sfi_read_selects = false;
+            profile_.sfi_read_selects = false;
             current = selected = true;
             continue;
         }

@@ -46,7 +46,7 @@ void Card::connect() {
 
 void Card::let_go() noexcept {
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock || gone() || transaction_ || lock_due_ || may_be_open()) return;
+    if (!lock || gone() || transaction_ || reset_due_ || may_be_open()) return;
     link_->let_go();
     was_let_go_ = true;
     selected_ = false;
@@ -88,16 +88,16 @@ bool Card::recognise_in(Scope& scope) {
     return true;
 }
 
-bool Card::recognise(std::span<const Role> overview) {
+bool Card::recognise(std::span<const KeyUse> overview) {
     return run([&](Scope& scope) {
         if (recognised_) return true;
         if (!recognise_in(scope)) return false;
         if (overview.empty()) return true;
         try {
-            for (const Role role : overview) has_role(scope, role);
+            for (const KeyUse use : overview) has_key(scope, use);
             if (foreign_) return false;
             identity(scope);
-            for (const Role role : overview) hear_tries(scope, role);
+            for (const KeyUse use : overview) hear_tries(scope, use);
         } catch (const TransportFault&) {
             throw;
         } catch (const CardFault& fault) {
@@ -111,7 +111,7 @@ bool Card::recognise(std::span<const Role> overview) {
 // What look() asks, in one transaction.
 bool Card::look_in(Scope& scope) {
     if (!recognise_in(scope)) return false;
-    if (roles_known_) return true;
+    if (keys_known_) return true;
     try {
         existence(scope);
     } catch (const TransportFault&) {
@@ -119,7 +119,7 @@ bool Card::look_in(Scope& scope) {
     } catch (const CardFault& fault) {
         log_.info(fault.what());
         // Not asked for ever: who needs a file finds out by reading it.
-        if (++looks_ == 2) roles_known_ = true;
+        if (++looks_ == 2) keys_known_ = true;
     }
     return !foreign_;
 }
@@ -135,7 +135,7 @@ std::optional<bool> Card::look() {
         lock.try_lock();
     }
     if (!lock || held_) return std::nullopt;  // a look ends nobody's consent
-    if (recognised_ && roles_known_ && !gone()) return true;
+    if (recognised_ && keys_known_ && !gone()) return true;
     struct AtOnce {
         Link& link;
         explicit AtOnce(Link& link_) : link(link_) { link.set_waits(false); }
@@ -143,7 +143,7 @@ std::optional<bool> Card::look() {
     } at_once(*link_);
     try {
         return watched_locked([&] {
-            if (lock_due_) lock_now();
+            if (reset_due_) reset_security_status_now();
             return in_transaction([&](Scope& scope) { return look_in(scope); });
         });
     } catch (const CardBusy&) {
@@ -179,7 +179,7 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
     const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
     // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
     if (again.kind == FileAnswer::Kind::locked && authentication_read_with_pin_) {
-        verified_[index_of(Role::authentication)] = false;
+        verified_[index_of(KeyUse::authentication)] = false;
         return;
     }
     if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
@@ -211,52 +211,52 @@ void Card::confirm_selected(Scope& scope) {
 
 // --- signatures ------------------------------------------------------------------------------------------------------
 
-SignAnswer Card::sign(Role role, SignForm form, ByteView data) {
+SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     return run([&](Scope& scope) {
         if (!selected_) reselect(scope);
-        // A login that ended while this waited for its turn: the card may still be open for another role's sake, or because
+        // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
         // a PIN is being changed.
-        if (!verified_[index_of(role)]) return SignAnswer{SignAnswer::Kind::not_verified, {}};
-        SignAnswer answer = scope.applet().sign(role, form, data);
+        if (!verified_[index_of(use)]) return SignAnswer{SignAnswer::Kind::not_verified, {}};
+        SignAnswer answer = scope.applet().sign(use, scheme, data);
         if (answer.kind != SignAnswer::Kind::done && !selected_now_) {
             // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
             if (answer.kind == SignAnswer::Kind::elsewhere) reselect(scope);
             else confirm_selected(scope);
-            answer = scope.applet().sign(role, form, data);
+            answer = scope.applet().sign(use, scheme, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
-        if (answer.kind == SignAnswer::Kind::done) login_in_doubt_[index_of(role)] = false;
-        if (answer.kind == SignAnswer::Kind::form_unknown) pss_ = false;
+        if (answer.kind == SignAnswer::Kind::done) login_in_doubt_[index_of(use)] = false;
+        if (answer.kind == SignAnswer::Kind::scheme_unknown) pss_ = false;
         if (answer.kind == SignAnswer::Kind::not_verified) {
-            verified_[index_of(role)] = open_[index_of(role)] = false;
+            verified_[index_of(use)] = open_[index_of(use)] = false;
             leave_if_unused(scope);
         }
         return answer;
     });
 }
 
-bool Card::still_verified(Role role) {
+bool Card::still_verified(KeyUse use) {
     return run([&](Scope& scope) {
-        auto& verified = verified_[index_of(role)];
-        if (!verified || !std::exchange(login_in_doubt_[index_of(role)], false)) return verified.load();
+        auto& verified = verified_[index_of(use)];
+        if (!verified || !std::exchange(login_in_doubt_[index_of(use)], false)) return verified.load();
         reselect(scope);
         // What only a login opens: the signature certificate; and the sign command, with too little to sign.
-        const bool refused = role == Role::signature
+        const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
-                                 : scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) == sw::security_status_not_satisfied;
-        if (refused) verified = open_[index_of(role)] = false;
+                                 : scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) == sw::security_status_not_satisfied;
+        if (refused) verified = open_[index_of(use)] = false;
         return verified.load();
     });
 }
 
-bool Card::has_pss(Role role) {
+bool Card::has_pss(KeyUse use) {
     const auto known = this->known();
     if (known->pss) return *known->pss;
-    if (known->pss_asked[index_of(role)] >= (verified(role) ? PssAsked::logged_in : PssAsked::logged_out)) return false;
-    return run([&](Scope& scope) { return has_pss(scope, role); });
+    if (known->pss_asked[index_of(use)] >= (verified(use) ? PssAsked::logged_in : PssAsked::logged_out)) return false;
+    return run([&](Scope& scope) { return has_pss(scope, use); });
 }
 
-bool Card::has_pss(Scope& scope, Role role) {
+bool Card::has_pss(Scope& scope, KeyUse use) {
     if (pss_) return *pss_;
     const auto information = token_information(scope);
     if (information && information->model_has_pss()) {
@@ -264,12 +264,12 @@ bool Card::has_pss(Scope& scope, Role role) {
         return true;
     }
     confirm_selected(scope);
-    if (scope.applet().probe_sign(role, unassigned_sign_form) == sw::incorrect_p1_p2) {
-        pss_ = scope.applet().probe_sign(role, static_cast<std::uint8_t>(SignForm::pss_sha256)) != sw::incorrect_p1_p2;
+    if (scope.applet().probe_sign(use, unassigned_signature_scheme) == sw::incorrect_p1_p2) {
+        pss_ = scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) != sw::incorrect_p1_p2;
         return *pss_;
     }
     // It does not get as far as looking at P1: nothing is known.
-    pss_asked_[index_of(role)] = verified_[index_of(role)] ? PssAsked::logged_in : PssAsked::logged_out;
+    pss_asked_[index_of(use)] = verified_[index_of(use)] ? PssAsked::logged_in : PssAsked::logged_out;
     return false;
 }
 

@@ -35,20 +35,20 @@ public:
     Card& operator=(const Card&) = delete;
 
     // Selects the application for the first time (1 command, 2 when the first answer is odd: Applet::select).
-    // False: a card of another kind, because it said so or gave two odd answers; it is not touched again. With roles in
-    // `overview`, the same transaction asks what a list of tokens shows: which roles there are, the identity, the tries of these
-    // roles (1 command each).
-    bool recognise(std::span<const Role> overview = {});
+    // False: a card of another kind, because it said so or gave two odd answers; it is not touched again. With keys in
+    // `overview`, the same transaction asks what a list of tokens shows: which keys there are, the identity, the tries of these
+    // keys (1 command each).
+    bool recognise(std::span<const KeyUse> overview = {});
     bool recognised() const noexcept { return recognised_; }
 
-    // recognise(), and which roles the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Waits
+    // recognise(), and which keys the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Waits
     // for no other program; for another thread that recognises the same card, at most a second. No value: another program or an
     // operation of this process has the card now.
     std::optional<bool> look();
     // Whether look() has nothing left to ask. Sends nothing, does not wait.
-    bool looked_at() const noexcept { return roles_known_; }
-    // Whether the card was heard to say that it does not have `role`. Sends nothing, does not wait.
-    bool known_absent(Role role) const noexcept { return absent_[index_of(role)]; }
+    bool looked_at() const noexcept { return keys_known_; }
+    // Whether the card was heard to say that it does not have `use`. Sends nothing, does not wait.
+    bool known_absent(KeyUse use) const noexcept { return absent_[index_of(use)]; }
 
     // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
     // later). Nothing is to be done while an operation is under way: it connects.
@@ -69,51 +69,51 @@ public:
     // sends nothing to the card. Afterwards gone() is up to date.
     void check_connection() noexcept;
 
-    // What C_GetTokenInfo shows of a role; without the role only that it is not there. All that is not known yet is asked in one
-    // transaction: 4 commands at the most where it was recognised, and 5 on a card that has no EF 0008 or lacks the role.
+    // What C_GetTokenInfo shows of a key; without the key only that it is not there. All that is not known yet is asked in one
+    // transaction: 4 commands at the most where it was recognised, and 5 on a card that has no EF 0008 or lacks the key.
     struct Overview {
-        bool has_role = false;
+        bool has_key = false;
         Bytes identity;
         TriesAnswer tries;
     };
-    Overview overview(Role role, std::chrono::milliseconds max_age);
+    Overview overview(KeyUse use, std::chrono::milliseconds max_age);
 
     // EF 0006 (2 commands, once). No value: absent or malformed.
     std::optional<TokenInformation> token_information();
 
-    // Whether the card has `role`: as EF 0008 says (1 command, once, or twice where a role is missing); where that does not say,
+    // Whether the card has `use`: as EF 0008 says (1 command, once, or twice where a key is missing); where that does not say,
     // whether there is a certificate (1 command more, 2 where there is none).
-    bool has_role(Role role);
+    bool has_key(KeyUse use);
 
     // Public bytes that differ from card to card: the first 256 of the authentication certificate; of a card that does not
     // have it and of a phone, which shows it after the PIN only, EF 0006 and the beginnings of the CA certificates, whether or not
     // somebody is logged in. 1 command, once; 3 or 4 in the second case.
     Bytes identity();
 
-    // A certificate of `role`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
+    // A certificate of `use`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
     // 1 command per 256 bytes, once. Where both are known, the holder's must be signed by the CA's and that by itself; those that
     // do not fit are read again, and what the card says twice is what it has. Throws CardFault when it does not, and
     // UnusableFile for a file whose content is no certificate.
-    CertificateFile certificate(Role role) { return file(role, facts_of(role).certificate); }
-    CertificateFile ca_certificate(Role role) { return file(role, facts_of(role).ca); }
+    CertificateFile certificate(KeyUse use) { return file(use, facts_of(use).certificate); }
+    CertificateFile ca_certificate(KeyUse use) { return file(use, facts_of(use).ca); }
     // The same from memory, NULL when it is not there. Sends nothing.
-    std::shared_ptr<const Certificate> known_certificate(Role role) const;
-    // Whether the key of `role` may be offered as far as the card was heard (1 command, once, where EF 0008 does not say). False:
+    std::shared_ptr<const Certificate> known_certificate(KeyUse use) const;
+    // Whether the key of `use` may be offered as far as the card was heard (1 command, once, where EF 0008 does not say). False:
     // there is no certificate, or none that the key of this card can have.
-    bool may_offer_key(Role role);
-    // Whether the certificates of `role` did not fit together and were not twice the same, and have not been in order since.
-    bool certificates_doubted(Role role) const { return known()->certificates_doubted[index_of(role)]; }
+    bool may_offer_key(KeyUse use);
+    // Whether the certificates of `use` did not fit together and were not twice the same, and have not been in order since.
+    bool certificates_doubted(KeyUse use) const { return known()->certificates_doubted[index_of(use)]; }
 
-    // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other role's count was heard before
+    // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other key's count was heard before
     // and is older than that it is brought up to date too, with 1 more.
-    TriesAnswer tries(Role role, std::chrono::milliseconds max_age);
+    TriesAnswer tries(KeyUse use, std::chrono::milliseconds max_age);
     // The count that was last heard, whatever its age; sends nothing.
-    TriesAnswer last_heard_tries(Role role);
+    TriesAnswer last_heard_tries(KeyUse use);
 
     // Whether the calling thread may use a transaction that is held.
     using Holder = std::function<bool()>;
     // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
-    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until lock() or end_hold(),
+    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until reset_security_status() or end_hold(),
     // and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one
     // transaction). The first command that anybody else in this process needs ends the hold and locks the card before.
     // When nobody is logged in by it, because the answer was lost or not the right one, no PIN state is left at the card.
@@ -121,10 +121,10 @@ public:
     struct VerifyAnswer : PinAnswer {
         bool last_try_kept = false;
     };
-    VerifyAnswer verify(Role role, const Secret& pin, bool keep_last_try, Holder hold = {});
+    VerifyAnswer verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold = {});
     // The same where the PIN is typed into the reader: `send` is given the P2 of the PIN and returns the status word.
     using PadCommand = std::function<std::uint16_t(std::uint8_t p2)>;
-    VerifyAnswer verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, Holder hold = {});
+    VerifyAnswer verify_with_pad(KeyUse use, const PadCommand& verify, bool keep_last_try, Holder hold = {});
 
     // SELECT, VERIFY of the old PIN, CHANGE (3 commands). `changed` is false with kind accepted when the old PIN was
     // accepted and the change was not: the old PIN is still valid.
@@ -132,33 +132,33 @@ public:
         bool changed = false;
         bool last_try_kept = false;
     };
-    ChangeAnswer change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try);
-    ChangeAnswer change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try);
+    ChangeAnswer change_pin(KeyUse use, const Secret& old_pin, const Secret& new_pin, bool keep_last_try);
+    ChangeAnswer change_pin_with_pad(KeyUse use, const PadCommand& verify, const PadCommand& change, bool keep_last_try);
 
-    // One signature (1 command). `not_verified`: `role` is not logged in, or the card does not honour the PIN any more.
-    SignAnswer sign(Role role, SignForm form, ByteView data);
+    // One signature (1 command). `not_verified`: `use` is not logged in, or the card does not honour the PIN any more.
+    SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
 
     // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
     // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again once
-    // `role` is logged in: a card that looks at the PIN first says nothing before.
-    bool has_pss(Role role);
+    // `use` is logged in: a card that looks at the PIN first says nothing before.
+    bool has_pss(KeyUse use);
     // Whether a signature was refused because the card does not have PSS, or a probe said so. Sends nothing.
     bool known_to_lack_pss() const { return known()->pss == std::optional<bool>(false); }
 
-    // Whether the last VERIFY of `role` was accepted and nothing was heard since that ends it. Does not wait.
+    // Whether the last VERIFY of `use` was accepted and nothing was heard since that ends it. Does not wait.
     // (After a reset that may have been a loss of power the next signature tells; still_verified() asks.)
-    bool verified(Role role) const noexcept { return !gone() && verified_[index_of(role)].load(std::memory_order_acquire); }
+    bool verified(KeyUse use) const noexcept { return !gone() && verified_[index_of(use)].load(std::memory_order_acquire); }
     // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is asked
     // with something that cannot sign (2 commands): a login is over when it says so.
-    bool still_verified(Role role);
-    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: lock() ends that.
+    bool still_verified(KeyUse use);
+    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status() ends that.
     bool may_be_open() const noexcept { return !gone() && (open_[0] || open_[1]); }
-    // Takes it that `role` is logged out, without a word to the card. Returns whether its certificate was dropped from
+    // Takes it that `use` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
-    bool forget(Role role);
-    // The certificate of `role` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
+    bool forget(KeyUse use);
+    // The certificate of `use` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
     // as that was seen. Sends nothing.
-    bool certificate_wants_pin(Role role) const noexcept { return role == Role::signature || authentication_locked_; }
+    bool certificate_wants_pin(KeyUse use) const noexcept { return use == KeyUse::signature || authentication_locked_; }
     // Whether the authentication certificate is there, for everybody to read (1 command, once).
     bool certificate_is_public();
     // Runs `f` inside a transaction, with nothing sent to the card: for what is asked of the reader.
@@ -166,17 +166,17 @@ public:
 
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
-    void lock();
-    // For the end of the process (card_exit.cpp): as lock() where may_be_open(). Waits until `deadline`, on the steady clock, for
+    void reset_security_status();
+    // For the end of the process (card_exit.cpp): as reset_security_status() where may_be_open(). Waits until `deadline`, on the steady clock, for
     // other threads and other programs; what is asked of the card later waits for nobody. Returns false, with a line in the
     // log, when a login may still be open.
-    bool lock_by(std::chrono::steady_clock::time_point deadline) noexcept;
-    // As lock(), after the logout of the other role, unless `role` is logged in or nothing may be open: decided when no operation
-    // is under way. A hold ends where the other role was open, since it is that role's.
-    void lock_unless_verified(Role role);
+    bool reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept;
+    // As reset_security_status(), after the logout of the other key, unless `use` is logged in or nothing may be open: decided when no operation
+    // is under way. A hold ends where the other key was open, since it is that key's.
+    void reset_security_status_unless_verified(KeyUse use);
     // Whether a transaction is held. Does not wait.
     bool held() const noexcept { return !gone() && held_; }
-    // Ends a hold, if there is one, as lock() does.
+    // Ends a hold, if there is one, as reset_security_status() does.
     void end_hold();
     // The same for a hold that began at least `age` ago; does nothing while an operation is under way.
     void end_hold_older_than(std::chrono::milliseconds age);
@@ -190,7 +190,7 @@ private:
     bool recognise_in(Scope& scope);
     bool look_in(Scope& scope);
     template <class F> auto in_transaction(F&& f);
-    void lock_now();
+    void reset_security_status_now();
     void select_now(Scope& scope);
     void reselect(Scope& scope);
     void confirm_same_card(Scope& scope, std::size_t size);
@@ -198,33 +198,33 @@ private:
     class Publisher;
     void publish() noexcept;
     std::shared_ptr<const CardKnown> known() const;
-    std::optional<CertificateFile> known_file(Role role, Ef ef) const;
-    CertificateFile file(Role role, Ef ef);
+    std::optional<CertificateFile> known_file(KeyUse use, Ef ef) const;
+    CertificateFile file(KeyUse use, Ef ef);
     FileAnswer read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate);
-    void read_file(Scope& scope, Role role, Ef ef);
-    void keep_file(Scope& scope, Role role, Ef ef, std::shared_ptr<const Certificate> certificate);
-    void check_chain(Scope& scope, Role role);
-    bool chain_fits(Role role) const;
+    void read_file(Scope& scope, KeyUse use, Ef ef);
+    void keep_file(Scope& scope, KeyUse use, Ef ef, std::shared_ptr<const Certificate> certificate);
+    void check_chain(Scope& scope, KeyUse use);
+    bool chain_fits(KeyUse use) const;
     void forget_file(Ef ef);
-    void forget_certificate(Role role);
-    void doubt_certificates(Role role);
+    void forget_certificate(KeyUse use);
+    void doubt_certificates(KeyUse use);
     void note_reset(const Link::Transaction& transaction);
-    bool has_role(Scope& scope, Role role);
-    bool file_is_there(Scope& scope, Role role);
-    void bring_tries_up_to_date(Scope& scope, Role role, std::chrono::milliseconds max_age);
-    bool has_pss(Scope& scope, Role role);
+    bool has_key(Scope& scope, KeyUse use);
+    bool file_is_there(Scope& scope, KeyUse use);
+    void bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age);
+    bool has_pss(Scope& scope, KeyUse use);
     void remember_start(Ef ef, const Bytes& data);
-    void note(Role role, const PinAnswer& answer);
-    VerifyAnswer verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
+    void note(KeyUse use, const PinAnswer& answer);
+    VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
     ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
     void give_up() noexcept;
     void end_logins() noexcept;
-    void leave(Scope& scope);
+    void select_issuer_security_domain(Scope& scope);
     void leave_if_unused(Scope& scope);
     void begin_hold(Holder hold);
     bool held_by_somebody_else() const;
-    void hear_tries(Scope& scope, Role role);
-    using Existence = std::array<std::optional<bool>, 2>;  // by role; no value: the card does not say
+    void hear_tries(Scope& scope, KeyUse use);
+    using Existence = std::array<std::optional<bool>, 2>;  // by key; no value: the card does not say
     Existence existence(Scope& scope);
     FileAnswer read_existence(Scope& scope, Existence& said);
     const Bytes& identity(Scope& scope);
@@ -252,18 +252,18 @@ private:
     bool may_stumble_ = true;    // no command was sent since a reset that may have been a cold one
     bool was_let_go_ = false;    // there is no connection
     bool unconfirmed_ = false;   // there was none for a while: it may be another card's now
-    std::atomic<bool> recognised_ = false, roles_known_ = false;  // written under mutex_, read by anyone
+    std::atomic<bool> recognised_ = false, keys_known_ = false;  // written under mutex_, read by anyone
     std::array<std::atomic<bool>, 2> absent_{};                   // the same
     bool foreign_ = false;
     int looks_ = 0;              // at EF 0008, with an odd answer
-    Dialect dialect_;
-    bool lock_due_ = false;
+    CommandProfile profile_;
+    bool reset_due_ = false;
     std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
     std::array<std::atomic<bool>, 2> open_{};      // the same; see may_be_open()
     std::array<bool, 2> login_in_doubt_{};  // the card was reset since, and may have lost its power
     std::array<HeardTries, 2> heard_{};
     std::optional<Existence> existence_;
-    std::array<std::optional<bool>, 2> has_role_{};
+    std::array<std::optional<bool>, 2> has_key_{};
     std::optional<std::optional<TokenInformation>> token_information_;
     Bytes identity_;
     std::atomic<bool> authentication_locked_ = false;

@@ -7,7 +7,7 @@
 
 namespace jpki {
 
-bool Card::lock_by(std::chrono::steady_clock::time_point deadline) noexcept {
+bool Card::reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept {
     if (!may_be_open()) return true;
     const auto turn = lock_until(mutex_, deadline);
     if (!turn) {
@@ -18,7 +18,7 @@ bool Card::lock_by(std::chrono::steady_clock::time_point deadline) noexcept {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     link_->limit_patience(std::max(left, std::chrono::milliseconds(0)));
     try {
-        lock_now();
+        reset_security_status_now();
         return true;
     } catch (const CardRemoved&) {
         give_up();  // no card, no login

@@ -17,7 +17,7 @@ constexpr std::uint8_t exists = 0x8F;
 // Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
 void Card::remember_start(Ef ef, const Bytes& data) {
     if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
-    authentication_read_with_pin_ = verified_[index_of(Role::authentication)];
+    authentication_read_with_pin_ = verified_[index_of(KeyUse::authentication)];
     authentication_start_.assign(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
 }
 
@@ -29,24 +29,24 @@ void Card::forget_file(Ef ef) {
 // --- certificates ----------------------------------------------------------------------------------------------------
 
 // A search that met a logout: the card may still show a certificate that wants the PIN, but nobody is logged in to see it.
-std::optional<CertificateFile> Card::known_file(Role role, Ef ef) const {
+std::optional<CertificateFile> Card::known_file(KeyUse use, Ef ef) const {
     if (const auto& file = known()->files[certificate_slot(ef)]) return file;
-    if (ef == facts_of(role).certificate && certificate_wants_pin(role) && !verified(role))
+    if (ef == facts_of(use).certificate && certificate_wants_pin(use) && !verified(use))
         return CertificateFile{FileAnswer::Kind::locked, nullptr};
     return std::nullopt;
 }
 
-std::shared_ptr<const Certificate> Card::known_certificate(Role role) const {
+std::shared_ptr<const Certificate> Card::known_certificate(KeyUse use) const {
     const auto known = this->known();
-    const auto& file = known->files[certificate_slot(facts_of(role).certificate)];
+    const auto& file = known->files[certificate_slot(facts_of(use).certificate)];
     return file ? file->certificate : nullptr;
 }
 
-CertificateFile Card::file(Role role, Ef ef) {
-    if (const auto file = known_file(role, ef)) return *file;
+CertificateFile Card::file(KeyUse use, Ef ef) {
+    if (const auto file = known_file(use, ef)) return *file;
     return run([&](Scope& scope) {
-        read_file(scope, role, ef);
-        check_chain(scope, role);
+        read_file(scope, use, ef);
+        check_chain(scope, use);
         return files_[certificate_slot(ef)];
     });
 }
@@ -69,11 +69,11 @@ FileAnswer Card::read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certi
     return answer;
 }
 
-void Card::keep_file(Scope& scope, Role role, Ef ef, std::shared_ptr<const Certificate> certificate) {
-    const bool of_holder = ef == facts_of(role).certificate;
+void Card::keep_file(Scope& scope, KeyUse use, Ef ef, std::shared_ptr<const Certificate> certificate) {
+    const bool of_holder = ef == facts_of(use).certificate;
     const bool odd = of_holder ? !has_key_of_card(*certificate) : certificate->key.type == KeyType::other;
     if (odd && !std::exchange(told_odd_[certificate_slot(ef)], true))
-        log_.error(std::string("the ") + name_of(role) + (of_holder ? "" : " CA") +
+        log_.error(std::string("the ") + name_of(use) + (of_holder ? "" : " CA") +
                    " certificate has a key of a kind that is not supported; it is shown, and its key is not offered");
     remember_start(ef, certificate->der);
     if (ef == Ef::authentication_certificate) look_for_phone(scope);
@@ -82,11 +82,11 @@ void Card::keep_file(Scope& scope, Role role, Ef ef, std::shared_ptr<const Certi
 }
 
 // Puts the file into files_, unless it is there.
-void Card::read_file(Scope& scope, Role role, Ef ef) {
+void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
     const std::size_t slot = certificate_slot(ef);
     if (file_known_[slot]) return;
-    const bool of_holder = ef == facts_of(role).certificate;
-    if (of_holder && certificate_wants_pin(role) && !verified_[index_of(role)]) {
+    const bool of_holder = ef == facts_of(use).certificate;
+    if (of_holder && certificate_wants_pin(use) && !verified_[index_of(use)]) {
         files_[slot] = {FileAnswer::Kind::locked, nullptr};
         return;
     }
@@ -100,58 +100,58 @@ void Card::read_file(Scope& scope, Role role, Ef ef) {
     } else if (answer.kind == FileAnswer::Kind::malformed) {
         answer = read_and_parse(scope, ef, certificate);  // perhaps it was spoilt on the way
     }
-    if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, role, ef, std::move(certificate));
+    if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, use, ef, std::move(certificate));
     if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("a certificate file holds no certificate");
     // A file that wants a PIN is there; it is asked again after the login.
     if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
     if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
     // A login that opens nothing is none.
-    if (answer.kind == FileAnswer::Kind::locked && of_holder) verified_[index_of(role)] = false;
+    if (answer.kind == FileAnswer::Kind::locked && of_holder) verified_[index_of(use)] = false;
     files_[slot] = {answer.kind, nullptr};
 }
 
-// What was read of the certificates of `role` is read again at the next use.
-void Card::doubt_certificates(Role role) {
-    forget_file(facts_of(role).certificate);
-    forget_file(facts_of(role).ca);
-    if (role != Role::authentication) return;
+// What was read of the certificates of `use` is read again at the next use.
+void Card::doubt_certificates(KeyUse use) {
+    forget_file(facts_of(use).certificate);
+    forget_file(facts_of(use).ca);
+    if (use != KeyUse::authentication) return;
     authentication_start_.clear();
     identity_.clear();
 }
 
-bool Card::chain_fits(Role role) const {
-    const auto& holder = files_[certificate_slot(facts_of(role).certificate)].certificate;
-    const auto& ca = files_[certificate_slot(facts_of(role).ca)].certificate;
+bool Card::chain_fits(KeyUse use) const {
+    const auto& holder = files_[certificate_slot(facts_of(use).certificate)].certificate;
+    const auto& ca = files_[certificate_slot(facts_of(use).ca)].certificate;
     return chain_check_(*ca, *ca) && (!holder || (holder->der != ca->der && chain_check_(*holder, *ca)));
 }
 
 // Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
 // was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
 // together would still be a card: what it says twice is what it has.
-void Card::check_chain(Scope& scope, Role role) {
-    const CertificateFile& holder = files_[certificate_slot(facts_of(role).certificate)];
-    const CertificateFile& ca = files_[certificate_slot(facts_of(role).ca)];
-    auto& chained = chained_[index_of(role)];
+void Card::check_chain(Scope& scope, KeyUse use) {
+    const CertificateFile& holder = files_[certificate_slot(facts_of(use).certificate)];
+    const CertificateFile& ca = files_[certificate_slot(facts_of(use).ca)];
+    auto& chained = chained_[index_of(use)];
     if (!chain_check_ || !ca.certificate || chained == (holder.certificate ? holder.certificate : ca.certificate)) return;
-    if (!chain_fits(role)) {
+    if (!chain_fits(use)) {
         const auto holder_before = holder.certificate, ca_before = ca.certificate;
         log_.error("the certificates do not fit together; they are read again");
         // Until they were read in order nothing is signed without a check.
-        certificates_doubted_[index_of(role)] = true;
-        doubt_certificates(role);
+        certificates_doubted_[index_of(use)] = true;
+        doubt_certificates(use);
         reselect(scope);
-        read_file(scope, role, facts_of(role).ca);
-        if (holder_before) read_file(scope, role, facts_of(role).certificate);
+        read_file(scope, use, facts_of(use).ca);
+        if (holder_before) read_file(scope, use, facts_of(use).certificate);
         const auto same = [](const std::shared_ptr<const Certificate>& one, const std::shared_ptr<const Certificate>& two) {
             return one ? two && one->der == two->der : !two;
         };
         const bool twice_the_same = same(ca.certificate, ca_before) && same(holder.certificate, holder_before);
-        if (!twice_the_same && (!ca.certificate || !chain_fits(role))) {
-            doubt_certificates(role);
+        if (!twice_the_same && (!ca.certificate || !chain_fits(use))) {
+            doubt_certificates(use);
             throw CardFault("the certificates do not fit together, and are not twice the same");
         }
     }
-    certificates_doubted_[index_of(role)] = false;
+    certificates_doubted_[index_of(use)] = false;
     chained = holder.certificate ? holder.certificate : ca.certificate;
 }
 
@@ -161,14 +161,14 @@ FileAnswer Card::read_existence(Scope& scope, Existence& said) {
     said = {};
     FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
     if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
-        said[index_of(Role::signature)] = answer.data[0] == exists;
-        said[index_of(Role::authentication)] = answer.data[1] == exists;
+        said[index_of(KeyUse::signature)] = answer.data[0] == exists;
+        said[index_of(KeyUse::authentication)] = answer.data[1] == exists;
     }
     return answer;
 }
 
-// Asked for certain: what another application's file says must not make a role vanish, and neither must a bit that was flipped
-// on the way. That a role is not there is believed when it was read twice.
+// Asked for certain: what another application's file says must not make a key vanish, and neither must a bit that was flipped
+// on the way. That a key is not there is believed when it was read twice.
 Card::Existence Card::existence(Scope& scope) {
     if (existence_) return *existence_;
     confirm_selected(scope);
@@ -177,8 +177,8 @@ Card::Existence Card::existence(Scope& scope) {
     if (std::find(said.begin(), said.end(), std::optional<bool>(false)) != said.end()) {
         Existence again;
         read_existence(scope, again);
-        for (std::size_t role = 0; role < said.size(); ++role)
-            if (again[role] != std::optional<bool>(false)) said[role] = again[role];
+        for (std::size_t use = 0; use < said.size(); ++use)
+            if (again[use] != std::optional<bool>(false)) said[use] = again[use];
     }
     // A card that says 9000 to everything has no application at all. Ours has bytes in EF 0006, or no such file.
     if (answer.success_without_data && scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
@@ -188,8 +188,8 @@ Card::Existence Card::existence(Scope& scope) {
         return said;
     }
     existence_ = said;
-    for (const Role role : all_roles) absent_[index_of(role)] = said[index_of(role)] == std::optional<bool>(false);
-    roles_known_ = true;
+    for (const KeyUse use : all_key_uses) absent_[index_of(use)] = said[index_of(use)] == std::optional<bool>(false);
+    keys_known_ = true;
     return said;
 }
 

@@ -26,7 +26,7 @@ struct CertificateFile {
     std::shared_ptr<const Certificate> certificate;
 };
 
-// The count of tries that a role's PIN had when it was last heard.
+// The count of tries that a key's PIN had when it was last heard.
 struct HeardTries {
     TriesAnswer left;
     CardClock::time_point when{};
@@ -35,7 +35,7 @@ struct HeardTries {
     bool fresh(std::chrono::milliseconds max_age) const noexcept { return valid && CardClock::now() - when < max_age; }
 };
 
-// In which state of a role's login the card was asked for PSS in vain: a card that looks at the PIN before it looks at P1 says
+// In which state of a key's login the card was asked for PSS in vain: a card that looks at the PIN before it looks at P1 says
 // nothing of P1 to who is not logged in.
 enum class PssAsked { never, logged_out, logged_in };
 
@@ -49,10 +49,10 @@ constexpr std::size_t certificate_slot(Ef ef) noexcept {
     }
 }
 
-// No value: not known. By role, or by certificate file (certificate_slot).
+// No value: not known. By key, or by certificate file (certificate_slot).
 struct CardKnown {
-    std::array<std::optional<bool>, 2> has_role{};
-    bool existence_says_nothing = false;  // EF 0008 was read, or is not there, and does not say which roles there are
+    std::array<std::optional<bool>, 2> has_key{};
+    bool existence_says_nothing = false;  // EF 0008 was read, or is not there, and does not say which keys there are
     Bytes identity;                       // empty: not known
     std::optional<std::optional<TokenInformation>> token_information;  // EF 0006; not there, if it is known not to be
     std::optional<bool> certificate_is_public;

@@ -13,7 +13,7 @@ void Card::publish() noexcept {
     std::shared_ptr<const CardKnown> fresh;
     try {
         CardKnown known;
-        known.has_role = has_role_;
+        known.has_key = has_key_;
         known.existence_says_nothing = existence_ && !(*existence_)[0] && !(*existence_)[1];
         known.identity = identity_;
         known.token_information = token_information_;
@@ -41,44 +41,44 @@ std::shared_ptr<const CardKnown> Card::known() const {
     return std::make_shared<const CardKnown>();
 }
 
-// --- which roles there are -------------------------------------------------------------------------------------------
+// --- which keys there are -------------------------------------------------------------------------------------------
 
-bool Card::has_role(Role role) {
-    if (const auto has = known()->has_role[index_of(role)]) return *has;
-    return run([&](Scope& scope) { return has_role(scope, role); });
+bool Card::has_key(KeyUse use) {
+    if (const auto has = known()->has_key[index_of(use)]) return *has;
+    return run([&](Scope& scope) { return has_key(scope, use); });
 }
 
-// That a role is not there is believed when it was heard twice (existence() sees to that for EF 0008).
-bool Card::has_role(Scope& scope, Role role) {
-    auto& has = has_role_[index_of(role)];
+// That a key is not there is believed when it was heard twice (existence() sees to that for EF 0008).
+bool Card::has_key(Scope& scope, KeyUse use) {
+    auto& has = has_key_[index_of(use)];
     if (has) return *has;
-    std::optional<bool> said = existence(scope)[index_of(role)];
+    std::optional<bool> said = existence(scope)[index_of(use)];
     if (foreign_) return false;
-    if (!said) said = file_is_there(scope, role) || file_is_there(scope, role);
+    if (!said) said = file_is_there(scope, use) || file_is_there(scope, use);
     has = said;
-    absent_[index_of(role)] = !*said;
+    absent_[index_of(use)] = !*said;
     return *said;
 }
 
-// Whether there is a certificate of the holder's for `role`, or a file that wants the PIN.
-bool Card::file_is_there(Scope& scope, Role role) {
-    if (role == Role::authentication) {
+// Whether there is a certificate of the holder's for `use`, or a file that wants the PIN.
+bool Card::file_is_there(Scope& scope, KeyUse use) {
+    if (use == KeyUse::authentication) {
         look_at_authentication_certificate(scope);
         return !authentication_start_.empty() || authentication_locked_;
     }
     confirm_selected(scope);
-    const FileAnswer start = scope.applet().read_start(facts_of(role).certificate, 4);
+    const FileAnswer start = scope.applet().read_start(facts_of(use).certificate, 4);
     std::size_t total = 0;
     return start.kind == FileAnswer::Kind::locked ||
            (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) != FileHead::nothing);
 }
 
-bool Card::may_offer_key(Role role) {
+bool Card::may_offer_key(KeyUse use) {
     const auto known = this->known();
-    if (const auto& file = known->files[certificate_slot(facts_of(role).certificate)])
+    if (const auto& file = known->files[certificate_slot(facts_of(use).certificate)])
         return file->certificate && has_key_of_card(*file->certificate);
-    if (const auto has = known->has_role[index_of(role)]) return *has;
-    return !known->existence_says_nothing || has_role(role);
+    if (const auto has = known->has_key[index_of(use)]) return *has;
+    return !known->existence_says_nothing || has_key(use);
 }
 
 // --- the authentication certificate, and what tells one card from another -------------------------------------------------
@@ -130,17 +130,17 @@ Bytes Card::identity() {
 
 // --- all of it -------------------------------------------------------------------------------------------------------
 
-Card::Overview Card::overview(Role role, std::chrono::milliseconds max_age) {
+Card::Overview Card::overview(KeyUse use, std::chrono::milliseconds max_age) {
     const auto known = this->known();
-    const auto has = known->has_role[index_of(role)];
-    const HeardTries& tries = known->tries[index_of(role)];
+    const auto has = known->has_key[index_of(use)];
+    const HeardTries& tries = known->tries[index_of(use)];
     if (has && !*has) return {};
     if (has && !known->identity.empty() && tries.fresh(max_age)) return {true, known->identity, tries.left};
     return run([&](Scope& scope) -> Overview {
-        if (!has_role(scope, role)) return {};
+        if (!has_key(scope, use)) return {};
         Bytes identity = this->identity(scope);
-        bring_tries_up_to_date(scope, role, max_age);
-        return {true, std::move(identity), heard_[index_of(role)].left};
+        bring_tries_up_to_date(scope, use, max_age);
+        return {true, std::move(identity), heard_[index_of(use)].left};
     });
 }
 

@@ -6,8 +6,8 @@
 
 namespace jpki {
 
-void Card::note(Role role, const PinAnswer& answer) {
-    HeardTries& heard = heard_[index_of(role)];
+void Card::note(KeyUse use, const PinAnswer& answer) {
+    HeardTries& heard = heard_[index_of(use)];
     switch (answer.kind) {
     case PinAnswer::Kind::accepted:
         heard.valid = false;  // a right PIN resets the count; how high is for the card to say
@@ -20,49 +20,49 @@ void Card::note(Role role, const PinAnswer& answer) {
     }
 }
 
-void Card::hear_tries(Scope& scope, Role role) {
+void Card::hear_tries(Scope& scope, KeyUse use) {
     confirm_selected(scope);
-    heard_[index_of(role)] = {scope.applet().tries(role), Clock::now(), true};
+    heard_[index_of(use)] = {scope.applet().tries(use), Clock::now(), true};
 }
 
-void Card::bring_tries_up_to_date(Scope& scope, Role role, std::chrono::milliseconds max_age) {
-    if (heard_[index_of(role)].fresh(max_age)) return;
+void Card::bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age) {
+    if (heard_[index_of(use)].fresh(max_age)) return;
     // Whoever polls one token polls the other: one SELECT serves both.
-    const HeardTries& others = heard_[index_of(other(role))];
-    if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(role));
-    hear_tries(scope, role);
+    const HeardTries& others = heard_[index_of(other(use))];
+    if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(use));
+    hear_tries(scope, use);
 }
 
-TriesAnswer Card::tries(Role role, std::chrono::milliseconds max_age) {
-    if (const HeardTries heard = known()->tries[index_of(role)]; heard.fresh(max_age)) return heard.left;
+TriesAnswer Card::tries(KeyUse use, std::chrono::milliseconds max_age) {
+    if (const HeardTries heard = known()->tries[index_of(use)]; heard.fresh(max_age)) return heard.left;
     return run([&](Scope& scope) {
-        bring_tries_up_to_date(scope, role, max_age);
-        return heard_[index_of(role)].left;
+        bring_tries_up_to_date(scope, use, max_age);
+        return heard_[index_of(use)].left;
     });
 }
 
-TriesAnswer Card::last_heard_tries(Role role) {
-    const HeardTries heard = known()->tries[index_of(role)];
+TriesAnswer Card::last_heard_tries(KeyUse use) {
+    const HeardTries heard = known()->tries[index_of(use)];
     return heard.valid ? heard.left : std::nullopt;
 }
 
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
 // asked for a login makes one; a PIN that is to be changed ends one when it is refused.
-Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
+Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
     select_now(scope);
     if (keep_last_try) {
-        hear_tries(scope, role);
-        const TriesAnswer left = heard_[index_of(role)].left;
+        hear_tries(scope, use);
+        const TriesAnswer left = heard_[index_of(use)].left;
         if (left && *left == 0) return {{PinAnswer::Kind::blocked, 0}, false};
         if (left && *left == 1) return {{PinAnswer::Kind::rejected, 1}, true};
     }
-    auto& verified = verified_[index_of(role)];
-    auto& open = open_[index_of(role)];
+    auto& verified = verified_[index_of(use)];
+    auto& open = open_[index_of(use)];
     const bool was_verified = verified;
     const bool was_open = open;
-    const bool known_to_be_there = heard_[index_of(role)].left || was_verified;
+    const bool known_to_be_there = heard_[index_of(use)].left || was_verified;
     // Whatever happens to the answer on its way, from here on the old count is void, and the card may be open.
-    heard_[index_of(role)].valid = false;
+    heard_[index_of(use)].valid = false;
     open = true;
     PinAnswer answer;
     try {
@@ -77,11 +77,11 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, Role role, bool for_login, bool
         leave_if_unused(scope);
         throw;
     }
-    note(role, answer);
+    note(use, answer);
     const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
     const bool accepted = answer.kind == PinAnswer::Kind::accepted;
     verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
-    if (accepted) login_in_doubt_[index_of(role)] = false;
+    if (accepted) login_in_doubt_[index_of(use)] = false;
     open = accepted || was_open;  // that a failure ends an earlier success is a guess (apdu/README.md, State)
     if (refused) leave_if_unused(scope);
     return {answer, false};
@@ -99,18 +99,18 @@ bool Card::held_by_somebody_else() const {
     return true;
 }
 
-Card::VerifyAnswer Card::verify(Role role, const Secret& pin, bool keep_last_try, Holder hold) {
+Card::VerifyAnswer Card::verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) { return applet.verify(role, pin); });
+        const VerifyAnswer answer = verify_in(scope, use, true, keep_last_try, [&](Applet applet) { return applet.verify(use, pin); });
         if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
         return answer;
     });
 }
 
-Card::VerifyAnswer Card::verify_with_pad(Role role, const PadCommand& verify, bool keep_last_try, Holder hold) {
+Card::VerifyAnswer Card::verify_with_pad(KeyUse use, const PadCommand& verify, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, role, true, keep_last_try, [&](Applet applet) {
-            const auto p2 = applet.pin_reference(role);
+        const VerifyAnswer answer = verify_in(scope, use, true, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(use);
             return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
         });
         if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
@@ -137,23 +137,23 @@ Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
         leave_if_unused(scope);
         throw;
     }
-    // "The state left as before": a role that was not logged in is not left open by the VERIFY of its old PIN.
+    // "The state left as before": a key that was not logged in is not left open by the VERIFY of its old PIN.
     leave_if_unused(scope);
     return result;
 }
 
-Card::ChangeAnswer Card::change_pin(Role role, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
+Card::ChangeAnswer Card::change_pin(KeyUse use, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) { return applet.verify(role, old_pin); });
-        return change_in(scope, answer, [&](Applet applet) { return applet.change(role, new_pin); });
+        const VerifyAnswer answer = verify_in(scope, use, false, keep_last_try, [&](Applet applet) { return applet.verify(use, old_pin); });
+        return change_in(scope, answer, [&](Applet applet) { return applet.change(use, new_pin); });
     });
 }
 
-Card::ChangeAnswer Card::change_pin_with_pad(Role role, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
+Card::ChangeAnswer Card::change_pin_with_pad(KeyUse use, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
     return run([&](Scope& scope) {
         std::uint8_t reference = 0;
-        const VerifyAnswer answer = verify_in(scope, role, false, keep_last_try, [&](Applet applet) {
-            const auto p2 = applet.pin_reference(role);
+        const VerifyAnswer answer = verify_in(scope, use, false, keep_last_try, [&](Applet applet) {
+            const auto p2 = applet.pin_reference(use);
             if (!p2) return PinAnswer{};
             reference = *p2;
             return Applet::pin_answer(verify(reference));
@@ -168,12 +168,12 @@ void Card::note_reset(const Link::Transaction& transaction) {
     selected_ = false;
     may_stumble_ = true;
     if (!transaction.lost_power()) {
-        for (const Role role : all_roles) login_in_doubt_[index_of(role)] = verified_[index_of(role)];
+        for (const KeyUse use : all_key_uses) login_in_doubt_[index_of(use)] = verified_[index_of(use)];
         return;
     }
     if (verified_[0] || verified_[1]) log_.info("the card lost its power, and with it every login");
-    for (const Role role : all_roles)
-        if (verified_[index_of(role)] && certificate_wants_pin(role)) forget_certificate(role);
+    for (const KeyUse use : all_key_uses)
+        if (verified_[index_of(use)] && certificate_wants_pin(use)) forget_certificate(use);
     end_logins();
 }
 
@@ -187,7 +187,7 @@ void Card::end_logins() noexcept {
 void Card::leave_if_unused(Scope& scope) {
     if (!may_be_open() || verified_[0] || verified_[1]) return;
     try {
-        leave(scope);
+        select_issuer_security_domain(scope);
     } catch (const CardRemoved& fault) {
         removed_ = true;
         give_up();
@@ -200,46 +200,46 @@ void Card::leave_if_unused(Scope& scope) {
 }
 
 // Ends every PIN state; the next use selects our application again.
-void Card::leave(Scope& scope) {
+void Card::select_issuer_security_domain(Scope& scope) {
     selected_ = selected_now_ = held_ = false;
     bool left = false;
     try {
-        left = scope.applet().leave();
+        left = scope.applet().select_issuer_security_domain();
         // The first command after a loss of power may be answered 6F00 (apdu/README.md, Recognition).
-        if (!left && std::exchange(may_stumble_, false)) left = scope.applet().leave();
+        if (!left && std::exchange(may_stumble_, false)) left = scope.applet().select_issuer_security_domain();
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
         log_.info(fault.what());
     }
     end_logins();
-    lock_due_ = false;
+    reset_due_ = false;
     if (left) return;
     log_.info("the card did not let its application go; its power is taken to end the login");
     scope.transaction().power_off_at_end();
 }
 
-void Card::lock_now() {
+void Card::reset_security_status_now() {
     held_ = false;
-    lock_due_ = true;
+    reset_due_ = true;
     for (auto& verified : verified_) verified = false;
-    in_transaction([&](Scope& scope) { leave(scope); });
+    in_transaction([&](Scope& scope) { select_issuer_security_domain(scope); });
 }
 
-void Card::lock() {
-    watched([&] { lock_now(); });
+void Card::reset_security_status() {
+    watched([&] { reset_security_status_now(); });
 }
 
-void Card::lock_unless_verified(Role role) {
+void Card::reset_security_status_unless_verified(KeyUse use) {
     watched([&] {
-        const bool lock = held_ ? open_[index_of(other(role))].load() : may_be_open() && !verified_[index_of(role)];
-        if (lock) lock_now();
+        const bool lock = held_ ? open_[index_of(other(use))].load() : may_be_open() && !verified_[index_of(use)];
+        if (lock) reset_security_status_now();
     });
 }
 
 void Card::end_hold() {
     watched([&] {
-        if (held_) lock_now();
+        if (held_) reset_security_status_now();
     });
 }
 
@@ -247,22 +247,22 @@ void Card::end_hold_older_than(std::chrono::milliseconds age) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock || gone() || !held_ || Clock::now() - held_since_ < age) return;
     log_.info("a consent to a signature was not used in time; it ends");
-    watched_locked([&] { lock_now(); });
+    watched_locked([&] { reset_security_status_now(); });
 }
 
-bool Card::forget(Role role) {
+bool Card::forget(KeyUse use) {
     const std::scoped_lock lock(mutex_);
     const Publisher publisher(*this);
-    verified_[index_of(role)] = false;
-    if (!certificate_wants_pin(role) && !authentication_read_with_pin_) return false;
-    forget_certificate(role);
+    verified_[index_of(use)] = false;
+    if (!certificate_wants_pin(use) && !authentication_read_with_pin_) return false;
+    forget_certificate(use);
     return true;
 }
 
-void Card::forget_certificate(Role role) {
-    forget_file(facts_of(role).certificate);
-    chained_[index_of(role)].reset();
-    if (role != Role::authentication) return;
+void Card::forget_certificate(KeyUse use) {
+    forget_file(facts_of(use).certificate);
+    chained_[index_of(use)].reset();
+    if (use != KeyUse::authentication) return;
     authentication_start_.clear();
     authentication_read_with_pin_ = false;
 }

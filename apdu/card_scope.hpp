@@ -24,7 +24,7 @@ public:
     Scope& operator=(const Scope&) = delete;
 
     Link::Transaction& transaction() noexcept { return *card_.transaction_; }
-    Applet applet() noexcept { return {*card_.transaction_, card_.dialect_}; }
+    Applet applet() noexcept { return {*card_.transaction_, card_.profile_}; }
 
 private:
     Card& card_;
@@ -44,7 +44,7 @@ private:
 
 template <class F> auto Card::run(F&& f) {
     return watched([&] {
-        if (lock_due_ || held_by_somebody_else()) lock_now();
+        if (reset_due_ || held_by_somebody_else()) reset_security_status_now();
         return in_transaction(f);
     });
 }

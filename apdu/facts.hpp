@@ -1,7 +1,7 @@
 // What apdu/README.md says of the JPKI application, as constants: identifiers, files, PIN rules, status words.
 #pragma once
 
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <array>
 #include <cstdint>
@@ -30,16 +30,16 @@ enum class Ef : std::uint16_t {
 // Short file identifier: the low five bits of the file identifier.
 constexpr std::uint8_t sfi_of(Ef ef) noexcept { return static_cast<std::uint8_t>(static_cast<std::uint16_t>(ef) & 0x1F); }
 
-struct RoleFacts {
+struct KeyFacts {
     Ef certificate, ca, key, pin;
     std::uint8_t pin_min, pin_max;  // characters
     std::uint8_t tries_max;         // apdu/README.md, Rules for card holders
 };
-inline constexpr std::array<RoleFacts, 2> role_facts = {{
+inline constexpr std::array<KeyFacts, 2> key_facts = {{
     {Ef::authentication_certificate, Ef::authentication_ca, Ef::authentication_key, Ef::authentication_pin, 4, 4, 3},
     {Ef::signature_certificate, Ef::signature_ca, Ef::signature_key, Ef::signature_pin, 6, 16, 5},
 }};
-constexpr const RoleFacts& facts_of(Role role) noexcept { return role_facts[index_of(role)]; }
+constexpr const KeyFacts& facts_of(KeyUse use) noexcept { return key_facts[index_of(use)]; }
 
 // How the label in EF 0006 begins, on every kind of card and on a phone.
 inline constexpr const char* jpki_label = "JPKIAP";
@@ -49,12 +49,12 @@ inline constexpr std::size_t signature_size = 256;
 inline constexpr std::size_t pkcs1_data_max = signature_size - 11;
 
 // P1 of the sign command (apdu/README.md, P1 table); 01, 03 and 05 hash on the card and are not needed.
-enum class SignForm : std::uint8_t {
+enum class SignatureScheme : std::uint8_t {
     pkcs1_padding = 0x00,
     pss_sha256 = 0x04,
 };
 // A value of P1 that no table names: the card says 6A86 to it.
-inline constexpr std::uint8_t unassigned_sign_form = 0x7F;
+inline constexpr std::uint8_t unassigned_signature_scheme = 0x7F;
 
 namespace sw {
 inline constexpr std::uint16_t ok = 0x9000;

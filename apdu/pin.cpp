@@ -25,12 +25,12 @@ bool Secret::append(std::uint8_t byte) noexcept {
     return true;
 }
 
-PinShape take_pin(Role role, ByteView text, Secret& out) noexcept {
-    const RoleFacts& facts = facts_of(role);
+PinShape take_pin(KeyUse use, ByteView text, Secret& out) noexcept {
+    const KeyFacts& facts = facts_of(use);
     if (text.size() < facts.pin_min || text.size() > facts.pin_max) return PinShape::wrong_length;
     for (std::uint8_t c : text) {
-        if (role == Role::signature && is_lower(c)) c = static_cast<std::uint8_t>(c - 'a' + 'A');
-        if (!is_digit(c) && !(role == Role::signature && is_upper(c))) {
+        if (use == KeyUse::signature && is_lower(c)) c = static_cast<std::uint8_t>(c - 'a' + 'A');
+        if (!is_digit(c) && !(use == KeyUse::signature && is_upper(c))) {
             out.wipe();
             return PinShape::wrong_alphabet;
         }
@@ -39,9 +39,9 @@ PinShape take_pin(Role role, ByteView text, Secret& out) noexcept {
     return PinShape::good;
 }
 
-PinShape take_new_pin(Role role, ByteView text, Secret& out) noexcept {
-    const PinShape shape = take_pin(role, text, out);
-    if (shape != PinShape::good || role == Role::authentication) return shape;
+PinShape take_new_pin(KeyUse use, ByteView text, Secret& out) noexcept {
+    const PinShape shape = take_pin(use, text, out);
+    if (shape != PinShape::good || use == KeyUse::authentication) return shape;
     bool letters = false;
     bool digits = false;
     for (const std::uint8_t c : out.view()) (is_digit(c) ? digits : letters) = true;

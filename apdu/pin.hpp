@@ -2,7 +2,7 @@
 #pragma once
 
 #include "apdu/bytes.hpp"
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <array>
 #include <optional>
@@ -39,11 +39,11 @@ enum class PinShape {
     wrong_composition  // signature password for a change: the offices ask for letters and digits both
 };
 
-// Checks `text` against the rules of `role` and, when good, puts it into `out` as the card wants it: the signature
+// Checks `text` against the rules of `use` and, when good, puts it into `out` as the card wants it: the signature
 // password with lower case raised (apdu/README.md, Rules for card holders). `out` must be empty.
-PinShape take_pin(Role role, ByteView text, Secret& out) noexcept;
+PinShape take_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
 // The same for a PIN that is to be set: additionally the composition that the offices ask for.
-PinShape take_new_pin(Role role, ByteView text, Secret& out) noexcept;
+PinShape take_new_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
 }  // namespace jpki

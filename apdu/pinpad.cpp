@@ -29,14 +29,14 @@ template <class Number> void append(Bytes& to, Number value) {
 }
 
 // PIN block: of the PIN's own size where that is fixed (four digits), else as long as what is typed.
-std::uint8_t block_size(const RoleFacts& facts) { return facts.pin_min == facts.pin_max ? facts.pin_max : 0; }
+std::uint8_t block_size(const KeyFacts& facts) { return facts.pin_min == facts.pin_max ? facts.pin_max : 0; }
 
-std::uint16_t digits(const RoleFacts& facts) {  // wPINMaxExtraDigit: minimum in the high byte, maximum in the low
+std::uint16_t digits(const KeyFacts& facts) {  // wPINMaxExtraDigit: minimum in the high byte, maximum in the low
     return static_cast<std::uint16_t>(facts.pin_min << 8 | facts.pin_max);
 }
 
 // The command with room for the PIN, into which the reader puts what is typed.
-void append_template(Bytes& to, Header header, const RoleFacts& facts) {
+void append_template(Bytes& to, Header header, const KeyFacts& facts) {
     Bytes command = {header.cla, header.ins, header.p1, header.p2};
     const std::uint8_t size = block_size(facts);
     command.push_back(size);
@@ -73,8 +73,8 @@ std::uint16_t PinPad::send(std::uint32_t code, const Bytes& structure) {
     return static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
 }
 
-Bytes PinPad::verify_structure(Role role, std::uint8_t p2) {
-    const RoleFacts& facts = facts_of(role);
+Bytes PinPad::verify_structure(KeyUse use, std::uint8_t p2) {
+    const KeyFacts& facts = facts_of(use);
     Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
     append<std::uint16_t>(s, digits(facts));
     s.push_back(ended_by_the_enter_key);
@@ -86,8 +86,8 @@ Bytes PinPad::verify_structure(Role role, std::uint8_t p2) {
     return s;
 }
 
-Bytes PinPad::modify_structure(Role role, std::uint8_t p2) {
-    const RoleFacts& facts = facts_of(role);
+Bytes PinPad::modify_structure(KeyUse use, std::uint8_t p2) {
+    const KeyFacts& facts = facts_of(use);
     // The card's command carries the new PIN alone: the old one was verified just before.
     Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
     s.push_back(0);  // bInsertionOffsetOld
@@ -105,14 +105,14 @@ Bytes PinPad::modify_structure(Role role, std::uint8_t p2) {
     return s;
 }
 
-Card::VerifyAnswer PinPad::verify(Card& card, Role role, bool keep_last_try, Card::Holder hold) {
+Card::VerifyAnswer PinPad::verify(Card& card, KeyUse use, bool keep_last_try, Card::Holder hold) {
     return card.verify_with_pad(
-        role, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(role, p2)); }, keep_last_try, std::move(hold));
+        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); }, keep_last_try, std::move(hold));
 }
 
-Card::ChangeAnswer PinPad::change(Card& card, Role role, bool keep_last_try) {
+Card::ChangeAnswer PinPad::change(Card& card, KeyUse use, bool keep_last_try) {
     return card.change_pin_with_pad(
-        role, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(role, p2)); }, [&](std::uint8_t p2) { return send(modify_code_, modify_structure(role, p2)); },
+        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); }, [&](std::uint8_t p2) { return send(modify_code_, modify_structure(use, p2)); },
         keep_last_try);
 }
 

@@ -17,10 +17,10 @@ constexpr std::chrono::milliseconds wait_slice{500};
 
 std::optional<CK_SLOT_ID> SlotTable::take_event() {
     for (std::size_t reader = 0; reader < readers_.size(); ++reader)
-        for (std::size_t role = 0; role < readers_[reader]->pending.size(); ++role)
-            if (readers_[reader]->pending[role]) {
-                readers_[reader]->pending[role] = false;
-                return static_cast<CK_SLOT_ID>(reader * variant_roles().size() + role);
+        for (std::size_t use = 0; use < readers_[reader]->pending.size(); ++use)
+            if (readers_[reader]->pending[use]) {
+                readers_[reader]->pending[use] = false;
+                return static_cast<CK_SLOT_ID>(reader * variant_key_uses().size() + use);
             }
     return std::nullopt;
 }

@@ -6,20 +6,20 @@ using namespace jpki;
 
 namespace {
 
-struct RoleTexts {
+struct KeyTexts {
     const char *token_label, *slot_suffix;
 };
 // ASCII, no colon, stable: token labels end up in URIs and nicknames (module/README.md, labels).
-constexpr std::array<RoleTexts, 2> texts = {{
+constexpr std::array<KeyTexts, 2> texts = {{
     {"JPKI user authentication", "user authentication"},
     {"JPKI digital signature", "digital signature"},
 }};
 constexpr const char* manufacturer = "JPKI";
 constexpr const char* model = "My Number Card";
 
-// "<role> - <reader>": the role first, since a reader's name may fill the field.
+// "<key> - <reader>": the key first, since a reader's name may fill the field.
 std::string slot_description(const SlotView& slot) {
-    return std::string(texts[index_of(slot.role)].slot_suffix) + " - " + slot.reader;
+    return std::string(texts[index_of(slot.use)].slot_suffix) + " - " + slot.reader;
 }
 
 }  // namespace
@@ -60,12 +60,12 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
         const auto runtime = Runtime::get();
         const auto insertion = runtime->slots.insertion(id, info != nullptr);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        Token& token = insertion->token(runtime->slots.role_of(id));
+        Token& token = insertion->token(runtime->slots.use_of(id));
         const Token::Overview overview = token.overview();
         const SessionTable::Counts sessions = runtime->sessions.count(id);
-        const RoleFacts& facts = facts_of(token.role());
+        const KeyFacts& facts = facts_of(token.use());
 
-        blank_padded(info->label, texts[index_of(token.role())].token_label);
+        blank_padded(info->label, texts[index_of(token.use())].token_label);
         blank_padded(info->manufacturerID, manufacturer);
         blank_padded(info->model, model);
         blank_padded(info->serialNumber, overview.serial_number);
@@ -99,7 +99,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count
         const auto runtime = Runtime::get();
         const auto insertion = runtime->slots.insertion(id);
         require(count != nullptr, CKR_ARGUMENTS_BAD);
-        auto types = insertion->token(runtime->slots.role_of(id)).mechanisms();
+        auto types = insertion->token(runtime->slots.use_of(id)).mechanisms();
         for (const DigestFacts& digest : all_digests()) types.push_back(digest.type);
         if (wants_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
     });
@@ -110,7 +110,7 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
         const auto runtime = Runtime::get();
         const auto insertion = runtime->slots.insertion(id);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        require(find_digest(type) || insertion->token(runtime->slots.role_of(id)).offers(type), CKR_MECHANISM_INVALID);
+        require(find_digest(type) || insertion->token(runtime->slots.use_of(id)).offers(type), CKR_MECHANISM_INVALID);
         *info = mechanism_info(type);
     });
 }

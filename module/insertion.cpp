@@ -20,10 +20,10 @@ std::shared_ptr<Insertion> Insertion::use(std::shared_ptr<Insertion> insertion) 
     return {use, use->insertion.get()};
 }
 
-void Insertion::lock_card() noexcept {
+void Insertion::reset_security_status() noexcept {
     if (busy_) return;
     try {
-        if (card_.may_be_open()) card_.lock();
+        if (card_.may_be_open()) card_.reset_security_status();
     } catch (const CardBusy& busy) {
         busy_ = true;
         services_.log.error(LogText("cannot end the login at the card: ", busy.what()));
@@ -32,10 +32,10 @@ void Insertion::lock_card() noexcept {
     }
 }
 
-PinPad* Insertion::pad(Role role) {
+PinPad* Insertion::pad(KeyUse use) {
     if (!services_.settings.pinpad) return nullptr;
     // No reader says whether its keys have letters; the owner of one that has says so in the settings.
-    if (role == Role::signature && !services_.settings.pinpad_letters) return nullptr;
+    if (use == KeyUse::signature && !services_.settings.pinpad_letters) return nullptr;
     const std::scoped_lock lock(pad_mutex_);
     // In a transaction: while another program has one, the reader would not answer, and look like one without a pad.
     if (!pad_looked_for_) card_.exclusively([this] { pad_ = PinPad::find(*link_); });

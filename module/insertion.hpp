@@ -21,9 +21,9 @@ public:
                                      [&services](const Certificate& certificate, const Certificate& issuer) {
                                          return services.crypto.issued_by(certificate, issuer);
                                      }),
-          tokens_{{{services, *this, Role::authentication}, {services, *this, Role::signature}}} {}
+          tokens_{{{services, *this, KeyUse::authentication}, {services, *this, KeyUse::signature}}} {}
     // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
-    ~Insertion() { lock_card(); }
+    ~Insertion() { reset_security_status(); }
     Insertion(const Insertion&) = delete;
     Insertion& operator=(const Insertion&) = delete;
 
@@ -34,15 +34,15 @@ public:
 
     Card& card() noexcept { return card_; }
     const Card& card() const noexcept { return card_; }
-    Token& token(Role role) noexcept { return tokens_[index_of(role)]; }
+    Token& token(KeyUse use) noexcept { return tokens_[index_of(use)]; }
     std::uint16_t stay() const noexcept { return stay_; }
     bool gone() const noexcept { return card_.gone(); }
 
     // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown. Another program that holds
     // the card is waited for once, and not a second time by the destructor.
-    void lock_card() noexcept;
-    // The reader's PIN pad, where it has one that can take this role's PIN and the settings allow it; else NULL.
-    PinPad* pad(Role role);
+    void reset_security_status() noexcept;
+    // The reader's PIN pad, where it has one that can take this key's PIN and the settings allow it; else NULL.
+    PinPad* pad(KeyUse use);
 
 private:
     struct Use;

@@ -9,12 +9,12 @@ namespace jpki {
 namespace {
 
 constexpr std::array<MechanismFacts, 6> table = {{
-    {CKM_RSA_PKCS, SignForm::pkcs1_padding, std::nullopt},
-    {CKM_SHA256_RSA_PKCS, SignForm::pkcs1_padding, Hash::sha256},
-    {CKM_SHA384_RSA_PKCS, SignForm::pkcs1_padding, Hash::sha384},
-    {CKM_SHA512_RSA_PKCS, SignForm::pkcs1_padding, Hash::sha512},
-    {CKM_RSA_PKCS_PSS, SignForm::pss_sha256, std::nullopt},
-    {CKM_SHA256_RSA_PKCS_PSS, SignForm::pss_sha256, Hash::sha256},
+    {CKM_RSA_PKCS, SignatureScheme::pkcs1_padding, std::nullopt},
+    {CKM_SHA256_RSA_PKCS, SignatureScheme::pkcs1_padding, Hash::sha256},
+    {CKM_SHA384_RSA_PKCS, SignatureScheme::pkcs1_padding, Hash::sha384},
+    {CKM_SHA512_RSA_PKCS, SignatureScheme::pkcs1_padding, Hash::sha512},
+    {CKM_RSA_PKCS_PSS, SignatureScheme::pss_sha256, std::nullopt},
+    {CKM_SHA256_RSA_PKCS_PSS, SignatureScheme::pss_sha256, Hash::sha256},
 }};
 
 constexpr std::array<DigestFacts, 3> digests = {{
@@ -51,7 +51,7 @@ const MechanismFacts& take_mechanism(const CK_MECHANISM* mechanism) {
     require(mechanism != nullptr, CKR_ARGUMENTS_BAD);
     const MechanismFacts* facts = find_mechanism(mechanism->mechanism);
     require(facts != nullptr, CKR_MECHANISM_INVALID);
-    if (facts->form == SignForm::pss_sha256) require(is_the_cards_pss(*mechanism), CKR_MECHANISM_PARAM_INVALID);
+    if (facts->scheme == SignatureScheme::pss_sha256) require(is_the_cards_pss(*mechanism), CKR_MECHANISM_PARAM_INVALID);
     else require(mechanism->ulParameterLen == 0, CKR_MECHANISM_PARAM_INVALID);
     return *facts;
 }

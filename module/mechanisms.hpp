@@ -12,11 +12,11 @@ namespace jpki {
 
 struct MechanismFacts {
     CK_MECHANISM_TYPE type;
-    SignForm form;
+    SignatureScheme scheme;
     std::optional<Hash> hash;  // made in software over the data; none: the data is padded as it is
 };
 
-// All that the module knows. Those with SignForm::pss_sha256 only where the card has it.
+// All that the module knows. Those with SignatureScheme::pss_sha256 only where the card has it.
 std::span<const MechanismFacts> all_mechanisms() noexcept;
 const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept;
 

@@ -17,11 +17,11 @@ OpenCards::Entry::~Entry() {
     if (next_) next_->previous_ = previous_;
 }
 
-bool OpenCards::lock_all(std::chrono::steady_clock::time_point deadline) noexcept {
+bool OpenCards::reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept {
     const auto lock = lock_until(mutex_, deadline);
     if (!lock) return false;
     bool all = true;
-    for (Entry* entry = first_; entry; entry = entry->next_) all = entry->card_.lock_by(deadline) && all;
+    for (Entry* entry = first_; entry; entry = entry->next_) all = entry->card_.reset_security_status_by(deadline) && all;
     return all;
 }
 

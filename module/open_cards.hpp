@@ -9,7 +9,7 @@
 
 namespace jpki {
 
-// Thread-safe. Allocates nothing. Its lock is held for a moment only, but for lock_all().
+// Thread-safe. Allocates nothing. Its lock is held for a moment only, but for reset_security_status_of_all().
 class OpenCards {
 public:
     // Lists `card` while it lives. Neither throws nor allocates.
@@ -28,10 +28,10 @@ public:
         Entry* next_ = nullptr;
     };
 
-    // Locks every listed card at which a login of this process may be open (Card::lock_by). Waits until `deadline` in all, for
+    // Locks every listed card at which a login of this process may be open (Card::reset_security_status_by). Waits until `deadline` in all, for
     // other threads and other programs. A card that is being disconnected by another thread waits for this. Returns whether no
     // login is left open.
-    bool lock_all(std::chrono::steady_clock::time_point deadline) noexcept;
+    bool reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept;
 
 private:
     std::mutex mutex_;

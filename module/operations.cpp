@@ -14,14 +14,14 @@ Input::Input(const Crypto& crypto, const MechanismFacts& mechanism) : mechanism_
 
 void Input::update(ByteView data) {
     if (digest_) return digest_->update(data);
-    const std::size_t most = mechanism_.form == SignForm::pss_sha256 ? pss_digest_size : pkcs1_data_max;
+    const std::size_t most = mechanism_.scheme == SignatureScheme::pss_sha256 ? pss_digest_size : pkcs1_data_max;
     require(data.size() <= most - data_.size(), CKR_DATA_LEN_RANGE);
     data_.insert(data_.end(), data.begin(), data.end());
 }
 
 Bytes Input::finish() {
     if (digest_) data_ = digest_->finish();
-    if (mechanism_.form == SignForm::pss_sha256) require(data_.size() == pss_digest_size, CKR_DATA_LEN_RANGE);
+    if (mechanism_.scheme == SignatureScheme::pss_sha256) require(data_.size() == pss_digest_size, CKR_DATA_LEN_RANGE);
     else if (mechanism_.hash) data_ = Crypto::digest_info(*mechanism_.hash, data_);
     require(!data_.empty(), CKR_DATA_LEN_RANGE);  // the card signs 1..245 bytes (apdu/README.md, P1 table)
     return std::move(data_);
@@ -40,7 +40,7 @@ void SignOperation::end_consent() noexcept {
 Bytes SignOperation::sign() {
     // The token decides: a logout in between has ended the consent, and another session's is not ours.
     require(!token_.needs_consent_each() || (consented_ && token_.has_consent(session_)), CKR_USER_NOT_LOGGED_IN);
-    Bytes signature = token_.sign(input.form(), input.finish());
+    Bytes signature = token_.sign(input.scheme(), input.finish());
     end_consent();
     return signature;
 }
@@ -48,7 +48,7 @@ Bytes SignOperation::sign() {
 void VerifyOperation::verify(ByteView signature) {
     require(signature.size() == signature_size, CKR_SIGNATURE_LEN_RANGE);
     const Bytes data = input.finish();
-    const bool good = input.form() == SignForm::pss_sha256 ? crypto_.verify_pss_sha256(*certificate_, data, signature)
+    const bool good = input.scheme() == SignatureScheme::pss_sha256 ? crypto_.verify_pss_sha256(*certificate_, data, signature)
                                                            : crypto_.verify_pkcs1(*certificate_, data, signature);
     require(good, CKR_SIGNATURE_INVALID);
 }

@@ -30,7 +30,7 @@ public:
     void update(ByteView data);
     // What is padded and signed: a DigestInfo, the data, or a hash. Throws CKR_DATA_LEN_RANGE. Once only.
     Bytes finish();
-    SignForm form() const noexcept { return mechanism_.form; }
+    SignatureScheme scheme() const noexcept { return mechanism_.scheme; }
     bool in_parts() const noexcept { return in_parts_; }
     void set_in_parts() noexcept { in_parts_ = true; }
 

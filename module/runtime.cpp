@@ -110,7 +110,7 @@ void Runtime::finalize() {
     require(runtime != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
     runtime->slots.stop_waiting();
     runtime->sessions.close_everything();
-    for (const auto& insertion : runtime->slots.insertions()) insertion->lock_card();
+    for (const auto& insertion : runtime->slots.insertions()) insertion->reset_security_status();
 }
 
 // --- the end of the process, and of the loaded module -----------------------------------------------------------------
@@ -138,23 +138,23 @@ constexpr std::chrono::milliseconds patience_of_destructor{400};
 constinit std::atomic<bool> process_exits = false;
 
 // Of what this process opened: nothing in a child that has not initialised anew. Never throws, whatever other threads do.
-bool lock_cards(std::chrono::milliseconds patience) noexcept {
+bool reset_security_status_of_cards(std::chrono::milliseconds patience) noexcept {
     const CancellationDisabled uncancelled;
     Process* process = process_if_there();
-    return !process || process->open_cards.lock_all(std::chrono::steady_clock::now() + patience);
+    return !process || process->open_cards.reset_security_status_of_all(std::chrono::steady_clock::now() + patience);
 }
 
 struct ExitHandler {
     constexpr ExitHandler() = default;
     ~ExitHandler() {
         process_exits = true;
-        lock_cards(patience_of_handler);
+        reset_security_status_of_cards(patience_of_handler);
     }
 };
 const ExitHandler exit_handler;
 
 __attribute__((destructor)) void unload() {
-    const bool locked = lock_cards(patience_of_destructor);
+    const bool locked = reset_security_status_of_cards(patience_of_destructor);
     // Other threads may be inside: the memory and the connections go with the process.
     if (process_exits || !locked) return;
     // dlclose: no thread is inside, nor will be.

@@ -28,12 +28,12 @@ std::vector<std::shared_ptr<Session>> SessionTable::take_out(const std::function
 
 CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto insertion = slots_.insertion(slot);
-    const Role role = slots_.role_of(slot);
-    require(!insertion->token(role).known_absent(), CKR_TOKEN_NOT_PRESENT);
+    const KeyUse use = slots_.use_of(slot);
+    require(!insertion->token(use).known_absent(), CKR_TOKEN_NOT_PRESENT);
     // From now on a removal must be noticed, also that of a reader which comes back as it was.
     insertion->card().connect();
     const CK_SESSION_HANDLE handle = services_.next_handle();
-    auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), role);
+    auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), use);
     // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection
     // to pcscd each until C_Finalize.
     const auto dead = take_out([](const Session& old) { return old.insertion->gone(); });

@@ -1,4 +1,4 @@
-// Sessions: each belongs to one role of one insertion, and ends with it.
+// Sessions: each belongs to one key of one insertion, and ends with it.
 #pragma once
 
 #include "module/operations.hpp"
@@ -13,8 +13,8 @@ namespace jpki {
 
 class Session {
 public:
-    Session(CK_SESSION_HANDLE handle_, CK_SLOT_ID slot_, CK_FLAGS flags_, std::shared_ptr<Insertion> insertion_, Role role)
-        : handle(handle_), slot(slot_), flags(flags_), insertion(std::move(insertion_)), token(insertion->token(role)) {}
+    Session(CK_SESSION_HANDLE handle_, CK_SLOT_ID slot_, CK_FLAGS flags_, std::shared_ptr<Insertion> insertion_, KeyUse use)
+        : handle(handle_), slot(slot_), flags(flags_), insertion(std::move(insertion_)), token(insertion->token(use)) {}
 
     const CK_SESSION_HANDLE handle;
     const CK_SLOT_ID slot;

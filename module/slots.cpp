@@ -10,12 +10,12 @@ namespace jpki {
 // Slot ids are known from C_Initialize on, also to a caller that took one from its configuration and asked for no list.
 std::size_t SlotTable::reader_index(CK_SLOT_ID id) {
     if (!discovered_) discover_locked();
-    const std::size_t reader = id / variant_roles().size();
+    const std::size_t reader = id / variant_key_uses().size();
     require(reader < readers_.size(), CKR_SLOT_ID_INVALID);
     return reader;
 }
 
-Role SlotTable::role_of(CK_SLOT_ID id) { return variant_roles()[id % variant_roles().size()]; }
+KeyUse SlotTable::use_of(CK_SLOT_ID id) { return variant_key_uses()[id % variant_key_uses().size()]; }
 
 SlotTable::Reader& SlotTable::reader_of(CK_SLOT_ID id) { return *readers_[reader_index(id)]; }
 
@@ -108,7 +108,7 @@ void SlotTable::discover_locked() {
         if (known) continue;
         auto reader = std::make_unique<Reader>();
         reader->name = name;
-        reader->pending.assign(variant_roles().size(), false);
+        reader->pending.assign(variant_key_uses().size(), false);
         const auto status = ask({name});
         if (!status) return;
         reader->status = status->front();

@@ -1,4 +1,4 @@
-// Slots: a reader has one for each role that the module shows. Which readers there are, whether a card is in them, and the
+// Slots: a reader has one for each key that the module shows. Which readers there are, whether a card is in them, and the
 // insertion that belongs to it.
 #pragma once
 
@@ -19,8 +19,8 @@ namespace jpki {
 struct SlotView {
     CK_SLOT_ID id = 0;
     std::string reader;
-    Role role = Role::authentication;
-    bool token_present = false;  // a card of ours is there, and it is not known to lack this role
+    KeyUse use = KeyUse::authentication;
+    bool token_present = false;  // a card of ours is there, and it is not known to lack this key
 };
 
 // The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is not
@@ -42,7 +42,7 @@ public:
     // CKR_TOKEN_NOT_RECOGNIZED. The connection to the card stays at least for as long as the caller keeps what is returned.
     // With `overview` what C_GetTokenInfo shows of all its tokens is asked in the same breath.
     std::shared_ptr<Insertion> insertion(CK_SLOT_ID id, bool overview = false);
-    Role role_of(CK_SLOT_ID id);
+    KeyUse use_of(CK_SLOT_ID id);
 
     // False when the card is gone, even if it came back since. 0 commands.
     bool still_there(CK_SLOT_ID id, Insertion& insertion);
@@ -64,7 +64,7 @@ private:
         std::uint16_t stay = 0;
         bool foreign = false;     // of another kind
         int odd_answers = 0;      // that ended a connection before the card was recognised
-        // What the last list or slot information said of each role in this stay.
+        // What the last list or slot information said of each key in this stay.
         std::array<std::optional<bool>, 2> told{};
         // What C_WaitForSlotEvent has reported: a stay is named by presence and counter.
         bool reported_present = false;
@@ -84,10 +84,10 @@ private:
     bool ask(Reader& reader, const std::shared_ptr<Insertion>& insertion, const std::function<std::optional<bool>()>& question);
     void look_at(Reader& reader);
     void look_again();
-    bool present(const Reader& reader, Role role) const noexcept;
+    bool present(const Reader& reader, KeyUse use) const noexcept;
     bool unsettled(const Reader& reader) const noexcept;
     void note_answers(Reader& reader);
-    SlotView tell(std::size_t reader, std::size_t nth_role, bool look);
+    SlotView tell(std::size_t reader, std::size_t nth_use, bool look);
     void discover_locked();
     void note_refusal();
     std::optional<std::vector<ReaderStatus>> ask(const std::vector<std::string>& names);

@@ -81,18 +81,18 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
         card.check_connection();
         if (card.gone()) continue;
         if (card.recognised()) return insertion;
-        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_roles() : std::span<const Role>()); })) return insertion;
+        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); })) return insertion;
     }
     throw Error{CKR_TOKEN_NOT_PRESENT};
 }
 
 // --- what is said of slots ---------------------------------------------------------------------------------------------
 
-bool SlotTable::present(const Reader& reader, Role role) const noexcept {
-    return may_be_ours(reader) && reader.insertion && reader.insertion->card().recognised() && !reader.insertion->card().known_absent(role);
+bool SlotTable::present(const Reader& reader, KeyUse use) const noexcept {
+    return may_be_ours(reader) && reader.insertion && reader.insertion->card().recognised() && !reader.insertion->card().known_absent(use);
 }
 
-// Whether the card has not said yet what it is, or which roles it has.
+// Whether the card has not said yet what it is, or which keys it has.
 bool SlotTable::unsettled(const Reader& reader) const noexcept {
     return may_be_ours(reader) && !(reader.insertion && reader.insertion->card().recognised() && reader.insertion->card().looked_at());
 }
@@ -100,15 +100,15 @@ bool SlotTable::unsettled(const Reader& reader) const noexcept {
 // An answer that is not what was said before is an event.
 void SlotTable::note_answers(Reader& reader) {
     for (std::size_t nth = 0; nth < reader.pending.size(); ++nth) {
-        const Role role = variant_roles()[nth];
-        auto& told = reader.told[index_of(role)];
-        if (!told || *told == present(reader, role)) continue;
+        const KeyUse use = variant_key_uses()[nth];
+        auto& told = reader.told[index_of(use)];
+        if (!told || *told == present(reader, use)) continue;
         told = !*told;
         reader.pending[nth] = true;
     }
 }
 
-// Recognises a new card and asks which roles it has, unless it cannot be asked now.
+// Recognises a new card and asks which keys it has, unless it cannot be asked now.
 void SlotTable::look_at(Reader& reader) {
     for (int attempt = 0; attempt < odd_answers_max; ++attempt) {
         std::shared_ptr<Insertion> insertion;
@@ -136,15 +136,15 @@ void SlotTable::look_again() {
     for (Reader* reader : readers) look_at(*reader);
 }
 
-SlotView SlotTable::tell(std::size_t index, std::size_t nth_role, bool look) {
+SlotView SlotTable::tell(std::size_t index, std::size_t nth_use, bool look) {
     Reader& reader = *readers_[index];
-    const Role role = variant_roles()[nth_role];
-    const bool there = present(reader, role);
+    const KeyUse use = variant_key_uses()[nth_use];
+    const bool there = present(reader, use);
     if (look) {
         note_answers(reader);
-        reader.told[index_of(role)] = there;
+        reader.told[index_of(use)] = there;
     }
-    return {static_cast<CK_SLOT_ID>(index * variant_roles().size() + nth_role), reader.name, role, there};
+    return {static_cast<CK_SLOT_ID>(index * variant_key_uses().size() + nth_use), reader.name, use, there};
 }
 
 std::vector<SlotView> SlotTable::view(bool look) {
@@ -159,7 +159,7 @@ std::vector<SlotView> SlotTable::view(bool look) {
     const Locked lock(*this);
     std::vector<SlotView> slots;
     for (std::size_t reader = 0; reader < readers_.size(); ++reader)
-        for (std::size_t role = 0; role < variant_roles().size(); ++role) slots.push_back(tell(reader, role, look));
+        for (std::size_t use = 0; use < variant_key_uses().size(); ++use) slots.push_back(tell(reader, use, look));
     return slots;
 }
 
@@ -172,7 +172,7 @@ SlotView SlotTable::view(CK_SLOT_ID id, bool look) {
     }
     if (look) look_at(*reader);
     const Locked lock(*this);
-    return tell(reader_index(id), id % variant_roles().size(), look);
+    return tell(reader_index(id), id % variant_key_uses().size(), look);
 }
 
 }  // namespace jpki

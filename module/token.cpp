@@ -5,21 +5,21 @@
 
 namespace jpki {
 
-Token::Token(Services& services, Insertion& insertion, Role role)
-    : services_(services), insertion_(insertion), role_(role), rejected_(services.crypto) {}
+Token::Token(Services& services, Insertion& insertion, KeyUse use)
+    : services_(services), insertion_(insertion), use_(use), rejected_(services.crypto) {}
 
 Token::~Token() = default;
 
 Card& Token::card() noexcept { return insertion_.card(); }
 
-PinPad* Token::pad() { return insertion_.pad(role_); }
+PinPad* Token::pad() { return insertion_.pad(use_); }
 
-bool Token::known_absent() const noexcept { return insertion_.card().known_absent(role_); }
+bool Token::known_absent() const noexcept { return insertion_.card().known_absent(use_); }
 
 namespace {
 
 // A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in
-// URIs and logs. The same for both roles.
+// URIs and logs. The same for both keys.
 std::string serial_number_of(const Crypto& crypto, ByteView identity) {
     const auto digest = crypto.sha256(identity);
     static constexpr char digits[] = "0123456789abcdef";
@@ -31,11 +31,11 @@ std::string serial_number_of(const Crypto& crypto, ByteView identity) {
     return text;
 }
 
-// A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other role serve on.
-CK_FLAGS pin_flags_of(Role role, TriesAnswer left) {
+// A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other key serve on.
+CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
     if (!left) return 0;
     if (*left == 0) return CKF_USER_PIN_LOCKED;
-    return (*left == 1 ? CKF_USER_PIN_FINAL_TRY : 0) | (*left < facts_of(role).tries_max ? CKF_USER_PIN_COUNT_LOW : 0);
+    return (*left == 1 ? CKF_USER_PIN_FINAL_TRY : 0) | (*left < facts_of(use).tries_max ? CKF_USER_PIN_COUNT_LOW : 0);
 }
 
 }  // namespace
@@ -44,14 +44,14 @@ Token::Overview Token::overview() {
     // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is news
     // enough.
     const std::unique_lock no_pin_under_way(login_mutex_, std::try_to_lock);
-    const Card::Overview seen = card().overview(role_, tries_age_max);
-    require(seen.has_role, CKR_TOKEN_NOT_PRESENT);
+    const Card::Overview seen = card().overview(use_, tries_age_max);
+    require(seen.has_key, CKR_TOKEN_NOT_PRESENT);
     if (no_pin_under_way && seen.tries) {
         const std::scoped_lock lock(mutex_);
         rejected_.heard(*seen.tries);
     }
     return {serial_number_of(services_.crypto, seen.identity),
-            pin_flags_of(role_, seen.tries) | (pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0)};
+            pin_flags_of(use_, seen.tries) | (pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0)};
 }
 
 }  // namespace jpki

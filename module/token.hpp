@@ -1,4 +1,4 @@
-// One role of one inserted card as PKCS#11 sees it: a token with its login, its objects and its key.
+// One key of one inserted card as PKCS#11 sees it: a token with its login, its objects and its key.
 #pragma once
 
 #include "apdu/card.hpp"
@@ -22,12 +22,12 @@ class Insertion;
 
 class Token {
 public:
-    Token(Services& services, Insertion& insertion, Role role);
+    Token(Services& services, Insertion& insertion, KeyUse use);
     ~Token();
     Token(const Token&) = delete;
     Token& operator=(const Token&) = delete;
 
-    Role role() const noexcept { return role_; }
+    KeyUse use() const noexcept { return use_; }
     Card& card() noexcept;
 
     // --- what C_GetTokenInfo shows ---
@@ -35,7 +35,7 @@ public:
         std::string serial_number;  // 16 hex digits
         CK_FLAGS pin_flags = 0;     // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH
     };
-    // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this role.
+    // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this key.
     Overview overview();
     // Whether that is known already; sends nothing.
     bool known_absent() const noexcept;
@@ -93,10 +93,10 @@ public:
     void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
     // One signature by the card over `data`, checked with the public key where module/README.md asks for it. `data` is what the
     // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
-    Bytes sign(SignForm form, ByteView data);
+    Bytes sign(SignatureScheme scheme, ByteView data);
     // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
-    std::shared_ptr<const Certificate> certificate() { return card().certificate(role_).certificate; }
-    std::shared_ptr<const Certificate> ca_certificate() { return card().ca_certificate(role_).certificate; }
+    std::shared_ptr<const Certificate> certificate() { return card().certificate(use_).certificate; }
+    std::shared_ptr<const Certificate> ca_certificate() { return card().ca_certificate(use_).certificate; }
 
 private:
     // module/README.md, token flags: never stale by more than a second.
@@ -118,7 +118,7 @@ private:
     void lose_private_handles();
     bool is_private(ObjectKind kind);
     bool exists(ObjectKind kind);
-    std::optional<Bytes> cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::optional<Bytes> static_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
     // That of the holder, where its key is the one that this card's signatures are made with; else NULL. May read the card.
     std::shared_ptr<const Certificate> usable_certificate();
@@ -128,7 +128,7 @@ private:
 
     Services& services_;
     Insertion& insertion_;
-    const Role role_;
+    const KeyUse use_;
     std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
     std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
     std::mutex mutex_;        // what follows; never held over I/O

@@ -19,7 +19,7 @@ Card::Holder only(CK_SESSION_HANDLE session) {
 }  // namespace
 
 bool Token::needs_consent_each() const noexcept {
-    return role_ == Role::signature && services_.settings.consent == Settings::Consent::each;
+    return use_ == KeyUse::signature && services_.settings.consent == Settings::Consent::each;
 }
 
 // Called with login_mutex_ held. Ends whatever consent there is.
@@ -69,7 +69,7 @@ bool Token::has_consent(CK_SESSION_HANDLE session) {
         const std::scoped_lock lock(mutex_);
         if (consenting_ != session) return false;
     }
-    return card().held() && card().verified(role_);
+    return card().held() && card().verified(use_);
 }
 
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {

@@ -14,13 +14,13 @@ bool Token::pss() {
     switch (services_.settings.pss) {
     case Settings::Pss::on: return !card().known_to_lack_pss();
     case Settings::Pss::off: return false;
-    default: return card().has_pss(role_);
+    default: return card().has_pss(use_);
     }
 }
 
 bool Token::offers(CK_MECHANISM_TYPE type) {
     const MechanismFacts* facts = find_mechanism(type);
-    return facts && (facts->form != SignForm::pss_sha256 || pss());
+    return facts && (facts->scheme != SignatureScheme::pss_sha256 || pss());
 }
 
 std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
@@ -49,30 +49,30 @@ void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE
 // The certificate that a signature is checked with before it leaves. The signature key's is read if need be, and so is that of
 // an authentication key whose certificates were not in order; else that one's is used where it is in memory (module/README.md, own check).
 std::shared_ptr<const Certificate> Token::certificate_to_check_with() {
-    const bool doubted = card().certificates_doubted(role_);
-    if (role_ == Role::authentication && !doubted) return card().known_certificate(role_);
+    const bool doubted = card().certificates_doubted(use_);
+    if (use_ == KeyUse::authentication && !doubted) return card().known_certificate(use_);
     if (doubted) ca_certificate();
     auto certificate = this->certificate();
-    if (!certificate && !card().verified(role_)) throw Error{CKR_USER_NOT_LOGGED_IN};
-    if (!certificate) throw CardFault(std::string("no ") + name_of(role_) + " certificate to check a signature with");
+    if (!certificate && !card().verified(use_)) throw Error{CKR_USER_NOT_LOGGED_IN};
+    if (!certificate) throw CardFault(std::string("no ") + name_of(use_) + " certificate to check a signature with");
     return certificate;
 }
 
-Bytes Token::sign(SignForm form, ByteView data) {
+Bytes Token::sign(SignatureScheme scheme, ByteView data) {
     require(logged_in(), CKR_USER_NOT_LOGGED_IN);
     const auto check = certificate_to_check_with();
-    SignAnswer answer = card().sign(role_, form, data);
+    SignAnswer answer = card().sign(use_, scheme, data);
     switch (answer.kind) {
     case SignAnswer::Kind::done: break;
     case SignAnswer::Kind::not_verified:
-        services_.log.info(std::string("the card does not honour the ") + name_of(role_) + " login any more");
+        services_.log.info(std::string("the card does not honour the ") + name_of(use_) + " login any more");
         throw Error{CKR_USER_NOT_LOGGED_IN};
-    case SignAnswer::Kind::form_unknown:
+    case SignAnswer::Kind::scheme_unknown:
         services_.log.error("this card does not have PSS; it is not offered any more");
         throw Error{CKR_FUNCTION_FAILED};
     case SignAnswer::Kind::elsewhere: throw CardFault("the card does not know its own key");
     }
-    const bool good = !check || (form == SignForm::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
+    const bool good = !check || (scheme == SignatureScheme::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
                                                               : services_.crypto.verify_pkcs1(*check, data, answer.signature));
     if (!good) throw CardFault("the card's signature does not match its certificate; it is not handed out");
     return std::move(answer.signature);

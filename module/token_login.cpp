@@ -26,14 +26,14 @@ void require_new_shape(PinShape shape) {
 bool Token::logged_in() const noexcept {
     if (!user_.load(std::memory_order_acquire) || insertion_.gone()) return false;
     // With consent for each signature the card is locked between signatures, and the session stays a user's.
-    return needs_consent_each() || insertion_.card().verified(role_);
+    return needs_consent_each() || insertion_.card().verified(use_);
 }
 
 // The same, after a look whether the card lost its power and the login with it: who logs in again because of that is let do so.
 bool Token::still_logged_in() {
     if (!logged_in()) return false;
     try {
-        return needs_consent_each() || card().still_verified(role_);
+        return needs_consent_each() || card().still_verified(use_);
     } catch (const CardBusy&) {
         return true;
     }
@@ -41,8 +41,8 @@ bool Token::still_logged_in() {
 
 // Known to be blocked: asked again, which costs nothing, rather than sent.
 void Token::require_not_blocked() {
-    if (const TriesAnswer left = card().last_heard_tries(role_); left && *left == 0)
-        require(card().tries(role_, tries_age_max) != TriesAnswer(0), CKR_PIN_LOCKED);
+    if (const TriesAnswer left = card().last_heard_tries(use_); left && *left == 0)
+        require(card().tries(use_, tries_age_max) != TriesAnswer(0), CKR_PIN_LOCKED);
 }
 
 // What the card is known to refuse is not sent to it.
@@ -55,7 +55,7 @@ RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
     };
     if (!was_rejected()) return print;
     // Unless it has become the right one elsewhere: the counter, which costs no try, tells. Asked for such a PIN only.
-    const TriesAnswer left = card().tries(role_, tries_age_max);
+    const TriesAnswer left = card().tries(use_, tries_age_max);
     require(left != TriesAnswer(0), CKR_PIN_LOCKED);
     if (left) {
         const std::scoped_lock lock(mutex_);
@@ -77,7 +77,7 @@ void Token::remember(const PinAnswer& answer, const RejectedPins::Print* print) 
 
 void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
     if (last_try_kept) {
-        services_.log.info(std::string("the last try of the ") + name_of(role_) + " PIN is kept, as the settings ask");
+        services_.log.info(std::string("the last try of the ") + name_of(use_) + " PIN is kept, as the settings ask");
         throw Error{CKR_PIN_LOCKED};
     }
     switch (answer.kind) {
@@ -95,17 +95,17 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Car
     Secret secret;
     if (!on_pad) {
         require(pin != nullptr, CKR_ARGUMENTS_BAD);
-        require_shape(take_pin(role_, input(pin, length), secret));
+        require_shape(take_pin(use_, input(pin, length), secret));
     }
     require_not_blocked();
     const bool keep = services_.settings.keep_last_try;
     if (on_pad) {
-        const Card::VerifyAnswer answer = pad()->verify(card(), role_, keep, std::move(hold));
+        const Card::VerifyAnswer answer = pad()->verify(card(), use_, keep, std::move(hold));
         if (!answer.last_try_kept) remember(answer, nullptr);
         return answer;
     }
     const RejectedPins::Print print = require_pin_worth_sending(secret);
-    const Card::VerifyAnswer answer = card().verify(role_, secret, keep, std::move(hold));
+    const Card::VerifyAnswer answer = card().verify(use_, secret, keep, std::move(hold));
     if (!answer.last_try_kept) remember(answer, &print);
     return answer;
 }
@@ -126,7 +126,7 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
         } catch (const std::exception& fault) {
             services_.log.error(std::string("the signature certificate cannot be read: ") + fault.what());
         }
-        card().lock();
+        card().reset_security_status();
     }
     user_.store(true, std::memory_order_release);
 }
@@ -153,10 +153,10 @@ void Token::log_out() {
     user_.store(false, std::memory_order_release);
     lose_private_handles();
     if (insertion_.gone()) return;
-    card().forget(role_);
-    // The card knows no logout for one PIN. While the other role of this process is logged in, its state stays, and the
+    card().forget(use_);
+    // The card knows no logout for one PIN. While the other key of this process is logged in, its state stays, and the
     // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
-    card().lock_unless_verified(other(role_));
+    card().reset_security_status_unless_verified(other(use_));
 }
 
 void Token::log_out_whatever_the_card_says() {
@@ -180,20 +180,20 @@ Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
         require_not_blocked();
         withdraw_consent();
-        const Card::ChangeAnswer answer = pad()->change(card(), role_, keep);
+        const Card::ChangeAnswer answer = pad()->change(card(), use_, keep);
         if (!answer.last_try_kept) remember(answer, nullptr);
         return answer;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
     // The new one first: it can be judged without the card, and nothing is to be spent on a change that cannot be made.
     Secret fresh;
-    require_new_shape(take_new_pin(role_, input(new_pin, new_length), fresh));
+    require_new_shape(take_new_pin(use_, input(new_pin, new_length), fresh));
     Secret old;
-    require_shape(take_pin(role_, input(old_pin, old_length), old));
+    require_shape(take_pin(use_, input(old_pin, old_length), old));
     require_not_blocked();
     const RejectedPins::Print print = require_pin_worth_sending(old);
     withdraw_consent();
-    const Card::ChangeAnswer answer = card().change_pin(role_, old, fresh, keep);
+    const Card::ChangeAnswer answer = card().change_pin(use_, old, fresh, keep);
     if (!answer.last_try_kept) remember(answer, &print);
     return answer;
 }
@@ -207,7 +207,7 @@ void Token::finish_change(const Card::ChangeAnswer& answer) {
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (answer.changed) return;
-    services_.log.error(std::string("the ") + name_of(role_) + " PIN was not changed; the old one is still valid");
+    services_.log.error(std::string("the ") + name_of(use_) + " PIN was not changed; the old one is still valid");
     throw Error{CKR_FUNCTION_FAILED};
 }
 

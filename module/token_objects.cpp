@@ -19,8 +19,8 @@ constexpr std::array<Names, 2> names = {{
 }};
 constexpr const char* profile_name = "Public Certificates Token Profile";
 
-const char* label_of(Role role, ObjectKind kind) {
-    const Names& of = names[index_of(role)];
+const char* label_of(KeyUse use, ObjectKind kind) {
+    const Names& of = names[index_of(use)];
     switch (kind) {
     case ObjectKind::certificate: return of.certificate;
     case ObjectKind::public_key: return of.public_key;
@@ -33,8 +33,8 @@ const char* label_of(Role role, ObjectKind kind) {
 
 // One byte: 01 authentication, 02 signature, the same for certificate and keys; usable in a URI before login and stable
 // over renewal of the certificate. The CA certificates are 11 and 12, so that no key seems to belong to them.
-Bytes id_of(Role role, ObjectKind kind) {
-    const auto number = static_cast<std::uint8_t>(index_of(role) + 1);
+Bytes id_of(KeyUse use, ObjectKind kind) {
+    const auto number = static_cast<std::uint8_t>(index_of(use) + 1);
     return {static_cast<std::uint8_t>(kind == ObjectKind::ca_certificate ? 0x10 + number : number)};
 }
 
@@ -53,10 +53,10 @@ CK_OBJECT_CLASS class_of(ObjectKind kind) {
 constexpr CK_ULONG category_token_user = 1;
 constexpr CK_ULONG category_authority = 2;
 
-std::optional<Bytes> key_attribute(ObjectKind kind, Role role, CK_ATTRIBUTE_TYPE type) {
+std::optional<Bytes> key_attribute(ObjectKind kind, KeyUse use, CK_ATTRIBUTE_TYPE type) {
     const bool is_private = kind == ObjectKind::private_key;
     switch (type) {
-    case CKA_ID: return id_of(role, kind);
+    case CKA_ID: return id_of(use, kind);
     case CKA_KEY_TYPE: return ulong_value(CKK_RSA);
     case CKA_START_DATE:
     case CKA_END_DATE: return Bytes();  // the certificate's dates are the certificate's
@@ -87,11 +87,11 @@ std::optional<Bytes> key_attribute(ObjectKind kind, Role role, CK_ATTRIBUTE_TYPE
     }
 }
 
-// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so role and kind name it, for ever and
+// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it, for ever and
 // without a look at the card.
-std::string unique_id_of(Role role, ObjectKind kind) {
+std::string unique_id_of(KeyUse use, ObjectKind kind) {
     static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate", "profile"};
-    return std::string(role == Role::authentication ? "jpki-authentication-" : "jpki-signature-") + kinds[static_cast<std::size_t>(kind)];
+    return std::string(use == KeyUse::authentication ? "jpki-authentication-" : "jpki-signature-") + kinds[static_cast<std::size_t>(kind)];
 }
 
 bool is_certificate(ObjectKind kind) { return kind == ObjectKind::certificate || kind == ObjectKind::ca_certificate; }
@@ -102,13 +102,13 @@ bool Token::is_private(ObjectKind kind) {
     switch (kind) {
     case ObjectKind::private_key: return true;
     case ObjectKind::certificate:
-    case ObjectKind::public_key: return card().certificate_wants_pin(role_);
+    case ObjectKind::public_key: return card().certificate_wants_pin(use_);
     default: return false;
     }
 }
 
 // What is known without the card.
-std::optional<Bytes> Token::cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
+std::optional<Bytes> Token::static_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     switch (type) {
     case CKA_CLASS: return ulong_value(class_of(kind));
     case CKA_TOKEN: return bool_value(true);
@@ -116,14 +116,14 @@ std::optional<Bytes> Token::cheap_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE t
     case CKA_MODIFIABLE:
     case CKA_COPYABLE: return bool_value(false);
     case CKA_DESTROYABLE: return bool_value(false);
-    case CKA_LABEL: return text_value(label_of(role_, kind));
-    case CKA_UNIQUE_ID: return text_value(unique_id_of(role_, kind).c_str());
+    case CKA_LABEL: return text_value(label_of(use_, kind));
+    case CKA_UNIQUE_ID: return text_value(unique_id_of(use_, kind).c_str());
     default: break;
     }
     if (kind == ObjectKind::private_key && type == CKA_ALWAYS_AUTHENTICATE) return bool_value(needs_consent_each());
-    if (is_key(kind)) return key_attribute(kind, role_, type);
+    if (is_key(kind)) return key_attribute(kind, use_, type);
     if (is_certificate(kind)) switch (type) {
-        case CKA_ID: return id_of(role_, kind);
+        case CKA_ID: return id_of(use_, kind);
         case CKA_CERTIFICATE_TYPE: return ulong_value(CKC_X_509);
         case CKA_CERTIFICATE_CATEGORY:
             return ulong_value(kind == ObjectKind::certificate ? category_token_user : category_authority);
@@ -161,7 +161,7 @@ std::optional<Bytes> Token::certificate_attribute(const Certificate& certificate
 }
 
 std::optional<Bytes> Token::attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
-    if (auto value = cheap_attribute(kind, type)) return value;
+    if (auto value = static_attribute(kind, type)) return value;
     if (kind == ObjectKind::profile) return std::nullopt;
     if (is_key(kind) && type == CKA_ALLOWED_MECHANISMS) {
         Bytes list;
@@ -183,36 +183,36 @@ bool Token::exists(ObjectKind kind) {
     case ObjectKind::private_key:
         // A signature key whose signatures cannot be checked is not offered. For that of authentication nothing is read, so
         // that a first signature costs four commands; what is known of its certificate counts.
-        return logged_in() && (role_ == Role::authentication ? card().may_offer_key(role_) : usable_certificate() != nullptr);
+        return logged_in() && (use_ == KeyUse::authentication ? card().may_offer_key(use_) : usable_certificate() != nullptr);
     case ObjectKind::certificate:
     case ObjectKind::public_key:
-        if (card().certificate_wants_pin(role_) && !logged_in()) return false;
+        if (card().certificate_wants_pin(use_) && !logged_in()) return false;
         return (kind == ObjectKind::certificate ? certificate() : usable_certificate()) != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
     // Says that certificates are to be had without a login (PKCS#11 Profiles 3.0, public certificates token).
-    case ObjectKind::profile: return role_ == Role::authentication && card().certificate_is_public();
+    case ObjectKind::profile: return use_ == KeyUse::authentication && card().certificate_is_public();
     }
     return false;
 }
 
 CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
-    std::vector<const Wanted*> dear;
+    std::vector<const Wanted*> expensive;
     for (const Wanted& attribute : wanted) {
         // Only a look at the file tells a phone, whose certificate is private.
-        const bool open_question = role_ == Role::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
+        const bool open_question = use_ == KeyUse::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
         if (attribute.type == CKA_PRIVATE && open_question) continue;
         // What cannot match is not read.
-        if (const auto value = cheap_attribute(kind, attribute.type)) {
+        if (const auto value = static_attribute(kind, attribute.type)) {
             if (*value != attribute.value) return CK_INVALID_HANDLE;
         } else {
-            dear.push_back(&attribute);
+            expensive.push_back(&attribute);
         }
     }
     if (!exists(kind)) return CK_INVALID_HANDLE;
     // Now that the file was looked at.
     for (const Wanted& attribute : wanted)
         if (attribute.type == CKA_PRIVATE && attribute.value != bool_value(is_private(kind))) return CK_INVALID_HANDLE;
-    for (const Wanted* attribute : dear) {
+    for (const Wanted* attribute : expensive) {
         const auto value = this->attribute(kind, attribute->type);
         if (!value || *value != attribute->value) return CK_INVALID_HANDLE;
     }

@@ -7,15 +7,15 @@ namespace jpki {
 namespace {
 
 #if defined(JPKI_VARIANT_AUTH)
-constexpr std::array roles = {Role::authentication};
+constexpr std::array uses = {KeyUse::authentication};
 #elif defined(JPKI_VARIANT_SIGN)
-constexpr std::array roles = {Role::signature};
+constexpr std::array uses = {KeyUse::signature};
 #else
-constexpr std::array roles = {Role::authentication, Role::signature};
+constexpr std::array uses = {KeyUse::authentication, KeyUse::signature};
 #endif
 
 }  // namespace
 
-std::span<const Role> variant_roles() noexcept { return roles; }
+std::span<const KeyUse> variant_key_uses() noexcept { return uses; }
 
 }  // namespace jpki

@@ -2,18 +2,18 @@
 // browsers: the certificate with a person's name must not show up in a TLS chooser), signature alone.
 #pragma once
 
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <span>
 
 namespace jpki {
 
 // In the order of the slots of a reader. Defined by variant.cpp, which is compiled once for each module.
-std::span<const Role> variant_roles() noexcept;
+std::span<const KeyUse> variant_key_uses() noexcept;
 
-inline bool variant_shows(Role role) noexcept {
-    for (const Role shown : variant_roles())
-        if (shown == role) return true;
+inline bool variant_shows(KeyUse use) noexcept {
+    for (const KeyUse shown : variant_key_uses())
+        if (shown == use) return true;
     return false;
 }
 

@@ -20,9 +20,9 @@ int main() try {
         Card card(std::make_unique<PcscLink>(log, reader, std::chrono::seconds(1)), log);
         if (!card.recognise()) continue;
         std::printf("%s\n", reader.c_str());
-        for (const Role role : all_roles)
-            if (const TriesAnswer left = card.tries(role, std::chrono::seconds(0))) std::printf("%s: %d tries left\n", name_of(role), *left);
-        const auto certificate = card.certificate(Role::authentication).certificate;
+        for (const KeyUse use : all_key_uses)
+            if (const TriesAnswer left = card.tries(use, std::chrono::seconds(0))) std::printf("%s: %d tries left\n", name_of(use), *left);
+        const auto certificate = card.certificate(KeyUse::authentication).certificate;
         if (!certificate) continue;
         std::printf("valid from %s to %s, RSA %zu bits\nserial number ", certificate->start_date.c_str(), certificate->end_date.c_str(), certificate->key.bits);
         for (const std::uint8_t byte : certificate->serial_number) std::printf("%02X", byte);

@@ -13,7 +13,7 @@ namespace jpki::fuzz {
 
 namespace {
 
-model::Role role_of(CK_SLOT_ID slot) { return slot == 0 ? model::Role::authentication : model::Role::signature; }
+model::KeyUse use_of(CK_SLOT_ID slot) { return slot == 0 ? model::KeyUse::authentication : model::KeyUse::signature; }
 
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
@@ -57,7 +57,7 @@ bool Caller::open(CK_SLOT_ID slot) {
 }
 
 CK_RV Caller::login(CK_SLOT_ID slot, CK_USER_TYPE user) {
-    std::string pin = owner(slot).card->pin(role_of(slot));
+    std::string pin = owner(slot).card->pin(use_of(slot));
     ++owner(slot).asked.pins[slot];
     if (user == CKU_CONTEXT_SPECIFIC) ++owner(slot).asked.consents[slot];
     return C_Login(sessions_[slot].handle, user, bytes_of(pin), pin.size());
@@ -123,7 +123,7 @@ void Caller::verify(CK_SLOT_ID slot) {
 }
 
 void Caller::set_pin(CK_SLOT_ID slot) {
-    std::string old = owner(slot).card->pin(role_of(slot));
+    std::string old = owner(slot).card->pin(use_of(slot));
     std::string fresh = slot == 0 ? "4321" : "XYZ789";
     ++owner(slot).asked.pins[slot];
     ++owner(slot).asked.changes[slot];

@@ -13,7 +13,7 @@ namespace jpki::fuzz {
 
 // Two cards of two people, with PINs of their own. The first is in the reader when an input begins.
 struct Asked {
-    // For each role: calls that gave the card's PIN; of these, such that consent to one signature; changes; signatures.
+    // For each key: calls that gave the card's PIN; of these, such that consent to one signature; changes; signatures.
     std::array<unsigned, 2> pins{}, consents{}, changes{}, signatures{};
 };
 struct Person {

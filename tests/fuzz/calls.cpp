@@ -313,6 +313,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (int i = 0; i < 200 && !input.empty(); ++i) one_call(input, sessions, objects, pins_given);
     C_Finalize(nullptr);
     must(card->counts().verify[0] + card->counts().verify[1] <= pins_given);  // one VERIFY a call, or none
-    must(!card->verified(Role::authentication) && !card->verified(Role::signature));
+    must(!card->verified(KeyUse::authentication) && !card->verified(KeyUse::signature));
     return 0;
 }

@@ -93,13 +93,13 @@ People two_people(const Knobs& knobs) {
 void check_account(const Person& person, bool consent_each) {
     const auto counts = person.card->counts();
     must(counts.issuer_commands == 0);
-    for (std::size_t role = 0; role < 2; ++role) {
+    for (std::size_t use = 0; use < 2; ++use) {
         // Only right PINs were given: whatever the answers looked like, the card counts no wrong one.
-        must(counts.wrong[role] == 0);
-        must(counts.verify[role] <= person.asked.pins[role]);
-        must(counts.changes[role] <= person.asked.changes[role]);
+        must(counts.wrong[use] == 0);
+        must(counts.verify[use] <= person.asked.pins[use]);
+        must(counts.changes[use] <= person.asked.changes[use]);
         // Once more where the first answer may have been another application's.
-        must(counts.signatures[role] <= 2 * person.asked.signatures[role]);
+        must(counts.signatures[use] <= 2 * person.asked.signatures[use]);
     }
     if (consent_each) must(counts.signatures[1] <= person.asked.consents[1]);
 }

@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_spoilt_certificate_is_a_device_error_with_one_line_in_the
                     const auto lines = log.lines();
                     BOOST_CHECK_EQUAL(lines.size() - before, 1u);
                     if (lines.size() > before) BOOST_CHECK_MESSAGE(lines.back().find("error: ") != std::string::npos, lines.back());
-                    // The card, the session and the other role go on.
+                    // The card, the session and the other key go on.
                     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
                     const CK_SLOT_ID other = 1 - slot_of(file);
                     const auto elsewhere = f.open_logged_in(other);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_as_long_as_its_file_and_one_with_any_filler_a
         }
 }
 
-BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_a_role_vanish) {
+BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_a_key_vanish) {
     // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
     for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
         for (std::size_t at = 0; at < 6; ++at)
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_together_and_are_not_twice_the
     }
 }
 
-BOOST_AUTO_TEST_CASE(one_wrong_answer_about_which_roles_there_are_makes_no_token_vanish) {
+BOOST_AUTO_TEST_CASE(one_wrong_answer_about_which_keys_there_are_makes_no_token_vanish) {
     for (const bool list_first : {true, false})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             Fixture f;

@@ -2,7 +2,7 @@
 #include "fixture.hpp"
 
 using namespace jpki::test;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 namespace fake = jpki::fake;
 namespace model = jpki::model;
 
@@ -171,6 +171,6 @@ BOOST_AUTO_TEST_CASE(a_signature_with_consent_for_it_takes_4_commands_and_leaves
     CK_ULONG length = 256;
     REQUIRE_OK(C_Sign(session, data.data(), static_cast<CK_ULONG>(data.size()), signature.data(), &length));
     BOOST_CHECK_LE(f.card->counts().commands, 4u);
-    BOOST_CHECK(!f.card->verified(Role::signature));
+    BOOST_CHECK(!f.card->verified(KeyUse::signature));
     BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
 }

@@ -26,7 +26,7 @@ namespace {
 
 namespace fake = jpki::fake;
 using jpki::model::CardModel;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 
 // Left behind on purpose: the card outlives the process's static objects.
 fake::Card& card() {
@@ -47,7 +47,7 @@ void finalise() {
     expect("C_Finalize", C_Finalize(nullptr));
     CK_INFO info{};
     expect("C_GetInfo", C_GetInfo(&info), CKR_CRYPTOKI_NOT_INITIALIZED);
-    if (card()->verified(Role::authentication)) fail("the card is left open", 0);
+    if (card()->verified(KeyUse::authentication)) fail("the card is left open", 0);
     if (!(fake::open_now() == fake::Open{})) fail("a connection is left open", 0);
 }
 
@@ -83,7 +83,7 @@ void use_the_card() {
     expect("C_FindObjects", C_FindObjects(session, objects, 8, &count));
     unsigned char pin[] = {'1', '2', '3', '4'};
     expect("C_Login", C_Login(session, CKU_USER, pin, sizeof pin));
-    if (!card()->verified(Role::authentication)) fail("no login", 0);
+    if (!card()->verified(KeyUse::authentication)) fail("no login", 0);
     // A signature that is checked with the certificate, and one that is verified for the caller: keys are made for both.
     CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE wanted{CKA_CLASS, &private_key, sizeof private_key};

@@ -23,7 +23,7 @@ namespace {
 
 namespace fake = jpki::fake;
 using jpki::model::CardModel;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 using Clock = std::chrono::steady_clock;
 
 const std::string reader = "Fake Reader 00 00";
@@ -43,16 +43,16 @@ void expect(const char* what, CK_RV rv, CK_RV wanted = CKR_OK) {
 struct World {
     fake::Card card = std::make_shared<CardModel>(jpki::model::TestPki::shared());
     CK_SESSION_HANDLE session = 0;
-    Role role = Role::authentication;
+    KeyUse use = KeyUse::authentication;
     Clock::time_point end_began{};
     std::function<void()> judge;
 };
 World* world = nullptr;
 
-bool open_at_the_card() { return world->card->verified(world->role); }
+bool open_at_the_card() { return world->card->verified(world->use); }
 
 void log_in(CK_USER_TYPE user = CKU_USER) {
-    std::string pin = world->card->pin(world->role);
+    std::string pin = world->card->pin(world->use);
     expect("C_Login", C_Login(world->session, user, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
 }
 
@@ -60,7 +60,7 @@ void initialise() {
     expect("C_Initialize", C_Initialize(nullptr));
     CK_ULONG count = 0;
     expect("C_GetSlotList", C_GetSlotList(CK_TRUE, nullptr, &count));
-    const CK_SLOT_ID slot = world->role == Role::authentication ? 0 : 1;
+    const CK_SLOT_ID slot = world->use == KeyUse::authentication ? 0 : 1;
     expect("C_OpenSession", C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &world->session));
 }
 
@@ -155,7 +155,7 @@ const std::map<std::string, std::function<void()>>& ways() {
              };
          }},
         {"consent", [] {
-             world->role = Role::signature;
+             world->use = KeyUse::signature;
              initialise();
              log_in();
              begin_a_signature();

@@ -70,7 +70,7 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
                 delayed_at = at;
                 // After the card came in: coming in is no command.
                 try { fake::remove_card(reader_name); } catch (const std::logic_error&) {}
-                f.card->set_tries(Role::authentication, 3);
+                f.card->set_tries(KeyUse::authentication, 3);
                 fake::insert_card(reader_name, f.card);
                 if (disturbance.at_pcsc) fake::inject(reader_name, {disturbance.kind, at});
                 else f.card->inject({disturbance.kind, at});
@@ -87,7 +87,7 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
                 }
                 // The same flow in the same process. Where the card stayed, on the same insertion or a new one of its own.
                 const bool stayed = disturbance.kind != Kind::card_gone && disturbance.kind != Kind::card_gone_after;
-                f.card->set_tries(Role::authentication, 3);
+                f.card->set_tries(KeyUse::authentication, 3);
                 CHECK_RV(stayed && at % 2 ? flow.run_on() : flow.run(), CKR_OK);
                 BOOST_CHECK_EQUAL(flow.ended_at(), "");
                 BOOST_CHECK_EQUAL(flow.wrong(), "");

@@ -106,11 +106,11 @@ void Flow::steps() {
     if (!read_objects(auth, auth_slot, 4)) return;
     // A wrong PIN, so that the tries have something to tell.
     if (!step("C_Login with a wrong PIN", login(auth, "0000"), CKR_PIN_INCORRECT)) return;
-    if (!step("C_Login", login(auth, card_->pin(Role::authentication)))) return;
+    if (!step("C_Login", login(auth, card_->pin(KeyUse::authentication)))) return;
     logged_in_ = true;
     if (!read_objects(auth, auth_slot, 5)) return;
     if (!sign(auth, auth_slot, CKM_SHA256_RSA_PKCS)) return;
-    if (!step("C_Login", login(signature, card_->pin(Role::signature)))) return;
+    if (!step("C_Login", login(signature, card_->pin(KeyUse::signature)))) return;
     if (!read_objects(signature, sign_slot, 4)) return;
     if (!sign(signature, sign_slot, CKM_SHA256_RSA_PKCS)) return;
     if (!step("C_Logout", C_Logout(auth))) return;
@@ -121,7 +121,7 @@ void Flow::steps() {
 void Flow::short_steps() {
     CK_SESSION_HANDLE session = 0;
     if (!step("C_OpenSession", C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session))) return;
-    if (!step("C_Login", login(session, card_->pin(Role::authentication)))) return;
+    if (!step("C_Login", login(session, card_->pin(KeyUse::authentication)))) return;
     CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE wanted = {CKA_CLASS, &object_class, sizeof object_class};
     CK_ULONG count = 0;
@@ -136,14 +136,14 @@ void Flow::check_afterwards() {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         if (const CK_RV rv = C_CloseAllSessions(slot); !standard(rv)) complain("C_CloseAllSessions answered " + rv_name(rv));
     const auto counts = card_->counts();
-    for (const Role role : both_roles) {
-        const std::size_t sent = counts.verify[index(role)], wrong = counts.wrong[index(role)];
-        const int most = card_->knobs().max_tries[index(role)];
+    for (const KeyUse use : both_keys) {
+        const std::size_t sent = counts.verify[index(use)], wrong = counts.wrong[index(use)];
+        const int most = card_->knobs().max_tries[index(use)];
         // The flow sends each PIN once; the wrong one first. A right one resets the count.
-        if (wrong > (role == Role::authentication ? 1u : 0u) || sent > wrong + 1) complain("a PIN was sent twice");
+        if (wrong > (use == KeyUse::authentication ? 1u : 0u) || sent > wrong + 1) complain("a PIN was sent twice");
         const int explained = sent > wrong ? most : most - static_cast<int>(wrong);
-        if (card_->tries(role) != explained) complain(std::to_string(card_->tries(role)) + " tries left where the VERIFYs explain " + std::to_string(explained));
-        if (!told_gone_ && card_->verified(role)) complain("the card is left open for others");
+        if (card_->tries(use) != explained) complain(std::to_string(card_->tries(use)) + " tries left where the VERIFYs explain " + std::to_string(explained));
+        if (!told_gone_ && card_->verified(use)) complain("the card is left open for others");
     }
     if (counts.issuer_commands != 0) complain("an issuer's command");
 }
@@ -179,7 +179,7 @@ CK_RV Flow::run() {
         // it was pulled already
     }
     // Nobody's tries are left over from the flow before.
-    card_->set_tries(Role::authentication, 3);
+    card_->set_tries(KeyUse::authentication, 3);
     fake::insert_card(reader_name, card_);
     return run_on();
 }

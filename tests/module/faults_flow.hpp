@@ -1,4 +1,4 @@
-// One flow from C_OpenSession to C_Logout that reads everything and signs with both roles, for the fault matrices.
+// One flow from C_OpenSession to C_Logout that reads everything and signs with both keys, for the fault matrices.
 #pragma once
 
 #include "removal_fixture.hpp"

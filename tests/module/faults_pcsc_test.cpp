@@ -50,7 +50,7 @@ struct Tried {
 void disturb(Fixture& f, const Failing& what, LONG code, std::size_t at, Tried& tried) {
     BOOST_TEST_CONTEXT(what.name << " call " << at << " fails with " << std::hex << (static_cast<unsigned long>(code) & 0xFFFFFFFFUL)) {
         try { fake::remove_card(reader_name); } catch (const std::logic_error&) {}
-        f.card->set_tries(Role::authentication, 3);
+        f.card->set_tries(KeyUse::authentication, 3);
         fake::insert_card(reader_name, f.card);
         Flow flow(f.card);
         fake::fail(what.function, code, 1, at);

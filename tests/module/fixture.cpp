@@ -112,7 +112,7 @@ CK_RV Fixture::login(CK_SESSION_HANDLE session, const std::string& pin, CK_USER_
 
 CK_SESSION_HANDLE Fixture::open_logged_in(CK_SLOT_ID slot, CK_FLAGS flags) {
     const CK_SESSION_HANDLE session = open(slot, flags);
-    REQUIRE_OK(login(session, card->pin(slot % 2 == 0 ? model::Role::authentication : model::Role::signature)));
+    REQUIRE_OK(login(session, card->pin(slot % 2 == 0 ? model::KeyUse::authentication : model::KeyUse::signature)));
     return session;
 }
 

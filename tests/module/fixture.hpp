@@ -23,7 +23,7 @@ using model::TestPki;
 inline const std::string reader_name = "Fake Reader 00 00";
 inline const std::string auth_pin = "1234";
 inline const std::string sign_pin = "ABC123";
-inline constexpr CK_SLOT_ID auth_slot = 0;  // of the first reader, in the module with both roles
+inline constexpr CK_SLOT_ID auth_slot = 0;  // of the first reader, in the module with both keys
 inline constexpr CK_SLOT_ID sign_slot = 1;
 
 // The name of a CK_RV, so that a failed check says more than a number.

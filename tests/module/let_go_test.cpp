@@ -46,12 +46,12 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_the_card_and_the_last_one_lets_it_go_locked
     BOOST_CHECK(!free_for_others());
     REQUIRE_OK(C_CloseSession(session));
     BOOST_CHECK(!free_for_others());
-    BOOST_CHECK(!f.card->verified(Role::authentication));
+    BOOST_CHECK(!f.card->verified(KeyUse::authentication));
     REQUIRE_OK(C_CloseSession(second));
     BOOST_CHECK(free_for_others());
     f.open_logged_in(auth_slot);
     REQUIRE_OK(C_CloseAllSessions(auth_slot));
-    BOOST_CHECK(!f.card->verified(Role::authentication));
+    BOOST_CHECK(!f.card->verified(KeyUse::authentication));
     BOOST_CHECK(free_for_others());
     serves(f, auth_slot, *f.card);
 }
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(another_card_in_a_reader_that_was_unplugged_meanwhile_gets_
     fake::add_reader(reader_name, other);
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_REMOVED);
-    BOOST_CHECK_EQUAL(verifies(*other, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*other, KeyUse::authentication), 0u);
     CK_SESSION_INFO info{};
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
     serves(f, auth_slot, *other);

@@ -1,5 +1,5 @@
 // What the module read already is answered from memory, at once, whoever has the card.
-#include "others_fixture.hpp"
+#include "other_programs_fixture.hpp"
 #include "pki_copy.hpp"
 
 #include "gate.hpp"

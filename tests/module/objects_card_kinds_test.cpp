@@ -1,4 +1,4 @@
-// Every kind of card that a user may hold: what it lacks is not offered, and never harms the other role.
+// Every kind of card that a user may hold: what it lacks is not offered, and never harms the other key.
 #include "card_kinds.hpp"
 #include "fixture.hpp"
 #include "log_file.hpp"
@@ -10,7 +10,7 @@
 using namespace jpki::test;
 using jpki::model::CardKind;
 using jpki::model::Certificates;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 
 namespace {
 
@@ -64,63 +64,63 @@ std::size_t count_of(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class) { 
 const Bytes text = {'t', 'e', 'x', 't'};
 const auto phones = boost::unit_test::data::make({"phone", "iphone"});
 
-void check_signs(Holder& f, CK_SESSION_HANDLE session, Role role) {
-    const Bytes& certificate = role == Role::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+void check_signs(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
+    const Bytes& certificate = use == KeyUse::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
     BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, text, signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text)));
 }
 
-// A role that the card has: everything is there, and works unless the PIN is blocked.
-void check_role_in_order(Holder& f, CK_SLOT_ID slot, Role role) {
+// A key that the card has: everything is there, and works unless the PIN is blocked.
+void check_key_in_order(Holder& f, CK_SLOT_ID slot, KeyUse use) {
     const Knobs knobs = f.card->knobs();
-    const bool phone = (knobs.phone || knobs.iphone) && role == Role::authentication;
-    const bool hidden = phone || role == Role::signature;  // the certificate wants the PIN
-    const bool usable = EVP_PKEY_is_a(role == Role::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
+    const bool phone = (knobs.phone || knobs.iphone) && use == KeyUse::authentication;
+    const bool hidden = phone || use == KeyUse::signature;  // the certificate wants the PIN
+    const bool usable = EVP_PKEY_is_a(use == KeyUse::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
     const std::size_t keys = usable ? 1 : 0;
     const auto session = f.open(slot);
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), hidden ? 1u : 2u);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), hidden ? 0u : keys);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PROFILE), hidden ? 0u : 1u);
-    if (f.card->tries(role) == 0) {
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
+    if (f.card->tries(use) == 0) {
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
         BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
         return;
     }
-    REQUIRE_OK(f.login(session, f.card->pin(role)));
+    REQUIRE_OK(f.login(session, f.card->pin(use)));
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), 2u);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), keys);
     BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), keys);
     for (const auto object : find(session)) BOOST_CHECK(!attribute(session, object, CKA_LABEL).empty());
-    if (usable) check_signs(f, session, role);
+    if (usable) check_signs(f, session, use);
     REQUIRE_OK(C_CloseSession(session));
 }
 
-// A role that the card lacks: not one object of it, no login, no crash; only its CA certificate may be lying about.
-void check_role_absent(Holder& f, CK_SESSION_HANDLE session, Role role) {
+// A key that the card lacks: not one object of it, no login, no crash; only its CA certificate may be lying about.
+void check_key_absent(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
     const auto nothing_there = [&] {
         BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
         BOOST_CHECK_EQUAL(count_of(session, CKO_PUBLIC_KEY), 0u);
         BOOST_CHECK_LE(count_of(session, CKO_CERTIFICATE), 1u);
     };
     nothing_there();
-    const CK_RV rv = f.login(session, f.card->pin(role));
+    const CK_RV rv = f.login(session, f.card->pin(use));
     // "filler": the certificate was taken away, PIN and key work on; then nothing is shown all the same.
     BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_USER_PIN_NOT_INITIALIZED || rv == CKR_PIN_LOCKED, rv_name(rv));
     nothing_there();
 }
 
-bool has(const Knobs& knobs, Role role) { return role == Role::authentication ? knobs.has_authentication : knobs.has_signature; }
+bool has(const Knobs& knobs, KeyUse use) { return use == KeyUse::authentication ? knobs.has_authentication : knobs.has_signature; }
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(whoever_asks_for_the_token_first_is_told_which_roles_there_are) {
+BOOST_AUTO_TEST_CASE(whoever_asks_for_the_token_first_is_told_which_keys_there_are) {
     for (const CardKind& kind : jpki::model::card_kinds())
         BOOST_TEST_CONTEXT(kind.name) {
             Holder f(kind);
             const Knobs knobs = f.card->knobs();
             if (!knobs.is_jpki && knobs.other_card_answer != 0x6A82) continue;  // not a clean "no"
             for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
-                const Role role = slot == auth_slot ? Role::authentication : Role::signature;
+                const KeyUse use = slot == auth_slot ? KeyUse::authentication : KeyUse::signature;
                 CK_TOKEN_INFO info{};
                 CK_SESSION_HANDLE session = 0;
                 if (!knobs.is_jpki) {
@@ -128,9 +128,9 @@ BOOST_AUTO_TEST_CASE(whoever_asks_for_the_token_first_is_told_which_roles_there_
                     CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_RECOGNIZED);
                     continue;
                 }
-                if (has(knobs, role)) {
+                if (has(knobs, use)) {
                     CHECK_RV(C_GetTokenInfo(slot, &info), CKR_OK);
-                    check_role_in_order(f, slot, role);
+                    check_key_in_order(f, slot, use);
                     continue;
                 }
                 CHECK_RV(C_GetTokenInfo(slot, &info), CKR_TOKEN_NOT_PRESENT);
@@ -150,33 +150,33 @@ BOOST_AUTO_TEST_CASE(whoever_opens_a_session_at_once_meets_nothing_that_does_not
             Holder f(kind);
             if (!f.card->knobs().is_jpki) continue;
             for (const CK_SLOT_ID slot : {sign_slot, auth_slot}) {
-                const Role role = slot == auth_slot ? Role::authentication : Role::signature;
-                if (has(f.card->knobs(), role)) check_role_in_order(f, slot, role);
-                else check_role_absent(f, f.open(slot), role);
+                const KeyUse use = slot == auth_slot ? KeyUse::authentication : KeyUse::signature;
+                if (has(f.card->knobs(), use)) check_key_in_order(f, slot, use);
+                else check_key_absent(f, f.open(slot), use);
             }
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_role_and_does_not_say_so_offers_nothing_of_it) {
+BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_key_and_does_not_say_so_offers_nothing_of_it) {
     for (const auto missing : {Knobs::Missing::not_found, Knobs::Missing::empty, Knobs::Missing::filler})
-        for (const Role lacks : {Role::signature, Role::authentication})
+        for (const KeyUse lacks : {KeyUse::signature, KeyUse::authentication})
             BOOST_TEST_CONTEXT("missing " << static_cast<int>(missing) << " role " << static_cast<int>(lacks)) {
                 CardKind kind = kind_named("adult");
                 Holder f(kind);
                 f.card->change_knobs([&](Knobs& k) {
                     k.has_existence_file = false;
                     k.missing_file = missing;
-                    (lacks == Role::signature ? k.has_signature : k.has_authentication) = false;
+                    (lacks == KeyUse::signature ? k.has_signature : k.has_authentication) = false;
                 });
-                const CK_SLOT_ID slot = lacks == Role::signature ? sign_slot : auth_slot;
+                const CK_SLOT_ID slot = lacks == KeyUse::signature ? sign_slot : auth_slot;
                 CK_TOKEN_INFO info{};
                 const CK_RV rv = C_GetTokenInfo(slot, &info);
                 BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_TOKEN_NOT_PRESENT, rv_name(rv));
                 // That the signature certificate is not there may be known after a login only.
-                if (lacks == Role::authentication) CHECK_RV(rv, CKR_TOKEN_NOT_PRESENT);
-                if (rv == CKR_OK) check_role_absent(f, f.open(slot), lacks);
-                const Role other = lacks == Role::signature ? Role::authentication : Role::signature;
-                check_role_in_order(f, 1 - slot, other);
+                if (lacks == KeyUse::authentication) CHECK_RV(rv, CKR_TOKEN_NOT_PRESENT);
+                if (rv == CKR_OK) check_key_absent(f, f.open(slot), lacks);
+                const KeyUse other = lacks == KeyUse::signature ? KeyUse::authentication : KeyUse::signature;
+                check_key_in_order(f, 1 - slot, other);
             }
 }
 

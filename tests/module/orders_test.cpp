@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_a_missing_authentication_certifi
             }
 }
 
-BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_both_roles_that_are_there_are_offered) {
+BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_both_keys_that_are_there_are_offered) {
     Knobs knobs;
     knobs.has_existence_file = false;
     for (const bool phone : {false, true}) {

@@ -9,9 +9,9 @@ namespace {
 using Form = Knobs::TriesForm;
 constexpr Form forms[] = {Form::x63c0, Form::x6983, Form::x6984};
 
-Knobs blocked(Role role, Form query = Form::x63c0, Form verify = Form::x6984) {
+Knobs blocked(KeyUse use, Form query = Form::x63c0, Form verify = Form::x6984) {
     Knobs knobs;
-    knobs.tries[index(role)] = 0;
+    knobs.tries[index(use)] = 0;
     knobs.blocked_query = query;
     knobs.blocked_verify = verify;
     return knobs;
@@ -30,97 +30,97 @@ void answer_tries_queries(std::uint16_t status) {
 BOOST_AUTO_TEST_SUITE(blocked_pins)
 
 BOOST_AUTO_TEST_CASE(a_pin_that_is_known_to_be_blocked_is_not_sent_whatever_the_card_says_for_blocked) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const Form query : forms) {
-            Fixture f(blocked(role, query));
-            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
-            const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
-            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
-            CHECK_RV(set_pin(session, f.card->pin(role), role == Role::authentication ? "9999" : "FRESH99"), CKR_PIN_LOCKED);
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+            Fixture f(blocked(use, query));
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), CKF_USER_PIN_LOCKED);
+            const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+            CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_LOCKED);
+            CHECK_RV(set_pin(session, f.card->pin(use), use == KeyUse::authentication ? "9999" : "FRESH99"), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
         }
 }
 
 BOOST_AUTO_TEST_CASE(a_verify_that_meets_a_blocked_pin_says_so_once_and_is_not_repeated) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const Form query : forms)
             for (const Form verify : forms) {
-                Fixture f(blocked(role, query, verify));
-                const auto session = f.open(slot_of(role));  // nobody has asked the card for the count
-                for (int i = 0; i < 3; ++i) CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
-                BOOST_CHECK_LE(verifies(*f.card, role), 1u);
-                BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
+                Fixture f(blocked(use, query, verify));
+                const auto session = f.open(slot_of(use));  // nobody has asked the card for the count
+                for (int i = 0; i < 3; ++i) CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+                BOOST_CHECK_LE(verifies(*f.card, use), 1u);
+                BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), CKF_USER_PIN_LOCKED);
             }
 }
 
 BOOST_AUTO_TEST_CASE(with_keep_last_try_a_blocked_pin_is_not_sent_either) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const Form query : forms) {
-            const Knobs knobs = blocked(role, query);
+            const Knobs knobs = blocked(use, query);
             Fixture f("[pin]\nkeep_last_try = true\n", knobs);
-            const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+            const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+            CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
         }
 }
 
 BOOST_AUTO_TEST_CASE(the_wrong_pin_that_blocks_answers_locked_and_so_does_everything_after_it) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const Form form : forms) {
-            Knobs knobs = blocked(role, form, form);
-            knobs.tries[index(role)] = 1;
+            Knobs knobs = blocked(use, form, form);
+            knobs.tries[index(use)] = 1;
             Fixture f(knobs);
-            const auto session = f.open(slot_of(role));
-            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
-            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
-            CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-            BOOST_CHECK_EQUAL(f.card->tries(role), 0);
+            const auto session = f.open(slot_of(use));
+            CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_LOCKED);
+            CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+            BOOST_CHECK_EQUAL(f.card->tries(use), 0);
         }
 }
 
 BOOST_AUTO_TEST_CASE(a_pin_that_is_opened_again_while_the_card_stays_is_asked_for_and_not_refused_from_memory) {
-    Fixture f(blocked(Role::authentication));
+    Fixture f(blocked(KeyUse::authentication));
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
-    f.card->set_tries(Role::authentication, 3);
+    f.card->set_tries(KeyUse::authentication, 3);
     let_a_second_pass();
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
 }
 
 BOOST_AUTO_TEST_CASE(a_tries_query_that_says_verified_is_no_number_of_tries_and_no_fault) {
     // ISO/IEC 7816-4, 11.5.6: 9000 where no verification is needed. No JPKI card that was measured says so.
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open_logged_in(slot_of(role));
+        const auto session = f.open_logged_in(slot_of(use));
         answer_tries_queries(0x9000);
         let_a_second_pass();
-        BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), 0u);
-        BOOST_CHECK(token_flags(slot_of(role)) & CKF_USER_PIN_INITIALIZED);
+        BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), 0u);
+        BOOST_CHECK(token_flags(slot_of(use)) & CKF_USER_PIN_INITIALIZED);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
         // It logs nobody in, either.
         REQUIRE_OK(C_Logout(session));
-        pin_flags(slot_of(role));
+        pin_flags(slot_of(use));
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
-        REQUIRE_OK(f.login(session, f.card->pin(role)));
+        REQUIRE_OK(f.login(session, f.card->pin(use)));
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_tries_query_that_says_blocked_in_whatever_words_locks_one_slot_and_hides_none) {
     for (const std::uint16_t status : {std::uint16_t{0x6984}, std::uint16_t{0x6983}, std::uint16_t{0x63C0}})
-        for (const Role role : both_roles) {
+        for (const KeyUse use : both_keys) {
             Fixture f;
             answer_tries_queries(status);
             CK_ULONG count = 0;
             REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
             BOOST_CHECK_EQUAL(count, 2u);
-            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), CKF_USER_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), CKF_USER_PIN_LOCKED);
             REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
             BOOST_CHECK_EQUAL(count, 2u);
-            CHECK_RV(f.login(f.open(slot_of(role)), f.card->pin(role)), CKR_PIN_LOCKED);
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+            CHECK_RV(f.login(f.open(slot_of(use)), f.card->pin(use)), CKR_PIN_LOCKED);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
         }
 }
 
@@ -138,26 +138,26 @@ BOOST_AUTO_TEST_CASE(an_unknown_status_word_is_no_number_of_tries) {
 }
 
 BOOST_AUTO_TEST_CASE(the_flags_follow_our_own_tries_at_once) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), 0u);
-        const int most = f.card->knobs().max_tries[index(role)];
+        const auto session = f.open(slot_of(use));
+        BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), 0u);
+        const int most = f.card->knobs().max_tries[index(use)];
         for (int left = most - 1; left >= 0; --left) {
-            const std::string pin = (role == Role::authentication ? "000" : "WRONG") + std::to_string(left);
+            const std::string pin = (use == KeyUse::authentication ? "000" : "WRONG") + std::to_string(left);
             CHECK_RV(f.login(session, pin), left == 0 ? CKR_PIN_LOCKED : CKR_PIN_INCORRECT);
             CK_FLAGS expected = CKF_USER_PIN_COUNT_LOW;
             if (left == 1) expected |= CKF_USER_PIN_FINAL_TRY;
             if (left == 0) expected = CKF_USER_PIN_LOCKED;
-            BOOST_CHECK_EQUAL(pin_flags(slot_of(role)), expected);
-            BOOST_CHECK_EQUAL(f.card->tries(role), left);
+            BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), expected);
+            BOOST_CHECK_EQUAL(f.card->tries(use), left);
         }
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_right_pin_clears_the_flags_at_once) {
     Fixture f;
-    f.card->set_tries(Role::authentication, 1);
+    f.card->set_tries(KeyUse::authentication, 1);
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
     f.open_logged_in(auth_slot);
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
@@ -169,23 +169,23 @@ BOOST_AUTO_TEST_CASE(a_second_after_another_program_burned_tries_the_flags_tell_
         const auto session = f.open(auth_slot);
         if (logged_in) REQUIRE_OK(f.login(session, auth_pin));
         BOOST_CHECK_EQUAL(pin_flags(auth_slot) | pin_flags(sign_slot), 0u);
-        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
-        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0001"), 0x63C1);
-        BOOST_CHECK_EQUAL(other_verifies(Role::signature, "BURNED1"), 0x63C4);
+        BOOST_CHECK_EQUAL(other_verifies(KeyUse::authentication, "0000"), 0x63C2);
+        BOOST_CHECK_EQUAL(other_verifies(KeyUse::authentication, "0001"), 0x63C1);
+        BOOST_CHECK_EQUAL(other_verifies(KeyUse::signature, "BURNED1"), 0x63C4);
         let_a_second_pass();
         BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
         BOOST_CHECK_EQUAL(pin_flags(sign_slot), CKF_USER_PIN_COUNT_LOW);
-        BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0002"), 0x63C0);
+        BOOST_CHECK_EQUAL(other_verifies(KeyUse::authentication, "0002"), 0x63C0);
         let_a_second_pass();
         BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_LOCKED);
         if (!logged_in) CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
-        BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 0);
+        BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 0);
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_with_a_blocked_pin_still_serves_its_certificates_and_its_other_role) {
+BOOST_AUTO_TEST_CASE(a_card_with_a_blocked_pin_still_serves_its_certificates_and_its_other_key) {
     for (const Form form : forms) {
-        Fixture f(blocked(Role::authentication, form, form));
+        Fixture f(blocked(KeyUse::authentication, form, form));
         const auto auth = f.open(auth_slot);
         BOOST_CHECK_EQUAL(find_class(auth, CKO_CERTIFICATE).size(), 2u);
         BOOST_CHECK_EQUAL(find_class(auth, CKO_PUBLIC_KEY).size(), 1u);
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_card_with_a_blocked_pin_still_serves_its_certificates_and
         const auto sign = f.open_logged_in(sign_slot);
         signed_by(sign, find_key(sign), CKM_SHA256_RSA_PKCS, text);
     }
-    Fixture f(blocked(Role::signature));
+    Fixture f(blocked(KeyUse::signature));
     const auto sign = f.open(sign_slot);
     CHECK_RV(f.login(sign, sign_pin), CKR_PIN_LOCKED);
     BOOST_CHECK_EQUAL(find_class(sign, CKO_CERTIFICATE).size(), 1u);  // the CA's; the holder's wants the password

@@ -9,59 +9,59 @@ using namespace jpki::test;
 
 namespace {
 
-const std::string& fresh_pin(Role role) {
+const std::string& fresh_pin(KeyUse use) {
     static const std::string pins[] = {"9876", "FRESH99"};
-    return pins[index(role)];
+    return pins[index(use)];
 }
-std::size_t changes(const CardModel& card, Role role) { return card.counts().changes[index(role)]; }
+std::size_t changes(const CardModel& card, KeyUse use) { return card.counts().changes[index(use)]; }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(change)
 
 BOOST_AUTO_TEST_CASE(the_pin_is_changed_with_one_verify_and_the_card_left_locked_as_it_was) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-        const std::string old = f.card->pin(role);
-        REQUIRE_OK(set_pin(session, old, fresh_pin(role)));
-        BOOST_CHECK_EQUAL(f.card->pin(role), fresh_pin(role));
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-        BOOST_CHECK_EQUAL(changes(*f.card, role), 1u);
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+        const std::string old = f.card->pin(use);
+        REQUIRE_OK(set_pin(session, old, fresh_pin(use)));
+        BOOST_CHECK_EQUAL(f.card->pin(use), fresh_pin(use));
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        BOOST_CHECK_EQUAL(changes(*f.card, use), 1u);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RW_PUBLIC_SESSION);
-        check_locked_for_others(role);
+        check_locked_for_others(use);
         CHECK_RV(f.login(session, old), CKR_PIN_INCORRECT);
-        CHECK_RV(f.login(session, fresh_pin(role)), CKR_OK);
+        CHECK_RV(f.login(session, fresh_pin(use)), CKR_OK);
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_lasts_through_the_change_and_so_does_the_other_roles) {
-    for (const Role role : both_roles) {
-        const Role other = role == Role::authentication ? Role::signature : Role::authentication;
+BOOST_AUTO_TEST_CASE(a_login_lasts_through_the_change_and_so_does_the_other_keys) {
+    for (const KeyUse use : both_keys) {
+        const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
-        const auto session = f.open_logged_in(slot_of(role), CKF_RW_SESSION), others = f.open_logged_in(slot_of(other));
-        REQUIRE_OK(set_pin(session, f.card->pin(role), fresh_pin(role)));
+        const auto session = f.open_logged_in(slot_of(use), CKF_RW_SESSION), others = f.open_logged_in(slot_of(other));
+        REQUIRE_OK(set_pin(session, f.card->pin(use), fresh_pin(use)));
         BOOST_CHECK_EQUAL(f.state(session), CKS_RW_USER_FUNCTIONS);
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
         signed_by(others, find_key(others), CKM_SHA256_RSA_PKCS, text);
         REQUIRE_OK(C_Logout(session));
         REQUIRE_OK(C_Logout(others));
-        check_locked_for_others(role);
+        check_locked_for_others(use);
         check_locked_for_others(other);
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_change_while_only_the_other_role_is_logged_in_logs_nobody_in_or_out) {
-    for (const Role role : both_roles) {
-        const Role other = role == Role::authentication ? Role::signature : Role::authentication;
+BOOST_AUTO_TEST_CASE(a_change_while_only_the_other_key_is_logged_in_logs_nobody_in_or_out) {
+    for (const KeyUse use : both_keys) {
+        const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION), others = f.open_logged_in(slot_of(other));
-        REQUIRE_OK(set_pin(session, f.card->pin(role), fresh_pin(role)));
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION), others = f.open_logged_in(slot_of(other));
+        REQUIRE_OK(set_pin(session, f.card->pin(use), fresh_pin(use)));
         BOOST_CHECK_EQUAL(f.state(session), CKS_RW_PUBLIC_SESSION);
         BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
         signed_by(others, find_key(others), CKM_SHA256_RSA_PKCS, text);
         REQUIRE_OK(C_CloseSession(others));
-        check_locked_for_others(role);
+        check_locked_for_others(use);
         check_locked_for_others(other);
     }
 }
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_change_while_only_the_other_role_is_logged_in_logs_nobody
 BOOST_AUTO_TEST_CASE(a_read_only_session_may_not) {
     Fixture f;
     CHECK_RV(set_pin(f.open(auth_slot), auth_pin, "9876"), CKR_SESSION_READ_ONLY);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_new_pin_against_the_rules_is_named_before_the_card_is_touched) {
@@ -85,25 +85,25 @@ BOOST_AUTO_TEST_CASE(a_new_pin_against_the_rules_is_named_before_the_card_is_tou
     CHECK_RV(set_pin(sign, "", "FRESH99"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
     CHECK_RV(C_SetPIN(auth, nullptr, 0, nullptr, 0), CKR_ARGUMENTS_BAD);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_new_password_in_lower_case_is_raised) {
     Fixture f;
     REQUIRE_OK(set_pin(f.open(sign_slot, CKF_RW_SESSION), "abc123", "fresh99"));
-    BOOST_CHECK_EQUAL(f.card->pin(Role::signature), "FRESH99");
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::signature), "FRESH99");
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_old_pin_costs_one_try_and_is_not_sent_again) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-        CHECK_RV(set_pin(session, wrong_pin(role), fresh_pin(role)), CKR_PIN_INCORRECT);
-        CHECK_RV(set_pin(session, wrong_pin(role), fresh_pin(role)), CKR_PIN_INCORRECT);
-        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-        BOOST_CHECK_EQUAL(changes(*f.card, role), 0u);
-        BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)] - 1);
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+        CHECK_RV(set_pin(session, wrong_pin(use), fresh_pin(use)), CKR_PIN_INCORRECT);
+        CHECK_RV(set_pin(session, wrong_pin(use), fresh_pin(use)), CKR_PIN_INCORRECT);
+        CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        BOOST_CHECK_EQUAL(changes(*f.card, use), 0u);
+        BOOST_CHECK_EQUAL(f.card->tries(use), f.card->knobs().max_tries[index(use)] - 1);
     }
 }
 
@@ -112,24 +112,24 @@ BOOST_AUTO_TEST_CASE(a_wrong_old_pin_while_logged_in_ends_the_login_as_on_the_ca
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     CHECK_RV(set_pin(session, "0000", "9876"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RW_PUBLIC_SESSION);
-    BOOST_CHECK(!f.card->verified(Role::authentication));
+    BOOST_CHECK(!f.card->verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(a_power_cut_between_the_two_commands_leaves_the_old_pin_valid_and_says_so) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         char log[] = "/tmp/jpki-log-XXXXXX";
         ::close(::mkstemp(log));
         {
             Fixture f("[log]\nfile = \"" + std::string(log) + "\"\nlevel = \"error\"\n");
-            const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-            const std::string old = f.card->pin(role);
+            const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+            const std::string old = f.card->pin(use);
             fake::inject(reader_name, {Fault::Kind::card_gone, 2});  // SELECT, VERIFY, then the CHANGE
-            CHECK_RV(set_pin(session, old, fresh_pin(role)), CKR_DEVICE_REMOVED);
+            CHECK_RV(set_pin(session, old, fresh_pin(use)), CKR_DEVICE_REMOVED);
             BOOST_CHECK(!f.card->fault_pending());
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-            BOOST_CHECK_EQUAL(f.card->pin(role), old);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+            BOOST_CHECK_EQUAL(f.card->pin(use), old);
             fake::insert_card(reader_name, f.card);
-            CHECK_RV(f.login(f.open(slot_of(role)), old), CKR_OK);
+            CHECK_RV(f.login(f.open(slot_of(use)), old), CKR_OK);
         }
         std::ifstream in(log);
         const std::string said((std::istreambuf_iterator<char>(in)), {});
@@ -139,18 +139,18 @@ BOOST_AUTO_TEST_CASE(a_power_cut_between_the_two_commands_leaves_the_old_pin_val
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_at_the_change_is_no_success_and_leaves_the_card_locked_as_it_was) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::reset,
                                 Fault::Kind::bits_flipped, Fault::Kind::other_application})
             for (std::size_t at = 1; at < 3; ++at) {
                 Fixture f;
-                const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+                const auto session = f.open(slot_of(use), CKF_RW_SESSION);
                 fake::inject(reader_name, {kind, at});
-                BOOST_CHECK(set_pin(session, f.card->pin(role), fresh_pin(role)) != CKR_OK);
+                BOOST_CHECK(set_pin(session, f.card->pin(use), fresh_pin(use)) != CKR_OK);
                 f.card->inject({});
-                BOOST_CHECK_LE(verifies(*f.card, role), 1u);
+                BOOST_CHECK_LE(verifies(*f.card, use), 1u);
                 BOOST_CHECK_EQUAL(f.state(session), CKS_RW_PUBLIC_SESSION);
-                check_locked_for_others(role);
+                check_locked_for_others(use);
             }
 }
 
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_fault_at_the_change_leaves_a_login_as_it_was) {
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.card->inject({Fault::Kind::sw_6f00, 2});
     CHECK_RV(set_pin(session, auth_pin, "9876"), CKR_DEVICE_ERROR);
-    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), auth_pin);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RW_USER_FUNCTIONS);
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(with_consent_for_each_a_change_leaves_login_and_lock_as_the
     const auto session = f.open_logged_in(sign_slot, CKF_RW_SESSION);
     REQUIRE_OK(set_pin(session, sign_pin, "FRESH99"));
     BOOST_CHECK_EQUAL(f.state(session), CKS_RW_USER_FUNCTIONS);
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
 }
 
 BOOST_AUTO_TEST_CASE(there_is_no_security_officer) {
@@ -194,27 +194,27 @@ BOOST_AUTO_TEST_CASE(a_change_that_gets_lost_on_its_way_is_not_repeated) {
     });
     CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_DEVICE_ERROR);
     fake::on_transmit({});
-    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), auth_pin);
     BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 3);
     const auto again = f.open(auth_slot, CKF_RW_SESSION);
     CHECK_RV(set_pin(again, auth_pin, "4711"), CKR_OK);
-    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "4711");
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
 }
 
 BOOST_AUTO_TEST_CASE(a_change_that_the_card_refuses_after_the_right_old_pin_has_failed_and_the_old_pin_is_still_valid) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
         fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
             if (command[1] != 0x24) return std::nullopt;
             return Bytes{0x69, 0x82};
         });
-        CHECK_RV(set_pin(session, f.card->pin(role), role == Role::authentication ? "4711" : "NEW4711"), CKR_FUNCTION_FAILED);
+        CHECK_RV(set_pin(session, f.card->pin(use), use == KeyUse::authentication ? "4711" : "NEW4711"), CKR_FUNCTION_FAILED);
         fake::on_answer({});
-        check_locked_for_others(role);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
+        check_locked_for_others(use);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_OK);
     }
 }
 

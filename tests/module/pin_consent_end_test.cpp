@@ -63,32 +63,32 @@ BOOST_AUTO_TEST_CASE(a_context_login_that_answers_pin_locked_logs_the_user_out) 
     {
         Begun f;
         const auto second = f.open(sign_slot);
-        f.card->set_tries(Role::signature, 1);
+        f.card->set_tries(KeyUse::signature, 1);
         CHECK_RV(f.consent("WRONG1"), CKR_PIN_LOCKED);
         check_logged_out(f, second);
     }
     {
         Begun f;  // blocked by another program
         const auto second = f.open(sign_slot);
-        f.card->set_tries(Role::signature, 0);
+        f.card->set_tries(KeyUse::signature, 0);
         CHECK_RV(f.consent(), CKR_PIN_LOCKED);
         check_logged_out(f, second);
     }
     {
         Begun f;  // that it is blocked was heard before
         const auto second = f.open(sign_slot);
-        f.card->set_tries(Role::signature, 0);
+        f.card->set_tries(KeyUse::signature, 0);
         BOOST_REQUIRE_EQUAL(pin_flags(sign_slot), CKF_USER_PIN_LOCKED);
         CHECK_RV(f.consent(), CKR_PIN_LOCKED);
-        BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 0u);
+        BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 0u);
         check_logged_out(f, second);
     }
     {
         Begun f("[pin]\nkeep_last_try = true\n");
         const auto second = f.open(sign_slot);
-        f.card->set_tries(Role::signature, 1);
+        f.card->set_tries(KeyUse::signature, 1);
         CHECK_RV(f.consent(), CKR_PIN_LOCKED);
-        BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 0u);
+        BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 0u);
         check_logged_out(f, second);
     }
 }
@@ -97,15 +97,15 @@ BOOST_AUTO_TEST_CASE(a_context_login_that_answers_pin_locked_ends_a_consent_give
     Begun f;
     const auto second = f.open(sign_slot);
     REQUIRE_OK(f.consent());
-    f.card->set_tries(Role::signature, 1);
+    f.card->set_tries(KeyUse::signature, 1);
     CHECK_RV(f.consent("WRONG1"), CKR_PIN_LOCKED);
     check_logged_out(f, second);
 }
 
-BOOST_AUTO_TEST_CASE(a_context_login_that_answers_pin_locked_leaves_the_other_role_logged_in) {
+BOOST_AUTO_TEST_CASE(a_context_login_that_answers_pin_locked_leaves_the_other_key_logged_in) {
     Begun f;
     const auto auth = f.open_logged_in(auth_slot);
-    f.card->set_tries(Role::signature, 1);
+    f.card->set_tries(KeyUse::signature, 1);
     CHECK_RV(f.consent("WRONG1"), CKR_PIN_LOCKED);
     BOOST_CHECK_EQUAL(f.state(f.session), CKS_RW_PUBLIC_SESSION);
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
@@ -121,10 +121,10 @@ BOOST_AUTO_TEST_CASE(a_context_login_that_fails_ends_the_consent_that_was_there_
              return f.consent();
          }}};
     for (const auto& [name, fail] : failures)
-        for (const bool other_role : {false, true}) {
-            BOOST_TEST_CONTEXT(name << (other_role ? ", other role logged in" : "")) {
+        for (const bool other_key : {false, true}) {
+            BOOST_TEST_CONTEXT(name << (other_key ? ", other role logged in" : "")) {
                 Consented f;
-                if (other_role) {
+                if (other_key) {
                     REQUIRE_OK(f.login(f.elsewhere, auth_pin));
                     REQUIRE_OK(f.consent());
                     f.card->reset_counts();
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_pin_change_ends_the_consent_whatever_comes_of_it_and_bloc
             CHECK_RV(set_pin(session, right ? sign_pin : "WRONG1", "FRESH99"), right ? CKR_OK : CKR_PIN_INCORRECT);
             f.check_locked();
             REQUIRE_OK(sign_init(f.second, f.key));
-            REQUIRE_OK(f.login(f.second, f.card->pin(Role::signature), CKU_CONTEXT_SPECIFIC));
+            REQUIRE_OK(f.login(f.second, f.card->pin(KeyUse::signature), CKU_CONTEXT_SPECIFIC));
             CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
             CHECK_RV(finish_sign(f.second), CKR_OK);
         }
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(at_the_readers_pin_pad_a_failed_context_login_and_every_pin
 BOOST_AUTO_TEST_CASE(a_pin_change_that_blocks_the_pin_logs_out) {
     Begun f;
     const auto second = f.open(sign_slot);
-    f.card->set_tries(Role::signature, 1);
+    f.card->set_tries(KeyUse::signature, 1);
     CHECK_RV(set_pin(f.session, "WRONG1", "FRESH99"), CKR_PIN_LOCKED);
     check_logged_out(f, second);
 }
@@ -216,11 +216,11 @@ BOOST_AUTO_TEST_CASE(a_call_for_another_session_or_slot_that_needs_the_card_ends
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_of_the_other_role_that_ended_a_consent_outlives_the_end_of_its_operation) {
+BOOST_AUTO_TEST_CASE(a_login_of_the_other_key_that_ended_a_consent_outlives_the_end_of_its_operation) {
     Consented f;
     REQUIRE_OK(f.login(f.elsewhere, auth_pin));
     BOOST_CHECK(!f.held());
-    BOOST_CHECK(!f.card->verified(Role::signature));
+    BOOST_CHECK(!f.card->verified(KeyUse::signature));
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     signed_by(f.elsewhere, find_key(f.elsewhere), CKM_SHA256_RSA_PKCS, text);
 }

@@ -11,7 +11,7 @@ BOOST_AUTO_TEST_CASE(by_login_one_pin_is_good_for_many_signatures_and_no_more_is
     const auto key = find_key(session);
     BOOST_CHECK(attribute(session, key, CKA_ALWAYS_AUTHENTICATE) == Bytes{CK_FALSE});
     for (int i = 0; i < 5; ++i) signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
     REQUIRE_OK(sign_init(session, key));
     CHECK_RV(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC), CKR_OPERATION_NOT_INITIALIZED);
     CHECK_RV(finish_sign(session), CKR_OK);
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(the_login_itself_leaves_the_card_locked_and_lets_nobody_in_
     BOOST_CHECK_EQUAL(fake::calls(fake::Function::begin_transaction), 1u);  // VERIFY, certificate, lock
     BOOST_CHECK_EQUAL(fake::calls(fake::Function::end_transaction), 1u);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
     BOOST_CHECK_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
 }
 
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_login_that_cannot_read_the_certificate_leaves_the_card_lo
             f.login(session, sign_pin);
             f.card->inject({});
             BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
-            check_locked_for_others(Role::signature);
+            check_locked_for_others(KeyUse::signature);
         }
 }
 
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(one_context_login_is_one_signature_in_one_transaction_and_t
     REQUIRE_OK(sign_init(f.session, f.key));
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     BOOST_CHECK_EQUAL(f.signatures(), 1u);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(looks_between_context_login_and_signature_change_nothing) {
@@ -104,11 +104,11 @@ BOOST_AUTO_TEST_CASE(looks_between_context_login_and_signature_change_nothing) {
 BOOST_AUTO_TEST_CASE(a_wrong_context_pin_leaves_session_and_operation_for_another_try) {
     Begun f;
     CHECK_RV(f.consent("WRONG1"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::signature), 4);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::signature), 4);
     BOOST_CHECK_EQUAL(f.state(f.session), CKS_RW_USER_FUNCTIONS);
     f.check_locked();
     CHECK_RV(f.consent("WRONG1"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::signature), 4);  // the same one is not sent again
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::signature), 4);  // the same one is not sent again
     REQUIRE_OK(f.consent());
     CHECK_RV(finish_sign(f.session), CKR_OK);
     f.check_locked();
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_signature_that_fails_locks_the_card) {
                 if (at == 0) BOOST_CHECK(rv == CKR_DEVICE_ERROR || rv == CKR_USER_NOT_LOGGED_IN);
                 else CHECK_RV(rv, CKR_OK);
                 f.check_locked();
-                BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+                BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
             }
         }
 }
@@ -185,14 +185,14 @@ BOOST_AUTO_TEST_CASE(another_session_cannot_use_the_consent_and_does_not_end_it_
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(a_logout_between_ends_the_consent_also_while_the_other_role_is_logged_in) {
+BOOST_AUTO_TEST_CASE(a_logout_between_ends_the_consent_also_while_the_other_key_is_logged_in) {
     Begun f;
     const auto auth = f.open(auth_slot);
     REQUIRE_OK(f.consent());
     REQUIRE_OK(f.login(auth, auth_pin));
     REQUIRE_OK(C_Logout(f.session));
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     // What the operation leaves behind does not disturb a later login.
     if (f.state(auth) == CKS_RO_PUBLIC_SESSION) REQUIRE_OK(f.login(auth, auth_pin));
@@ -227,9 +227,9 @@ BOOST_AUTO_TEST_CASE(a_consent_whose_end_the_card_did_not_hear_of_leaves_no_open
     REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
     fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);  // the SELECT that ends it
     CHECK_RV(C_SessionCancel(session, CKF_SIGN), CKR_OK);
-    BOOST_CHECK(!f.card->verified(Role::signature));
+    BOOST_CHECK(!f.card->verified(KeyUse::signature));
     BOOST_CHECK(fake::open_now().transactions == 0u);
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
     const auto fresh = f.open_logged_in(sign_slot);
     BOOST_CHECK_EQUAL(f.state(fresh), CKS_RO_USER_FUNCTIONS);
 }

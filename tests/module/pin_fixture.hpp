@@ -10,20 +10,20 @@ namespace jpki::test {
 namespace fake = jpki::fake;
 namespace model = jpki::model;
 using model::Fault;
-using model::Role;
+using model::KeyUse;
 
 inline const std::string consent_each = "[signature]\nconsent = \"each\"\n";
 inline const Bytes text = {'t', 'e', 'x', 't'};
 
-inline CK_SLOT_ID slot_of(Role role) { return role == Role::authentication ? auth_slot : sign_slot; }
-inline std::size_t index(Role role) { return static_cast<std::size_t>(role); }
-inline const std::string& wrong_pin(Role role) {
+inline CK_SLOT_ID slot_of(KeyUse use) { return use == KeyUse::authentication ? auth_slot : sign_slot; }
+inline std::size_t index(KeyUse use) { return static_cast<std::size_t>(use); }
+inline const std::string& wrong_pin(KeyUse use) {
     static const std::string pins[] = {"0000", "WRONG1"};
-    return pins[index(role)];
+    return pins[index(use)];
 }
-inline constexpr Role both_roles[] = {Role::authentication, Role::signature};
+inline constexpr KeyUse both_keys[] = {KeyUse::authentication, KeyUse::signature};
 
-inline std::size_t verifies(const CardModel& card, Role role) { return card.counts().verify[index(role)]; }
+inline std::size_t verifies(const CardModel& card, KeyUse use) { return card.counts().verify[index(use)]; }
 inline std::size_t commands(const CardModel& card) { return card.counts().commands; }
 
 inline CK_RV set_pin(CK_SESSION_HANDLE session, std::string old_pin, std::string new_pin) {
@@ -71,13 +71,13 @@ inline std::uint16_t other_selects_jpki() {
     return other_sends({0x00, 0xA4, 0x04, 0x0C, 0x0A, 0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01});
 }
 // SELECT, and a signature over five bytes: 9000 when the card honours somebody's PIN, 6982 when not.
-inline std::uint16_t other_signs(Role role) {
+inline std::uint16_t other_signs(KeyUse use) {
     BOOST_REQUIRE_EQUAL(other_selects_jpki(), 0x9000);
-    return other_sends({0x80, 0x2A, 0x00, static_cast<std::uint8_t>(role == Role::authentication ? 0x97 : 0x9A), 0x05, 1, 2, 3, 4, 5, 0x00});
+    return other_sends({0x80, 0x2A, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x97 : 0x9A), 0x05, 1, 2, 3, 4, 5, 0x00});
 }
-inline std::uint16_t other_verifies(Role role, const std::string& pin) {
+inline std::uint16_t other_verifies(KeyUse use, const std::string& pin) {
     BOOST_REQUIRE_EQUAL(other_selects_jpki(), 0x9000);
-    Bytes apdu = {0x00, 0x20, 0x00, static_cast<std::uint8_t>(role == Role::authentication ? 0x98 : 0x9B), static_cast<std::uint8_t>(pin.size())};
+    Bytes apdu = {0x00, 0x20, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x98 : 0x9B), static_cast<std::uint8_t>(pin.size())};
     apdu.insert(apdu.end(), pin.begin(), pin.end());
     return other_sends(apdu);
 }
@@ -85,6 +85,6 @@ inline std::uint16_t other_verifies(Role role, const std::string& pin) {
 inline void other_selects_another_application() {
     BOOST_REQUIRE_EQUAL(other_sends({0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00}), 0x9000);
 }
-inline void check_locked_for_others(Role role) { BOOST_CHECK_EQUAL(other_signs(role), 0x6982); }
+inline void check_locked_for_others(KeyUse use) { BOOST_CHECK_EQUAL(other_signs(use), 0x6982); }
 
 }  // namespace jpki::test

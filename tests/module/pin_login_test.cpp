@@ -6,19 +6,19 @@ using namespace jpki::test;
 BOOST_AUTO_TEST_SUITE(login)
 
 BOOST_AUTO_TEST_CASE(right_and_wrong_pins_are_one_verify_each) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
-        BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)] - 1);
+        const auto session = f.open(slot_of(use));
+        CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        BOOST_CHECK_EQUAL(f.card->tries(use), f.card->knobs().max_tries[index(use)] - 1);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
-        BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)]);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_OK);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 2u);
+        BOOST_CHECK_EQUAL(f.card->tries(use), f.card->knobs().max_tries[index(use)]);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_USER_ALREADY_LOGGED_IN);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_USER_ALREADY_LOGGED_IN);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 2u);
     }
 }
 
@@ -35,14 +35,14 @@ BOOST_AUTO_TEST_CASE(a_pin_of_a_shape_that_cannot_be_right_does_not_touch_the_ca
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
     CHECK_RV(C_Login(auth, CKU_USER, nullptr, 4), CKR_ARGUMENTS_BAD);
     CHECK_RV(C_Login(auth, CKU_USER, nullptr, 0), CKR_ARGUMENTS_BAD);  // no PIN pad on this reader
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication) + verifies(*f.card, Role::signature), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(lower_case_of_the_signature_password_is_raised) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "aBc123"), CKR_OK);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_password_of_letters_or_digits_alone_may_be_an_old_one_and_is_sent) {
@@ -66,35 +66,35 @@ BOOST_AUTO_TEST_CASE(a_fault_at_any_command_of_a_login_causes_no_second_verify) 
                 fake::inject(reader_name, {kind, at});
                 const CK_RV rv = f.login(session, "0000");
                 BOOST_CHECK(rv != CKR_OK);
-                BOOST_CHECK_LE(verifies(*f.card, Role::authentication), 1u);
-                BOOST_CHECK_GE(f.card->tries(Role::authentication), 2);
+                BOOST_CHECK_LE(verifies(*f.card, KeyUse::authentication), 1u);
+                BOOST_CHECK_GE(f.card->tries(KeyUse::authentication), 2);
                 f.card->inject({});
             }
 }
 
 BOOST_AUTO_TEST_CASE(a_login_whose_answer_was_spoilt_leaves_the_card_locked_for_others) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::too_long}) {
             Fixture f;
-            const auto session = f.open(slot_of(role));
+            const auto session = f.open(slot_of(use));
             f.card->inject({kind, 1});
-            CHECK_RV(f.login(session, f.card->pin(role)), CKR_DEVICE_ERROR);
+            CHECK_RV(f.login(session, f.card->pin(use)), CKR_DEVICE_ERROR);
             BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
-            check_locked_for_others(role);
+            check_locked_for_others(use);
         }
 }
 
 BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_the_one_that_was_looked_at) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        token_flags(slot_of(role));
+        const auto session = f.open(slot_of(use));
+        token_flags(slot_of(use));
         other_card->reset_counts();
         fake::swap_card(reader_name, other_card);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_SESSION_HANDLE_INVALID);
         BOOST_CHECK_EQUAL(commands(*other_card), 0u);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
     }
 }
 
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_swap_that_the_service_did_not_notice_is_noticed_by_the_lo
     fake::swap_unnoticed(reader_name, other_card);
     CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_ERROR);
     CHECK_RV(f.login(session, auth_pin), CKR_SESSION_HANDLE_INVALID);
-    BOOST_CHECK_EQUAL(verifies(*other_card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_swap_during_the_login_gives_the_pin_to_neither) {
@@ -121,22 +121,22 @@ BOOST_AUTO_TEST_CASE(a_swap_during_the_login_gives_the_pin_to_neither) {
         });
         BOOST_CHECK(f.login(session, auth_pin) != CKR_OK);
         fake::on_transmit({});
-        BOOST_CHECK_EQUAL(verifies(*other_card, Role::authentication) + verifies(*f.card, Role::authentication), 0u);
+        BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication) + verifies(*f.card, KeyUse::authentication), 0u);
     }
 }
 
 BOOST_AUTO_TEST_CASE(the_same_wrong_pin_is_not_sent_twice) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+        CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
         f.card->reset_counts();
-        for (int i = 0; i < 5; ++i) CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
-        CHECK_RV(set_pin(session, wrong_pin(role), role == Role::authentication ? "9999" : "FRESH99"), CKR_PIN_INCORRECT);
-        const auto second = f.open(slot_of(role));
-        CHECK_RV(f.login(second, wrong_pin(role)), CKR_PIN_INCORRECT);
+        for (int i = 0; i < 5; ++i) CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
+        CHECK_RV(set_pin(session, wrong_pin(use), use == KeyUse::authentication ? "9999" : "FRESH99"), CKR_PIN_INCORRECT);
+        const auto second = f.open(slot_of(use));
+        CHECK_RV(f.login(second, wrong_pin(use)), CKR_PIN_INCORRECT);
         BOOST_CHECK_EQUAL(commands(*f.card), 0u);
-        BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)] - 1);
+        BOOST_CHECK_EQUAL(f.card->tries(use), f.card->knobs().max_tries[index(use)] - 1);
     }
 }
 
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(the_same_wrong_password_in_lower_case_is_the_same) {
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "WRONG1"), CKR_PIN_INCORRECT);
     CHECK_RV(f.login(session, "wrong1"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_a_login_forgets_them) {
@@ -154,12 +154,12 @@ BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_a_login_fo
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
     CHECK_RV(f.login(session, "0001"), CKR_PIN_INCORRECT);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 1);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 1);
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
     REQUIRE_OK(C_Logout(session));
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 4u);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 2);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 4u);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_removal_and_a_finalize_forget_the_rejected_pins) {
@@ -168,34 +168,34 @@ BOOST_AUTO_TEST_CASE(a_removal_and_a_finalize_forget_the_rejected_pins) {
     fake::remove_card(reader_name);
     fake::insert_card(reader_name, f.card);
     CHECK_RV(f.login(f.open(auth_slot), "0000"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 1);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 1);
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
     REQUIRE_OK(C_Finalize(nullptr));
     REQUIRE_OK(C_Initialize(nullptr));
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
     CHECK_RV(f.login(f.open(auth_slot), "0000"), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 2);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
 BOOST_AUTO_TEST_CASE(with_keep_last_try_the_last_try_is_never_spent) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f("[pin]\nkeep_last_try = true\n");
-        f.card->set_tries(role, 1);
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_LOCKED);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_PIN_LOCKED);
-        CHECK_RV(set_pin(session, f.card->pin(role), role == Role::authentication ? "9999" : "FRESH99"), CKR_PIN_LOCKED);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
-        BOOST_CHECK_EQUAL(f.card->tries(role), 1);
-        f.card->set_tries(role, 2);
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
+        f.card->set_tries(use, 1);
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+        CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_LOCKED);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+        CHECK_RV(set_pin(session, f.card->pin(use), use == KeyUse::authentication ? "9999" : "FRESH99"), CKR_PIN_LOCKED);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
+        BOOST_CHECK_EQUAL(f.card->tries(use), 1);
+        f.card->set_tries(use, 2);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_OK);
     }
 }
 
 BOOST_AUTO_TEST_CASE(without_keep_last_try_the_last_try_may_be_spent) {
     Fixture f;
-    f.card->set_tries(Role::authentication, 1);
+    f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
 }
 

@@ -50,9 +50,9 @@ BOOST_AUTO_TEST_CASE(every_end_of_a_login_at_a_busy_card_has_its_effect_and_the_
             else BOOST_CHECK_EQUAL(info.state, CKS_RO_PUBLIC_SESSION);
             // The next command of this process comes after the lock; C_Finalize, whose process sends none, tried.
             if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) continue;
-            BOOST_CHECK_EQUAL(other_signs(Role::authentication), 0x9000);  // what is still to be done
+            BOOST_CHECK_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // what is still to be done
             pin_flags(auth_slot);
-            check_locked_for_others(Role::authentication);
+            check_locked_for_others(KeyUse::authentication);
         }
     }
 }
@@ -64,9 +64,9 @@ BOOST_AUTO_TEST_CASE(a_second_logout_says_that_nobody_is_logged_in_and_tries_to_
     CHECK_RV(C_Logout(session), CKR_FUNCTION_FAILED);
     CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
     fake::other_ends_transaction(reader_name);
-    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);
+    BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);
     CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
     f.card->reset_counts();
     CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(all_sessions_of_a_slot_are_closed_although_the_card_is_busy
     for (const auto session : sessions) CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
     f.open(auth_slot);
     pin_flags(auth_slot);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_fails_at_the_end_of_a_login_is_an_error_of_logout_alone) {
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_fails_at_the_end_of_a_login_is_an_error_o
             const auto session = f.open_logged_in(auth_slot);
             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
             CHECK_RV(way.call(session), way.answer == CKR_OK ? CKR_OK : CKR_DEVICE_ERROR);
-            check_locked_for_others(Role::authentication);  // its power was taken
+            check_locked_for_others(KeyUse::authentication);  // its power was taken
         }
     }
 }
@@ -161,8 +161,8 @@ BOOST_AUTO_TEST_CASE(an_answer_that_the_card_gave_is_the_calls_although_the_conn
         const auto session = f.open(auth_slot, CKF_RW_SESSION);
         fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 3);  // SELECT, VERIFY, CHANGE; then the lock
         CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_OK);
-        BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "4711");
-        check_locked_for_others(Role::authentication);
+        BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
+        check_locked_for_others(KeyUse::authentication);
     }
     {
         // The old PIN was wrong; the login that it ended was the last one.
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_the_card_gave_is_the_calls_although_the_conn
         const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
         fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 2);
         CHECK_RV(set_pin(session, "0000", "4711"), CKR_PIN_INCORRECT);
-        check_locked_for_others(Role::authentication);
+        check_locked_for_others(KeyUse::authentication);
     }
 }
 

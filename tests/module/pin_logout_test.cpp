@@ -22,16 +22,16 @@ const std::vector<std::pair<const char*, Way>>& ways() {
 BOOST_AUTO_TEST_SUITE(logout)
 
 BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const auto& [name, way] : ways())
             for (const bool signs : {false, true}) {
                 BOOST_TEST_CONTEXT(name) {
                     Fixture f;
-                    const auto session = f.open_logged_in(slot_of(role));
+                    const auto session = f.open_logged_in(slot_of(use));
                     if (signs) signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
-                    BOOST_CHECK_EQUAL(other_signs(role), 0x9000);  // what a logout has to end
-                    way(session, slot_of(role));
-                    check_locked_for_others(role);
+                    BOOST_CHECK_EQUAL(other_signs(use), 0x9000);  // what a logout has to end
+                    way(session, slot_of(use));
+                    check_locked_for_others(use);
                 }
             }
 }
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_does_not_let_its_application_go_loses_its_power
                 const auto session = f.open_logged_in(auth_slot);
                 fake::inject(reader_name, {kind, 0});
                 way(session, auth_slot);
-                check_locked_for_others(Role::authentication);
+                check_locked_for_others(KeyUse::authentication);
                 BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
             }
         }
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_breaks_ends_the_login_at_the_card) {
     CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
     CK_SESSION_INFO info{};
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
@@ -70,12 +70,12 @@ BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
     REQUIRE_OK(C_CloseSession(first));
     signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
     REQUIRE_OK(C_CloseSession(second));
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(logging_one_role_out_leaves_the_other_and_refuses_its_own_key) {
-    for (const Role leaving : both_roles) {
-        const Role staying = leaving == Role::authentication ? Role::signature : Role::authentication;
+BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_the_other_and_refuses_its_own_key) {
+    for (const KeyUse leaving : both_keys) {
+        const KeyUse staying = leaving == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
         const auto left = f.open_logged_in(slot_of(leaving)), stayed = f.open_logged_in(slot_of(staying));
         const auto left_key = find_key(left), stayed_key = find_key(stayed);
@@ -93,25 +93,25 @@ BOOST_AUTO_TEST_CASE(logging_one_role_out_leaves_the_other_and_refuses_its_own_k
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_role_whose_pin_the_card_still_honours_is_locked_when_the_other_login_is_lost) {
-    // Logged out in this process only, since the other role was logged in; then that one's login ends by a wrong PIN.
+BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_the_other_login_is_lost) {
+    // Logged out in this process only, since the other key was logged in; then that one's login ends by a wrong PIN.
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot, CKF_RW_SESSION);
     REQUIRE_OK(C_Logout(auth));
     CHECK_RV(set_pin(sign, "WRONG1", "FRESH99"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(f.state(sign), CKS_RW_PUBLIC_SESSION);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(a_role_whose_pin_the_card_still_honours_is_locked_when_a_signature_shows_that_the_other_login_is_lost) {
+BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_a_signature_shows_that_the_other_login_is_lost) {
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
     const auto key = find_key(sign);
     REQUIRE_OK(C_Logout(auth));
-    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);  // what is to end
-    BOOST_REQUIRE_EQUAL(other_verifies(Role::signature, "WRONG1"), 0x63C4);
+    BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // what is to end
+    BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::signature, "WRONG1"), 0x63C4);
     CHECK_RV(try_sign(sign, key), CKR_USER_NOT_LOGGED_IN);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(with_consent_for_each_the_authentication_logout_locks_although_the_signature_session_goes_on) {
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(with_consent_for_each_the_authentication_logout_locks_altho
     const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
     REQUIRE_OK(C_Logout(auth));
     BOOST_CHECK_EQUAL(f.state(sign), CKS_RO_USER_FUNCTIONS);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_are_dead) {
@@ -160,20 +160,20 @@ BOOST_AUTO_TEST_CASE(a_search_under_way_finds_no_private_object_after_the_logout
 BOOST_AUTO_TEST_CASE(a_logout_that_another_program_delayed_is_made_up_for) {
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto session = f.open_logged_in(auth_slot);
-    BOOST_REQUIRE_EQUAL(other_signs(Role::authentication), 0x9000);
+    BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CHECK_RV(C_Logout(session), CKR_FUNCTION_FAILED);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
     fake::other_ends_transaction(reader_name);
     pin_flags(auth_slot);  // anything that speaks to the card
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
     // And where nothing more is asked of the card, at C_Finalize.
     REQUIRE_OK(f.login(session, auth_pin));
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     REQUIRE_OK(C_CloseSession(session));
     fake::other_ends_transaction(reader_name);
     REQUIRE_OK(C_Finalize(nullptr));
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(logging_out_without_a_login_is_an_error_and_costs_nothing) {

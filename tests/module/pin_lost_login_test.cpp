@@ -7,14 +7,14 @@ namespace {
 
 // Logged in, and one signature made.
 struct LoggedIn : Fixture {
-    explicit LoggedIn(Role role_, Knobs knobs = {})
-        : Fixture(std::move(knobs)), role(role_), session(open_logged_in(slot_of(role))), key(find_key(session)) {
+    explicit LoggedIn(KeyUse use_, Knobs knobs = {})
+        : Fixture(std::move(knobs)), use(use_), session(open_logged_in(slot_of(use))), key(find_key(session)) {
         signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
     }
 
     // The login is gone at the card, and the next signature finds out.
     void check_lost() {
-        const auto second = open(slot_of(role), CKF_RW_SESSION);
+        const auto second = open(slot_of(use), CKF_RW_SESSION);
         card->reset_counts();
         CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
         BOOST_CHECK_EQUAL(state(session), CKS_RO_PUBLIC_SESSION);
@@ -22,16 +22,16 @@ struct LoggedIn : Fixture {
         BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
         CHECK_RV(sign_init(session, key), CKR_KEY_HANDLE_INVALID);
         CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
-        BOOST_CHECK_EQUAL(verifies(*card, role), 0u);  // nothing was replayed
-        REQUIRE_OK(login(session, card->pin(role)));
+        BOOST_CHECK_EQUAL(verifies(*card, use), 0u);  // nothing was replayed
+        REQUIRE_OK(login(session, card->pin(use)));
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
     }
     void check_kept() {
         signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
-        BOOST_CHECK_EQUAL(verifies(*card, role), 1u);
+        BOOST_CHECK_EQUAL(verifies(*card, use), 1u);
     }
 
-    const Role role;
+    const KeyUse use;
     const CK_SESSION_HANDLE session;
     const CK_OBJECT_HANDLE key;
 };
@@ -47,16 +47,16 @@ Knobs with(bool Knobs::* knob) {
 BOOST_AUTO_TEST_SUITE(lost_login)
 
 BOOST_AUTO_TEST_CASE(another_program_selects_another_application) {
-    for (const Role role : both_roles) {
-        LoggedIn f(role);
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
         other_selects_another_application();
         f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(another_program_selects_another_application_and_ours_again) {
-    for (const Role role : both_roles) {
-        LoggedIn f(role);
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
         other_selects_another_application();
         other_selects_jpki();
         f.check_lost();
@@ -64,37 +64,37 @@ BOOST_AUTO_TEST_CASE(another_program_selects_another_application_and_ours_again)
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_on_a_card_that_forgets_its_pins_by_it) {
-    for (const Role role : both_roles) {
-        LoggedIn f(role, with(&Knobs::reset_clears_pin));
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use, with(&Knobs::reset_clears_pin));
         BOOST_REQUIRE(fake::other_resets(reader_name));
         f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_on_a_card_that_keeps_its_pins_disturbs_nobody) {
-    for (const Role role : both_roles) {
-        LoggedIn f(role);
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
         BOOST_REQUIRE(fake::other_resets(reader_name));
         f.check_kept();
     }
 }
 
 BOOST_AUTO_TEST_CASE(another_program_takes_the_cards_power) {
-    LoggedIn f(Role::authentication);
+    LoggedIn f(KeyUse::authentication);
     BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD));
     f.check_lost();
 }
 
 BOOST_AUTO_TEST_CASE(another_program_selects_ours_on_a_card_that_forgets_its_pins_by_it) {
-    for (const Role role : both_roles) {
-        LoggedIn f(role, with(&Knobs::reselect_clears_pin));
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use, with(&Knobs::reselect_clears_pin));
         other_selects_jpki();
         f.check_lost();
     }
 }
 
 BOOST_AUTO_TEST_CASE(on_a_card_that_forgets_its_pins_by_a_select_our_own_looks_do_not_end_the_login) {
-    LoggedIn f(Role::authentication, with(&Knobs::reselect_clears_pin));
+    LoggedIn f(KeyUse::authentication, with(&Knobs::reselect_clears_pin));
     token_flags(auth_slot);
     token_flags(sign_slot);
     find(f.session);
@@ -102,13 +102,13 @@ BOOST_AUTO_TEST_CASE(on_a_card_that_forgets_its_pins_by_a_select_our_own_looks_d
 }
 
 BOOST_AUTO_TEST_CASE(another_programs_wrong_pin_ends_the_login) {
-    LoggedIn f(Role::authentication);
-    BOOST_CHECK_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
+    LoggedIn f(KeyUse::authentication);
+    BOOST_CHECK_EQUAL(other_verifies(KeyUse::authentication, "0000"), 0x63C2);
     f.check_lost();
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_knows_one_pin_at_a_time_loses_the_first_login_to_the_second) {
-    LoggedIn f(Role::authentication, with(&Knobs::one_pin_at_a_time));
+    LoggedIn f(KeyUse::authentication, with(&Knobs::one_pin_at_a_time));
     const auto sign = f.open_logged_in(sign_slot);
     signed_by(sign, find_key(sign), CKM_SHA256_RSA_PKCS, text);
     CHECK_RV(try_sign(f.session, f.key), CKR_USER_NOT_LOGGED_IN);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_knows_one_pin_at_a_time_loses_the_first_login_t
 }
 
 BOOST_AUTO_TEST_CASE(a_phone_whose_certificate_wants_the_pin_loses_its_login_and_not_its_place) {
-    LoggedIn f(Role::authentication, with(&Knobs::phone));
+    LoggedIn f(KeyUse::authentication, with(&Knobs::phone));
     find(f.session);  // the certificate, read with the PIN
     other_selects_another_application();
     f.check_lost();
@@ -125,22 +125,22 @@ BOOST_AUTO_TEST_CASE(a_phone_whose_certificate_wants_the_pin_loses_its_login_and
 
 BOOST_AUTO_TEST_CASE(a_removal_and_a_swap_end_the_sessions_and_the_new_card_is_logged_out) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
-    LoggedIn f(Role::authentication);
+    LoggedIn f(KeyUse::authentication);
     fake::swap_card(reader_name, other_card);
     CHECK_RV(sign_init(f.session, f.key), CKR_SESSION_HANDLE_INVALID);
     const auto fresh = f.open(auth_slot);
     BOOST_CHECK_EQUAL(f.state(fresh), CKS_RO_PUBLIC_SESSION);
     CHECK_RV(sign_init(fresh, f.key), CKR_KEY_HANDLE_INVALID);
-    BOOST_CHECK_EQUAL(verifies(*other_card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_our_transaction_leaves_the_reader_free_for_others) {
-    LoggedIn f(Role::authentication);
+    LoggedIn f(KeyUse::authentication);
     fake::inject(reader_name, {Fault::Kind::reset, 0});
     CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_ERROR);
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     BOOST_CHECK_EQUAL(other_selects_jpki(), 0x9000);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(a_login_at_the_pad_asks_for_four_digits_in_a_block_of_four)
     BOOST_CHECK_EQUAL(request.length_bits(), 0u);
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
     REQUIRE_OK(C_Logout(session));
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(on_a_card_without_the_short_forms_the_pad_names_the_selected_file) {
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(on_a_card_without_the_short_forms_the_pad_names_the_selecte
     Padded f("", {}, knobs);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
     CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_OK);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 1u);
 }
 
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_pad_costs_one_try_and_blocks_in_the_end)
         fake::user_will(reader_name, PinEntry::typed("0000"));
         CHECK_RV(f.pad_login(session), expected);
     }
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 0);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 0);
     CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);  // nobody is asked to type what is not sent
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 3u);
 }
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
     CHECK_RV(f.pad_login(session), CKR_FUNCTION_CANCELED);
     fake::user_will(reader_name, PinEntry::typed("12"));
     CHECK_RV(f.pad_login(session), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_while_its_owner_types_is_a_removal) {
     fake::user_will(reader_name, entry);
     const CK_RV rv = f.pad_login(session);
     BOOST_CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
     CK_SESSION_INFO info{};
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
 }
@@ -181,12 +181,12 @@ BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_the_pad_too) {
     REQUIRE_OK(f.pad_login(session, CKU_CONTEXT_SPECIFIC));
     BOOST_CHECK(!fake::other_begins_transaction(reader_name));
     CHECK_RV(finish_sign(session), CKR_OK);
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
 }
 
 BOOST_AUTO_TEST_CASE(with_keep_last_try_nobody_is_asked_to_type_the_last_one) {
     Padded f("[pin]\nkeep_last_try = true\n");
-    f.card->set_tries(Role::authentication, 1);
+    f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_PIN_LOCKED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
@@ -197,13 +197,13 @@ BOOST_AUTO_TEST_CASE(a_change_at_the_pad_verifies_the_old_pin_and_sets_the_one_t
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
     fake::user_will(reader_name, PinEntry::changed("", "9876"));
     CHECK_RV(f.pad_change(session), CKR_OK);
-    BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), "9876");
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "9876");
     const auto requests = fake::pad_requests(reader_name);
     BOOST_REQUIRE_EQUAL(requests.size(), 2u);
     BOOST_CHECK(requests[1].modify);
     BOOST_CHECK(requests[1].sent == (Bytes{0x00, 0x24, 0x01, 0x98, 0x04, '9', '8', '7', '6'}));
     BOOST_CHECK_EQUAL(int{requests[1].confirm}, 1);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and_the_card_locked) {
@@ -219,9 +219,9 @@ BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and
         fake::user_will(reader_name, PinEntry::typed(auth_pin));
         fake::user_will(reader_name, entry);
         CHECK_RV(f.pad_change(session), expected);
-        BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
-        BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
-        check_locked_for_others(Role::authentication);
+        BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), auth_pin);
+        BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 3);
+        check_locked_for_others(KeyUse::authentication);
     }
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and
     CHECK_RV(f.pad_change(session), CKR_FUNCTION_CANCELED);
     fake::user_will(reader_name, PinEntry::typed("0000"));
     CHECK_RV(f.pad_change(session), CKR_PIN_INCORRECT);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 2);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
     BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
 }
 
@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(a_new_password_that_the_card_refuses_is_an_invalid_pin) {
     fake::user_will(reader_name, PinEntry::typed(sign_pin));
     fake::user_will(reader_name, PinEntry::changed("", "ONLYLETTERS"));
     CHECK_RV(f.pad_change(f.open(sign_slot, CKF_RW_SESSION)), CKR_PIN_INVALID);
-    BOOST_CHECK_EQUAL(f.card->pin(Role::signature), sign_pin);
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::signature), sign_pin);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

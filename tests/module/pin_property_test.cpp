@@ -19,18 +19,18 @@ unsigned number_from(const char* variable, unsigned otherwise) {
 class Sequence {
 public:
     explicit Sequence(unsigned seed) : random_(seed), knobs_(random_knobs()), keep_(one_in(4)), each_(one_in(3)), f_(settings(), knobs_) {
-        for (const Role role : both_roles) left_[index(role)] = knobs_.tries[index(role)];
+        for (const KeyUse use : both_keys) left_[index(use)] = knobs_.tries[index(use)];
     }
 
     void run(int steps) {
         for (int i = 0; i < steps; ++i) {
             step();
-            for (const Role role : both_roles) BOOST_REQUIRE_EQUAL(f_.card->tries(role), left_[index(role)]);
+            for (const KeyUse use : both_keys) BOOST_REQUIRE_EQUAL(f_.card->tries(use), left_[index(use)]);
         }
         // Whatever happened, C_Finalize leaves nothing open. (A fault that waits could swallow its only command.)
         f_.card->inject({});
         REQUIRE_OK(C_Finalize(nullptr));
-        for (const Role role : both_roles) BOOST_CHECK_MESSAGE(!f_.card->verified(role), "open after C_Finalize: " << index(role));
+        for (const KeyUse use : both_keys) BOOST_CHECK_MESSAGE(!f_.card->verified(use), "open after C_Finalize: " << index(use));
         BOOST_CHECK_EQUAL(f_.card->counts().issuer_commands, 0u);
     }
 
@@ -46,7 +46,7 @@ private:
         knobs.query_needs_le = one_in(4);
         knobs.reselect_clears_pin = one_in(4);
         knobs.reset_clears_pin = one_in(4);
-        knobs.failure_clears_other_role = one_in(4);
+        knobs.failure_clears_other_login = one_in(4);
         knobs.one_pin_at_a_time = one_in(4);
         knobs.answers_61xx = one_in(4);
         knobs.first_command_6f00 = one_in(4);
@@ -59,41 +59,41 @@ private:
                "\"\n[reader]\nbusy_timeout_ms = 20\n";
     }
 
-    std::string some_pin(Role role) {
-        if (one_in(3)) return f_.card->pin(role);
-        if (one_in(4)) return role == Role::authentication ? "12 4" : "SHORT";  // cannot be right
-        return (role == Role::authentication ? "770" : "WRONG") + std::to_string(below(4));
+    std::string some_pin(KeyUse use) {
+        if (one_in(3)) return f_.card->pin(use);
+        if (one_in(4)) return use == KeyUse::authentication ? "12 4" : "SHORT";  // cannot be right
+        return (use == KeyUse::authentication ? "770" : "WRONG") + std::to_string(below(4));
     }
-    static bool well_formed(Role role, const std::string& pin) {
-        if (role == Role::authentication) return pin != "12 4";
+    static bool well_formed(KeyUse use, const std::string& pin) {
+        if (use == KeyUse::authentication) return pin != "12 4";
         return pin != "SHORT";
     }
 
-    CK_SESSION_HANDLE session(Role role) {
-        CK_SESSION_HANDLE& handle = sessions_[index(role)];
+    CK_SESSION_HANDLE session(KeyUse use) {
+        CK_SESSION_HANDLE& handle = sessions_[index(use)];
         CK_SESSION_INFO info{};
         if (handle == 0 || C_GetSessionInfo(handle, &info) != CKR_OK) {
             handle = 0;
-            C_OpenSession(slot_of(role), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &handle);
+            C_OpenSession(slot_of(use), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &handle);
         }
         return handle;
     }
 
-    // One call that gives `pin` as the current PIN of `role`. `call` returns its CK_RV.
-    template <class Call> CK_RV give(Role role, const std::string& pin, Call&& call) {
-        const std::size_t at = index(role);
-        const bool right = pin == f_.card->pin(role);
+    // One call that gives `pin` as the current PIN of `use`. `call` returns its CK_RV.
+    template <class Call> CK_RV give(KeyUse use, const std::string& pin, Call&& call) {
+        const std::size_t at = index(use);
+        const bool right = pin == f_.card->pin(use);
         const bool fault_waits = f_.card->fault_pending();
         const auto before = f_.card->counts();
-        const int tries_before = f_.card->tries(role);
+        const int tries_before = f_.card->tries(use);
         const CK_RV rv = call();
         ++pins_given;
         const auto after = f_.card->counts();
         const std::size_t sent = after.verify[at] - before.verify[at], wrong = after.wrong[at] - before.wrong[at];
         BOOST_REQUIRE_LE(sent, 1u);
         BOOST_REQUIRE_LE(wrong, sent);
-        BOOST_REQUIRE_EQUAL(after.verify[1 - at], before.verify[1 - at]);  // never a PIN to the other role
-        if (!well_formed(role, pin)) BOOST_REQUIRE_EQUAL(sent, 0u);
+        BOOST_REQUIRE_EQUAL(after.verify[1 - at], before.verify[1 - at]);  // never a PIN to the other key
+        if (!well_formed(use, pin)) BOOST_REQUIRE_EQUAL(sent, 0u);
         if (right) BOOST_REQUIRE_EQUAL(wrong, 0u);
         if (keep_ && tries_before <= 1) BOOST_REQUIRE_EQUAL(sent, 0u);
         auto& known = known_[at];
@@ -112,26 +112,26 @@ private:
     }
 
     void step() {
-        const Role role = one_in(2) ? Role::authentication : Role::signature;
-        const CK_SESSION_HANDLE handle = session(role);
-        const std::string pin = some_pin(role);
+        const KeyUse use = one_in(2) ? KeyUse::authentication : KeyUse::signature;
+        const CK_SESSION_HANDLE handle = session(use);
+        const std::string pin = some_pin(use);
         switch (below(20)) {
         case 0: case 1: case 2: case 3:
-            give(role, pin, [&] { return f_.login(handle, pin); });
+            give(use, pin, [&] { return f_.login(handle, pin); });
             break;
         case 4: {
-            const std::string fresh = (role == Role::authentication ? "880" : "FRESH") + std::to_string(below(3));
-            give(role, pin, [&] { return set_pin(handle, pin, fresh); });
-            known_[index(role)].erase(f_.card->pin(role));  // a new PIN may be one that was wrong before
+            const std::string fresh = (use == KeyUse::authentication ? "880" : "FRESH") + std::to_string(below(3));
+            give(use, pin, [&] { return set_pin(handle, pin, fresh); });
+            known_[index(use)].erase(f_.card->pin(use));  // a new PIN may be one that was wrong before
             break;
         }
-        case 5: case 6: case 7: sign(role, handle, pin); break;
+        case 5: case 6: case 7: sign(use, handle, pin); break;
         case 8: C_Logout(handle); break;
         case 9: C_CloseSession(handle); break;
-        case 10: C_CloseAllSessions(slot_of(role)); break;
+        case 10: C_CloseAllSessions(slot_of(use)); break;
         case 11: {
             CK_TOKEN_INFO info{};
-            C_GetTokenInfo(slot_of(role), &info);
+            C_GetTokenInfo(slot_of(use), &info);
             break;
         }
         case 12: case 13: {  // a fault somewhere in what comes next
@@ -161,7 +161,7 @@ private:
             forget();
             break;
         case 18:  // another program burns a try, or brings them all back
-            f_.card->set_tries(role, left_[index(role)] = static_cast<int>(below(static_cast<unsigned>(knobs_.max_tries[index(role)]) + 1)));
+            f_.card->set_tries(use, left_[index(use)] = static_cast<int>(below(static_cast<unsigned>(knobs_.max_tries[index(use)]) + 1)));
             break;
         case 19: find(handle); break;
         }
@@ -176,7 +176,7 @@ private:
         C_FindObjectsFinal(handle);
     }
 
-    void sign(Role role, CK_SESSION_HANDLE handle, const std::string& pin) {
+    void sign(KeyUse use, CK_SESSION_HANDLE handle, const std::string& pin) {
         CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
         CK_ATTRIBUTE wanted = {CKA_CLASS, &object_class, sizeof object_class};
         CK_OBJECT_HANDLE key = 0;
@@ -185,7 +185,7 @@ private:
         C_FindObjects(handle, &key, 1, &count);
         C_FindObjectsFinal(handle);
         if (count == 0 || sign_init(handle, key) != CKR_OK) return;
-        if (each_ && role == Role::signature && !one_in(4)) give(role, pin, [&] { return f_.login(handle, pin, CKU_CONTEXT_SPECIFIC); });
+        if (each_ && use == KeyUse::signature && !one_in(4)) give(use, pin, [&] { return f_.login(handle, pin, CKU_CONTEXT_SPECIFIC); });
         if (!one_in(4)) finish_sign(handle);
         else if (one_in(2)) C_SignInit(handle, nullptr, 0);
     }

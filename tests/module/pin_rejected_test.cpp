@@ -13,16 +13,16 @@ using namespace jpki::test;
 
 namespace {
 
-const std::string& fresh_pin(Role role) {
+const std::string& fresh_pin(KeyUse use) {
     static const std::string pins[] = {"9999", "FRESH99"};
-    return pins[index(role)];
+    return pins[index(use)];
 }
 
 // Another program, or the office, changes the PIN: the counter is full again.
-void change_elsewhere(Fixture& f, Role role, const std::string& pin) {
+void change_elsewhere(Fixture& f, KeyUse use, const std::string& pin) {
     f.card->change_knobs([&](Knobs& knobs) {
-        knobs.pins[index(role)] = pin;
-        knobs.tries[index(role)] = knobs.max_tries[index(role)];
+        knobs.pins[index(use)] = pin;
+        knobs.tries[index(use)] = knobs.max_tries[index(use)];
     });
 }
 
@@ -59,44 +59,44 @@ bool all_zero(std::uintptr_t page) {
 BOOST_AUTO_TEST_SUITE(rejected_pins)
 
 BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_logs_in) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        CHECK_RV(f.login(session, fresh_pin(role)), CKR_PIN_INCORRECT);
-        change_elsewhere(f, role, fresh_pin(role));
+        const auto session = f.open(slot_of(use));
+        CHECK_RV(f.login(session, fresh_pin(use)), CKR_PIN_INCORRECT);
+        change_elsewhere(f, use, fresh_pin(use));
         let_a_second_pass();
-        CHECK_RV(f.login(session, fresh_pin(role)), CKR_OK);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
+        CHECK_RV(f.login(session, fresh_pin(use)), CKR_OK);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 2u);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_can_be_changed) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role), CKF_RW_SESSION);
-        CHECK_RV(set_pin(session, fresh_pin(role), role == Role::authentication ? "4711" : "OTHER77"), CKR_PIN_INCORRECT);
-        change_elsewhere(f, role, fresh_pin(role));
+        const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+        CHECK_RV(set_pin(session, fresh_pin(use), use == KeyUse::authentication ? "4711" : "OTHER77"), CKR_PIN_INCORRECT);
+        change_elsewhere(f, use, fresh_pin(use));
         let_a_second_pass();
-        CHECK_RV(set_pin(session, fresh_pin(role), role == Role::authentication ? "4711" : "OTHER77"), CKR_OK);
+        CHECK_RV(set_pin(session, fresh_pin(use), use == KeyUse::authentication ? "4711" : "OTHER77"), CKR_OK);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_rejected_pin_costs_a_look_at_the_counter_and_no_try_while_that_has_not_risen) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
-        const int left = f.card->tries(role);
+        const auto session = f.open(slot_of(use));
+        CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
+        const int left = f.card->tries(use);
         for (const int now : {left, left - 1}) {
-            f.card->set_tries(role, now);
+            f.card->set_tries(use, now);
             let_a_second_pass();
             f.card->reset_counts();
-            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+            CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
             BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // SELECT, and the query
-            CHECK_RV(f.login(session, wrong_pin(role)), CKR_PIN_INCORRECT);
+            CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
             BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // within a second it is not asked again
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 0u);
-            BOOST_CHECK_EQUAL(f.card->tries(role), now);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
+            BOOST_CHECK_EQUAL(f.card->tries(use), now);
         }
     }
 }
@@ -105,10 +105,10 @@ BOOST_AUTO_TEST_CASE(a_rejected_pin_of_a_card_that_was_blocked_since_is_locked) 
     Fixture f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
-    f.card->set_tries(Role::authentication, 0);
+    f.card->set_tries(KeyUse::authentication, 0);
     let_a_second_pass();
     CHECK_RV(f.login(session, "0000"), CKR_PIN_LOCKED);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_rise_of_the_counter_is_noticed_although_tries_were_spent_after_it) {
@@ -119,16 +119,16 @@ BOOST_AUTO_TEST_CASE(a_rise_of_the_counter_is_noticed_although_tries_were_spent_
         {"seen by C_GetTokenInfo, then another program's wrong PIN", [](Fixture& f, CK_SESSION_HANDLE) {
              let_a_second_pass();
              BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
-             f.card->set_tries(Role::authentication, 2);
+             f.card->set_tries(KeyUse::authentication, 2);
          }}};
     for (const auto& [name, way] : ways) {
         BOOST_TEST_CONTEXT(name) {
             Fixture f;
             const auto session = f.open(auth_slot);
             CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
-            change_elsewhere(f, Role::authentication, "9999");
+            change_elsewhere(f, KeyUse::authentication, "9999");
             way(f, session);
-            BOOST_REQUIRE_EQUAL(f.card->tries(Role::authentication), 2);  // as it was when 9999 was rejected
+            BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 2);  // as it was when 9999 was rejected
             let_a_second_pass();
             CHECK_RV(f.login(session, "9999"), CKR_OK);
         }
@@ -142,9 +142,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_reader_lowers_the_count_that_a_rise_is_t
     CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
     fake::user_will(reader_name, fake::PinEntry::typed("1111"));
     CHECK_RV(C_Login(session, CKU_USER, nullptr, 0), CKR_PIN_INCORRECT);
-    BOOST_REQUIRE_EQUAL(f.card->tries(Role::authentication), 1);
-    change_elsewhere(f, Role::authentication, "9999");
-    f.card->set_tries(Role::authentication, 2);
+    BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 1);
+    change_elsewhere(f, KeyUse::authentication, "9999");
+    f.card->set_tries(KeyUse::authentication, 2);
     let_a_second_pass();
     CHECK_RV(f.login(session, "9999"), CKR_OK);
 }

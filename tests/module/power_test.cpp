@@ -33,70 +33,70 @@ BOOST_AUTO_TEST_SUITE(power)
 
 BOOST_AUTO_TEST_CASE(the_first_command_after_a_loss_of_power_may_fail_and_no_call_does) {
     for (const Loss& loss : losses)
-        for (const Role role : both_roles)
-            BOOST_TEST_CONTEXT(loss.name << ", role " << index(role)) {
+        for (const KeyUse use : both_keys)
+            BOOST_TEST_CONTEXT(loss.name << ", role " << index(use)) {
                 Fixture f(stumbling());
-                const auto session = f.open_logged_in(slot_of(role));
+                const auto session = f.open_logged_in(slot_of(use));
                 const auto key = find_key(session);
                 signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
                 loss.happens();
                 CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
                 BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
                 loss.happens();
-                REQUIRE_OK(f.login(session, f.card->pin(role)));
+                REQUIRE_OK(f.login(session, f.card->pin(use)));
                 signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
                 loss.happens();
                 CK_TOKEN_INFO info{};
-                CHECK_RV(C_GetTokenInfo(slot_of(role), &info), CKR_OK);
-                BOOST_CHECK_EQUAL(verifies(*f.card, role), 2u);
-                BOOST_CHECK_EQUAL(f.card->tries(role), f.card->knobs().max_tries[index(role)]);
+                CHECK_RV(C_GetTokenInfo(slot_of(use), &info), CKR_OK);
+                BOOST_CHECK_EQUAL(verifies(*f.card, use), 2u);
+                BOOST_CHECK_EQUAL(f.card->tries(use), f.card->knobs().max_tries[index(use)]);
             }
 }
 
 BOOST_AUTO_TEST_CASE(a_loss_of_power_that_is_told_ends_the_login_at_the_next_word_to_the_card) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f(stumbling());
-        const auto session = f.open_logged_in(slot_of(role));
+        const auto session = f.open_logged_in(slot_of(use));
         const std::size_t objects = find(session).size();
         losses[0].happens();
         CK_TOKEN_INFO info{};
-        REQUIRE_OK(C_GetTokenInfo(slot_of(role), &info));
+        REQUIRE_OK(C_GetTokenInfo(slot_of(use), &info));
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
         BOOST_CHECK_LT(find(session).size(), objects);
         CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
-        REQUIRE_OK(f.login(session, f.card->pin(role)));
+        REQUIRE_OK(f.login(session, f.card->pin(use)));
         BOOST_CHECK_EQUAL(find(session).size(), objects);
     }
 }
 
 BOOST_AUTO_TEST_CASE(who_logs_in_again_after_a_loss_of_power_is_let_do_so) {
     for (const Loss& loss : losses)
-        for (const Role role : both_roles)
-            BOOST_TEST_CONTEXT(loss.name << ", role " << index(role)) {
+        for (const KeyUse use : both_keys)
+            BOOST_TEST_CONTEXT(loss.name << ", role " << index(use)) {
                 Fixture f(stumbling());
-                const auto session = f.open_logged_in(slot_of(role));
+                const auto session = f.open_logged_in(slot_of(use));
                 loss.happens();
-                CHECK_RV(f.login(session, f.card->pin(role)), CKR_OK);
+                CHECK_RV(f.login(session, f.card->pin(use)), CKR_OK);
                 signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
-                CHECK_RV(f.login(session, f.card->pin(role)), CKR_USER_ALREADY_LOGGED_IN);
+                CHECK_RV(f.login(session, f.card->pin(use)), CKR_USER_ALREADY_LOGGED_IN);
             }
 }
 
 BOOST_AUTO_TEST_CASE(a_warm_reset_ends_no_login_and_asks_for_no_second_one) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open_logged_in(slot_of(role));
+        const auto session = f.open_logged_in(slot_of(use));
         BOOST_REQUIRE(fake::other_resets(reader_name));
-        CHECK_RV(f.login(session, f.card->pin(role)), CKR_USER_ALREADY_LOGGED_IN);
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_USER_ALREADY_LOGGED_IN);
         CK_TOKEN_INFO info{};
-        CHECK_RV(C_GetTokenInfo(slot_of(role), &info), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(slot_of(use), &info), CKR_OK);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
-        BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_of_one_role_that_ended_with_the_power_does_not_keep_the_other_from_one) {
+BOOST_AUTO_TEST_CASE(a_login_of_one_key_that_ended_with_the_power_does_not_keep_the_other_from_one) {
     Fixture f(stumbling());
     f.open_logged_in(auth_slot);
     const auto session = f.open(sign_slot);
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_login_of_one_role_that_ended_with_the_power_does_not_keep
     REQUIRE_OK(f.login(session, sign_pin));
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
     REQUIRE_OK(C_Logout(session));
-    check_locked_for_others(Role::signature);
+    check_locked_for_others(KeyUse::signature);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

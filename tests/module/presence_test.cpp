@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(the_first_signature_after_a_list_takes_5_commands) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(which_roles_there_are_is_asked_of_a_card_that_was_recognised_by_a_session) {
+BOOST_AUTO_TEST_CASE(which_keys_there_are_is_asked_of_a_card_that_was_recognised_by_a_session) {
     Fixture f(knobs_of("child"));
     const auto session = f.open(auth_slot);
     BOOST_CHECK(slots_with_token() == Slots{auth_slot});
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(which_roles_there_are_is_asked_of_a_card_that_was_recognise
 
 BOOST_AUTO_TEST_CASE(a_transaction_of_another_program_is_not_waited_for_and_what_was_wrong_is_an_event) {
     Fixture f(patient, knobs_of("child"));
-    const auto session = f.open(auth_slot);  // recognised, not yet asked for its roles
+    const auto session = f.open(auth_slot);  // recognised, not yet asked for its keys
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     const auto took = time_of([] {
         for (int i = 0; i < 10; ++i) {
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(several_threads_that_ask_at_once_all_see_the_new_card) {
     fake::on_transmit({});
 }
 
-BOOST_AUTO_TEST_CASE(an_answer_about_the_roles_that_cannot_be_read_is_not_asked_for_again_and_again) {
+BOOST_AUTO_TEST_CASE(an_answer_about_the_keys_that_cannot_be_read_is_not_asked_for_again_and_again) {
     Fixture f;
     fake::on_answer([](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
         if (command[1] == 0xB0 && command[2] == 0x88) return Bytes{0x69, 0xC2};

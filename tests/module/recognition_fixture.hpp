@@ -1,7 +1,7 @@
 // What the tests of recognising cards share.
 #pragma once
 
-#include "others_fixture.hpp"
+#include "other_programs_fixture.hpp"
 
 #include "apdu/card.hpp"
 #include "apdu/pcsc_link.hpp"

@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_the_session_dead) {
                 for (const SessionCall& next : session_calls()) CHECK_RV(next.call(session, key), CKR_SESSION_HANDLE_INVALID);
                 // Nothing was said to the card that is there now, and no PIN was sent to anybody.
                 BOOST_CHECK_EQUAL(other->counts().commands, 0u);
-                BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+                BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
             }
         }
 }
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_swap_that_only_another_programs_command_noticed_is_found_
         CHECK_RV(try_sign(session, key), CKR_DEVICE_REMOVED);
         CK_SESSION_INFO info{};
         CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
-        BOOST_CHECK_EQUAL(verifies(*other, Role::authentication), 0u);
+        BOOST_CHECK_EQUAL(verifies(*other, KeyUse::authentication), 0u);
         serves(f, slot, *other);
     }
 }

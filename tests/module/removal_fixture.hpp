@@ -31,7 +31,7 @@ inline CK_SESSION_HANDLE serves(Fixture& f, CK_SLOT_ID slot, const CardModel& ca
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
     BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
     if (slot % 2 == 0) BOOST_CHECK(shown_certificate(session, slot) == certificate_of(card, slot));
-    REQUIRE_OK(f.login(session, card.pin(slot % 2 == 0 ? Role::authentication : Role::signature)));
+    REQUIRE_OK(f.login(session, card.pin(slot % 2 == 0 ? KeyUse::authentication : KeyUse::signature)));
     BOOST_CHECK(shown_certificate(session, slot) == certificate_of(card, slot));
     const Bytes signature = signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
     BOOST_CHECK(openssl_verifies(certificate_of(card, slot), CKM_SHA256_RSA_PKCS, text, signature));

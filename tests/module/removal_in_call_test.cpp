@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(of_a_login) {
         for (const std::uint8_t ins : {ins_select, ins_verify})
             check_pulled_in(ins, 0, slot, [](Fixture&, CK_SESSION_HANDLE) {}, [&](Fixture& f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) {
                 const CK_RV rv = f.login(session, slot == auth_slot ? auth_pin : sign_pin);
-                BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication) + verifies(*f.card, Role::signature), 0u);
+                BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
                 return rv;
             });
 }
@@ -116,8 +116,8 @@ BOOST_AUTO_TEST_CASE(of_a_change_of_the_pin) {
             pull_at(ins, 0, pull, other);
             CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_DEVICE_REMOVED);
             fake::on_transmit({});
-            BOOST_CHECK_EQUAL(f.card->pin(Role::authentication), auth_pin);
-            BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+            BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), auth_pin);
+            BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 3);
             pull.repair(other);
             serves(f, auth_slot, *other);
         }

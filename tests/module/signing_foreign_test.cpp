@@ -37,8 +37,8 @@ bool offers_pss(CK_SLOT_ID slot) {
     return C_GetMechanismInfo(slot, CKM_RSA_PKCS_PSS, &info) == CKR_OK;
 }
 
-const Bytes& certificate_of(const Fixture& f, Role role) {
-    return role == Role::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+const Bytes& certificate_of(const Fixture& f, KeyUse use) {
+    return use == KeyUse::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
 }
 
 // Another program selects its application before each of our transactions.
@@ -56,40 +56,40 @@ BOOST_AUTO_TEST_SUITE(foreign_application)
 
 BOOST_AUTO_TEST_CASE(a_signature_that_it_refuses_is_made_by_ours_with_the_login_as_it_was) {
     for (const std::uint16_t status : {std::uint16_t{0x6982}, std::uint16_t{0x6A86}, std::uint16_t{0x6D00}})
-        for (const Role role : both_roles)
+        for (const KeyUse use : both_keys)
             for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS})
-                BOOST_TEST_CONTEXT("status " << std::hex << status << ", role " << index(role) << ", mechanism " << type) {
+                BOOST_TEST_CONTEXT("status " << std::hex << status << ", role " << index(use) << ", mechanism " << type) {
                     Fixture f;
-                    const auto session = f.open_logged_in(slot_of(role));
+                    const auto session = f.open_logged_in(slot_of(use));
                     const auto key = find_key(session);
-                    BOOST_REQUIRE(offers_pss(slot_of(role)));
+                    BOOST_REQUIRE(offers_pss(slot_of(use)));
                     const Bytes data(32, 9);
                     {
                         const ForeignApplication foreign(status);
                         Bytes signature;
                         CHECK_RV(sign(session, key, type, data, signature), CKR_OK);
-                        BOOST_CHECK(openssl_verifies(certificate_of(f, role), type, data, signature));
+                        BOOST_CHECK(openssl_verifies(certificate_of(f, use), type, data, signature));
                         BOOST_CHECK_GT(foreign.answers(), 0u);
                     }
-                    BOOST_CHECK(offers_pss(slot_of(role)));
+                    BOOST_CHECK(offers_pss(slot_of(use)));
                     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
-                    BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);
+                    BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
                 }
 }
 
 BOOST_AUTO_TEST_CASE(where_it_ended_the_login_that_is_said_and_nothing_of_pss) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Knobs knobs;
         knobs.foreign_status = 0x6A86;
         Fixture f(knobs);
-        const auto session = f.open_logged_in(slot_of(role));
+        const auto session = f.open_logged_in(slot_of(use));
         const auto key = find_key(session);
-        BOOST_REQUIRE(offers_pss(slot_of(role)));
+        BOOST_REQUIRE(offers_pss(slot_of(use)));
         f.card->other_program_selects_another_application();
         Bytes signature;
         CHECK_RV(sign(session, key, CKM_RSA_PKCS_PSS, Bytes(32, 9), signature), CKR_USER_NOT_LOGGED_IN);
-        for (const Role other : both_roles) BOOST_CHECK(offers_pss(slot_of(other)));
-        REQUIRE_OK(f.login(session, f.card->pin(role)));
+        for (const KeyUse other : both_keys) BOOST_CHECK(offers_pss(slot_of(other)));
+        REQUIRE_OK(f.login(session, f.card->pin(use)));
         CHECK_RV(sign(session, find_key(session), CKM_RSA_PKCS_PSS, Bytes(32, 9), signature), CKR_OK);
     }
 }

@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_pin_does_not_bring_a_lost_login_back) {
     Fixture f;
     const auto lost = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.open_logged_in(sign_slot);  // keeps the card open
-    BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, "0000"), 0x63C2);
+    BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, "0000"), 0x63C2);
     CHECK_RV(try_sign(lost, find_key(lost)), CKR_USER_NOT_LOGGED_IN);
     Gate gate;
     stop_at(gate, [](model::ByteView command) { return command[1] == 0x24; });
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_logout_during_a_search_leaves_no_certificate_in_memory) {
         searcher.join();
         leaver.join();
         fake::on_transmit({});
-        auto& token = jpki::Runtime::get()->slots.insertion(sign_slot)->token(jpki::Role::signature);
+        auto& token = jpki::Runtime::get()->slots.insertion(sign_slot)->token(jpki::KeyUse::signature);
         BOOST_REQUIRE(!token.logged_in());
         BOOST_CHECK(token.certificate() == nullptr);
     }

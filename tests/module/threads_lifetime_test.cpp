@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
         CHECK_RV(odd.load(), CKR_OK);
         BOOST_CHECK(fake::open_now() == fake::Open{});
         // A login that was under way when the library was finalised is not left open at the card.
-        for (const Role role : both_roles) check_locked_for_others(role);
+        for (const KeyUse use : both_keys) check_locked_for_others(use);
         REQUIRE_OK(C_Initialize(nullptr));
         BOOST_REQUIRE_EQUAL(use_the_card(), 0);
     }
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(finalize_while_a_command_is_with_the_card) {
     BOOST_CHECK(rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN);
     finalizing.join();
     fake::on_transmit({});
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
     BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 

@@ -11,15 +11,15 @@ using fake::Stop;
 
 namespace {
 
-bool is_verify(model::ByteView command, Role role) {
-    const std::uint8_t reference = role == Role::authentication ? 0x98 : 0x9B;
+bool is_verify(model::ByteView command, KeyUse use) {
+    const std::uint8_t reference = use == KeyUse::authentication ? 0x98 : 0x9B;
     return command.size() > 5 && command[1] == 0x20 && command[3] == reference;
 }
 
-// A VERIFY of `role` waits before it is sent.
-void stop_at_verify(Role role, Gate& gate) {
-    fake::on_transmit([role, &gate](const std::string&, model::ByteView command) {
-        if (is_verify(command, role)) gate.wait_here();
+// A VERIFY of `use` waits before it is sent.
+void stop_at_verify(KeyUse use, Gate& gate) {
+    fake::on_transmit([use, &gate](const std::string&, model::ByteView command) {
+        if (is_verify(command, use)) gate.wait_here();
     });
 }
 
@@ -29,11 +29,11 @@ void until_closed(CK_SESSION_HANDLE session) {
 }
 
 // What the login answers whose session is closed while the PIN is on its way.
-CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, Role role) {
+CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, KeyUse use) {
     Gate gate;
     CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
-    stop_at_verify(role, gate);
-    std::thread user([&] { logged_in = f.login(session, f.card->pin(role)); });
+    stop_at_verify(use, gate);
+    std::thread user([&] { logged_in = f.login(session, f.card->pin(use)); });
     gate.until_somebody_waits();
     std::thread closer([&] { closed = C_CloseSession(session); });
     until_closed(session);
@@ -50,17 +50,17 @@ CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, R
 BOOST_AUTO_TEST_SUITE(logins_of_two_threads)
 
 BOOST_AUTO_TEST_CASE(a_login_that_the_close_of_the_last_session_overtook_leaves_nobody_logged_in) {
-    for (const Role role : both_roles)
+    for (const KeyUse use : both_keys)
         for (const char* settings : {"", consent_each.c_str()}) {
             Fixture f(settings);
-            const auto session = f.open(slot_of(role));
+            const auto session = f.open(slot_of(use));
             // Both have found the session; then the close goes all its way, and only then the login goes on.
             Stop closing(Function::get_attrib), logging_in(Function::get_status_change);
             CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
             fake::on_call(fake::stop_where_told);
             std::thread closer([&] { fake::stop = &closing; closed = C_CloseSession(session); });
             closing.gate.until_somebody_waits();
-            std::thread user([&] { fake::stop = &logging_in; logged_in = f.login(session, f.card->pin(role)); });
+            std::thread user([&] { fake::stop = &logging_in; logged_in = f.login(session, f.card->pin(use)); });
             logging_in.gate.until_somebody_waits();
             closing.gate.open();
             closer.join();
@@ -69,34 +69,34 @@ BOOST_AUTO_TEST_CASE(a_login_that_the_close_of_the_last_session_overtook_leaves_
             fake::on_call({});
             CHECK_RV(closed, CKR_OK);
             CHECK_RV(logged_in, CKR_SESSION_HANDLE_INVALID);
-            BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);  // there was something to undo
-            BOOST_CHECK_EQUAL(f.state(f.open(slot_of(role))), CKS_RO_PUBLIC_SESSION);
-            check_locked_for_others(role);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);  // there was something to undo
+            BOOST_CHECK_EQUAL(f.state(f.open(slot_of(use))), CKS_RO_PUBLIC_SESSION);
+            check_locked_for_others(use);
         }
 }
 
 BOOST_AUTO_TEST_CASE(a_close_of_the_last_session_while_the_pin_is_on_its_way_leaves_nobody_logged_in) {
-    for (const Role role : both_roles) {
+    for (const KeyUse use : both_keys) {
         Fixture f;
-        const auto session = f.open(slot_of(role));
-        CHECK_RV(login_while_its_session_is_closed(f, session, role), CKR_SESSION_HANDLE_INVALID);
-        BOOST_CHECK_EQUAL(f.state(f.open(slot_of(role))), CKS_RO_PUBLIC_SESSION);
-        check_locked_for_others(role);
+        const auto session = f.open(slot_of(use));
+        CHECK_RV(login_while_its_session_is_closed(f, session, use), CKR_SESSION_HANDLE_INVALID);
+        BOOST_CHECK_EQUAL(f.state(f.open(slot_of(use))), CKS_RO_PUBLIC_SESSION);
+        check_locked_for_others(use);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_login_outlives_the_close_of_its_session_where_another_one_is_open) {
     Fixture f;
     const auto session = f.open(auth_slot), second = f.open(auth_slot);
-    CHECK_RV(login_while_its_session_is_closed(f, session, Role::authentication), CKR_OK);
+    CHECK_RV(login_while_its_session_is_closed(f, session, KeyUse::authentication), CKR_OK);
     BOOST_CHECK_EQUAL(f.state(second), CKS_RO_USER_FUNCTIONS);
     signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(a_logout_of_one_role_while_the_pin_of_the_other_is_on_its_way_is_decided_by_what_the_card_says_to_it) {
-    for (const Role leaving : both_roles)
+BOOST_AUTO_TEST_CASE(a_logout_of_one_key_while_the_pin_of_the_other_is_on_its_way_is_decided_by_what_the_card_says_to_it) {
+    for (const KeyUse leaving : both_keys)
         for (const bool right : {true, false}) {
-            const Role coming = leaving == Role::authentication ? Role::signature : Role::authentication;
+            const KeyUse coming = leaving == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
             Fixture f;
             const auto left = f.open_logged_in(slot_of(leaving)), came = f.open(slot_of(coming));
             Gate gate;
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_logout_of_one_role_while_the_pin_of_the_other_is_on_its_w
                 signed_by(came, find_key(came), CKM_SHA256_RSA_PKCS, text);
                 REQUIRE_OK(C_Logout(came));
             }
-            for (const Role role : both_roles) check_locked_for_others(role);
+            for (const KeyUse use : both_keys) check_locked_for_others(use);
         }
 }
 
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_an_operation_does_not_end_the_consent_that_anoth
     REQUIRE_OK(sign_init(second, key));
     Gate gate;
     CK_RV consented = CKR_GENERAL_ERROR, ended = CKR_GENERAL_ERROR;
-    stop_at_verify(Role::signature, gate);
+    stop_at_verify(KeyUse::signature, gate);
     std::thread user([&] { consented = f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC); });
     gate.until_somebody_waits();
     std::thread other([&] { ended = C_SignInit(session, nullptr, 0); });

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(eight_threads_sign_a_hundred_times_each_with_both_keys) {
     });
     BOOST_CHECK_EQUAL(good, 8u);
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0] + f.card->counts().signatures[1], 800u);
-    for (const Role role : both_roles) BOOST_CHECK_EQUAL(verifies(*f.card, role), 1u);  // one login, however many asked
+    for (const KeyUse use : both_keys) BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);  // one login, however many asked
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
 }
 
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(every_entry_point_while_cards_are_swapped) {
     for (const auto& rv : odd) CHECK_RV(rv.load(), CKR_OK);
     BOOST_TEST_MESSAGE("counted: " << calls << " calls while the card was swapped 40 times");
     for (const auto& card : {f.card, other})
-        for (const Role role : both_roles) BOOST_CHECK_EQUAL(card->tries(role), card->knobs().max_tries[index(role)]);
+        for (const KeyUse use : both_keys) BOOST_CHECK_EQUAL(card->tries(use), card->knobs().max_tries[index(use)]);
     serves(f, auth_slot, *f.card);
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     BOOST_CHECK_LE(fake::open_now().handles, 1u);
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(logins_and_logouts_of_many_threads_end_in_one_state) {
     });
     BOOST_CHECK_EQUAL(good, 4u);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
-    check_locked_for_others(Role::authentication);
+    check_locked_for_others(KeyUse::authentication);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

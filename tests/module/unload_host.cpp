@@ -20,7 +20,7 @@ namespace {
 
 namespace fake = jpki::fake;
 using jpki::model::CardModel;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 
 [[noreturn]] void fail(const std::string& what) {
     std::fprintf(stderr, "%s\n", what.c_str());
@@ -49,9 +49,9 @@ void* load(const char* path) {
     expect("C_GetSlotList", functions->C_GetSlotList(CK_TRUE, nullptr, &count));
     CK_SESSION_HANDLE session = 0;
     expect("C_OpenSession", functions->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
-    std::string pin = card()->pin(Role::authentication);
+    std::string pin = card()->pin(KeyUse::authentication);
     expect("C_Login", functions->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
-    if (!card()->verified(Role::authentication)) fail("no login");
+    if (!card()->verified(KeyUse::authentication)) fail("no login");
     return module;
 }
 
@@ -67,7 +67,7 @@ int unload_many_times(const char* path) {
         void* const module = load(path);
         ::dlclose(module);
         if (::dlopen(path, RTLD_NOW | RTLD_NOLOAD)) fail("the module is still loaded");
-        if (card()->verified(Role::authentication)) fail("the card is left open");
+        if (card()->verified(KeyUse::authentication)) fail("the card is left open");
         if (!(fake::open_now() == fake::Open{})) fail("a connection is left open");
         if (round == 0) before = descriptors();
         else if (descriptors() > before) fail("descriptors are left open");
@@ -88,7 +88,7 @@ int exit_without_a_word(const char* path) {
     if (child == 0) {
         load(path);
         fake::on_call([](fake::Function function) {
-            if (function == fake::Function::end_transaction) seen.locked = !card()->verified(Role::authentication);
+            if (function == fake::Function::end_transaction) seen.locked = !card()->verified(KeyUse::authentication);
         });
         return 0;
     }

@@ -1,17 +1,17 @@
-// The variants: a module that shows one role shows nothing of the other, not a slot, not a command.
+// The variants: a module that shows one key shows nothing of the other, not a slot, not a command.
 #include "fixture.hpp"
 
 using namespace jpki::test;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 
 namespace {
 
 #if defined(JPKI_VARIANT_AUTH)
-constexpr Role shown = Role::authentication;
+constexpr KeyUse shown = KeyUse::authentication;
 #else
-constexpr Role shown = Role::signature;
+constexpr KeyUse shown = KeyUse::signature;
 #endif
-constexpr bool auth = shown == Role::authentication;
+constexpr bool auth = shown == KeyUse::authentication;
 constexpr CK_SLOT_ID the_slot = 0;
 
 const Bytes& certificate_of(const CardModel& card) { return auth ? card.pki().authentication_certificate : card.pki().signature_certificate; }
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_reader_has_one_slot_and_two_readers_two) {
     CHECK_RV(C_GetSlotInfo(2, &info), CKR_SLOT_ID_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_the_other_role_is_never_touched) {
+BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_the_other_key_is_never_touched) {
     Fixture f;
     CK_TOKEN_INFO info{};
     REQUIRE_OK(C_GetTokenInfo(the_slot, &info));
@@ -55,8 +55,8 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_the_other_role_
     BOOST_CHECK(openssl_verifies(certificate_of(*f.card), CKM_SHA256_RSA_PKCS, data, signed_by(session, keys[0], CKM_SHA256_RSA_PKCS, data)));
     REQUIRE_OK(C_Logout(session));
     f.card->on_command({});
-    BOOST_CHECK(!f.card->verified(Role::authentication) && !f.card->verified(Role::signature));
-    // Not one command names a file, PIN or key of the other role (the authentication certificate is the card's face).
+    BOOST_CHECK(!f.card->verified(KeyUse::authentication) && !f.card->verified(KeyUse::signature));
+    // Not one command names a file, PIN or key of the other key (the authentication certificate is the card's face).
     const std::vector<std::uint8_t> of_the_other = auth ? std::vector<std::uint8_t>{0x01, 0x02, 0x1A, 0x1B} : std::vector<std::uint8_t>{0x0B, 0x17, 0x18};
     for (const Bytes& command : commands)
         for (const std::uint8_t sfi : of_the_other) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(token_information_asks_for_the_tries_of_its_own_pin_alone) 
     BOOST_CHECK_LE(f.card->counts().commands, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_the_role_has_no_token_here) {
+BOOST_AUTO_TEST_CASE(a_card_without_the_key_has_no_token_here) {
     Knobs knobs;
     (auth ? knobs.has_authentication : knobs.has_signature) = false;
     Fixture f(knobs);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_the_role_has_no_token_here) {
     BOOST_CHECK_EQUAL(count, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_the_other_role_is_complete_here) {
+BOOST_AUTO_TEST_CASE(a_card_without_the_other_key_is_complete_here) {
     Knobs knobs;
     (auth ? knobs.has_signature : knobs.has_authentication) = false;
     Fixture f(knobs);

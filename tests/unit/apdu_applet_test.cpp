@@ -25,7 +25,7 @@ namespace {
 
 const std::string reader = "Fake Reader 00 00";
 
-model::Role model_role(Role role) { return role == Role::authentication ? model::Role::authentication : model::Role::signature; }
+model::KeyUse model_key(KeyUse use) { return use == KeyUse::authentication ? model::KeyUse::authentication : model::KeyUse::signature; }
 
 struct OnReader {
     explicit OnReader(const model::Knobs& knobs = {}, std::shared_ptr<const model::TestPki> pki = model::TestPki::shared())
@@ -34,27 +34,27 @@ struct OnReader {
         fake::add_reader(reader, card);
         link = std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000));
         transaction.emplace(*link);
-        applet.emplace(*transaction, dialect);
+        applet.emplace(*transaction, profile);
     }
     Log log;
     std::shared_ptr<model::CardModel> card;
     std::unique_ptr<PcscLink> link;
     std::optional<Link::Transaction> transaction;
-    Dialect dialect;
+    CommandProfile profile;
     std::optional<Applet> applet;
 
     std::size_t commands() const { return card->counts().commands; }
 };
 
-void take(Role role, const std::string& text, Secret& out) {
+void take(KeyUse use, const std::string& text, Secret& out) {
     const Bytes bytes(text.begin(), text.end());
-    BOOST_REQUIRE(take_pin(role, bytes, out) == PinShape::good);
+    BOOST_REQUIRE(take_pin(use, bytes, out) == PinShape::good);
 }
 
-PinAnswer verify(OnReader& on, Role role, const std::string& text) {
+PinAnswer verify(OnReader& on, KeyUse use, const std::string& text) {
     Secret pin;
-    take(role, text, pin);
-    return on.applet->verify(role, pin);
+    take(use, text, pin);
+    return on.applet->verify(use, pin);
 }
 
 // A file with a certificate of exactly `size` bytes, as far as a reader of files looks: a SEQUENCE.
@@ -88,40 +88,40 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
             OnReader on(knobs);
             BOOST_REQUIRE_EQUAL(on.applet->select(true), knobs.is_jpki);
             if (!knobs.is_jpki) continue;
-            for (const Role role : all_roles) {
-                const auto m = model_role(role);
-                const bool has = role == Role::authentication ? knobs.has_authentication : knobs.has_signature;
-                const TriesAnswer tries = on.applet->tries(role);
+            for (const KeyUse use : all_key_uses) {
+                const auto m = model_key(use);
+                const bool has = use == KeyUse::authentication ? knobs.has_authentication : knobs.has_signature;
+                const TriesAnswer tries = on.applet->tries(use);
                 if (!has) {
                     // Not there, blocked for good, or (its certificate was taken away) as ever.
                     BOOST_CHECK(tries == std::nullopt || *tries == 0 || knobs.missing_file == model::Knobs::Missing::filler);
-                    BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind != FileAnswer::Kind::read);
+                    BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind != FileAnswer::Kind::read);
                     continue;
                 }
                 BOOST_REQUIRE(tries.has_value());
-                BOOST_CHECK_EQUAL(*tries, knobs.tries[index_of(role)]);
-                BOOST_CHECK(on.dialect.form == (knobs.short_forms ? Dialect::Form::short_form : Dialect::Form::select_ef));
-                BOOST_CHECK_EQUAL(on.dialect.query_with_le, knobs.query_needs_le);
-                BOOST_CHECK(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
-                const bool hidden = role == Role::signature || knobs.phone || knobs.iphone;
-                BOOST_CHECK(on.applet->read_certificate(facts_of(role).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
-                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(role).ca).data,
-                                               role == Role::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
-                const PinAnswer answer = verify(on, role, on.card->pin(m));
+                BOOST_CHECK_EQUAL(*tries, knobs.tries[index_of(use)]);
+                BOOST_CHECK(on.profile.form == (knobs.short_forms ? CommandProfile::Form::short_form : CommandProfile::Form::select_ef));
+                BOOST_CHECK_EQUAL(on.profile.query_with_le, knobs.query_needs_le);
+                BOOST_CHECK(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
+                const bool hidden = use == KeyUse::signature || knobs.phone || knobs.iphone;
+                BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
+                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(use).ca).data,
+                                               use == KeyUse::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
+                const PinAnswer answer = verify(on, use, on.card->pin(m));
                 BOOST_CHECK(answer.kind == (*tries == 0 ? PinAnswer::Kind::blocked : PinAnswer::Kind::accepted));
                 if (answer.kind != PinAnswer::Kind::accepted) continue;
-                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(role).certificate).data,
-                                               role == Role::authentication ? on.card->pki().authentication_certificate
+                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(use).certificate).data,
+                                               use == KeyUse::authentication ? on.card->pki().authentication_certificate
                                                                             : on.card->pki().signature_certificate));
-                BOOST_CHECK_EQUAL(on.applet->sign(role, SignForm::pkcs1_padding, hex("0102")).signature.size(), 256u);
-                const SignAnswer pss = on.applet->sign(role, SignForm::pss_sha256, Bytes(32, 1));
-                BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::form_unknown));
+                BOOST_CHECK_EQUAL(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).signature.size(), 256u);
+                const SignAnswer pss = on.applet->sign(use, SignatureScheme::pss_sha256, Bytes(32, 1));
+                BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::scheme_unknown));
             }
             const FileAnswer information = on.applet->read_start(Ef::token_information, TokenInformation::size);
             BOOST_CHECK(information.kind == (knobs.has_token_information ? FileAnswer::Kind::read : FileAnswer::Kind::absent));
             if (knobs.has_token_information) BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone || knobs.iphone);
-            BOOST_CHECK(on.applet->leave());
-            for (const Role role : all_roles) BOOST_CHECK(!on.card->verified(model_role(role)));
+            BOOST_CHECK(on.applet->select_issuer_security_domain());
+            for (const KeyUse use : all_key_uses) BOOST_CHECK(!on.card->verified(model_key(use)));
             BOOST_CHECK_EQUAL(on.card->counts().issuer_commands, 0u);
         }
 }
@@ -133,17 +133,17 @@ BOOST_AUTO_TEST_CASE(a_pin_is_sent_once_whatever_the_form_and_a_wrong_one_costs_
             knobs.short_forms = short_forms;
             OnReader on(knobs);
             BOOST_REQUIRE(on.applet->select(true));
-            if (form_known) on.applet->tries(Role::authentication);
-            const PinAnswer wrong = verify(on, Role::authentication, "0000");
+            if (form_known) on.applet->tries(KeyUse::authentication);
+            const PinAnswer wrong = verify(on, KeyUse::authentication, "0000");
             BOOST_CHECK(wrong.kind == PinAnswer::Kind::rejected);
             BOOST_CHECK_EQUAL(wrong.tries_left, 2);
-            BOOST_CHECK_EQUAL(on.card->tries(model::Role::authentication), 2);
+            BOOST_CHECK_EQUAL(on.card->tries(model::KeyUse::authentication), 2);
             BOOST_CHECK_EQUAL(on.card->counts().wrong[0], 1u);
-            BOOST_CHECK(verify(on, Role::authentication, "1234").kind == PinAnswer::Kind::accepted);
-            BOOST_CHECK_EQUAL(on.card->tries(model::Role::authentication), 3);
-            for (int left = 2; left >= 1; --left) BOOST_CHECK_EQUAL(verify(on, Role::authentication, "0000").tries_left, left);
-            BOOST_CHECK(verify(on, Role::authentication, "0000").kind == PinAnswer::Kind::blocked);  // 63C0
-            BOOST_CHECK(verify(on, Role::authentication, "1234").kind == PinAnswer::Kind::blocked);  // 6984
+            BOOST_CHECK(verify(on, KeyUse::authentication, "1234").kind == PinAnswer::Kind::accepted);
+            BOOST_CHECK_EQUAL(on.card->tries(model::KeyUse::authentication), 3);
+            for (int left = 2; left >= 1; --left) BOOST_CHECK_EQUAL(verify(on, KeyUse::authentication, "0000").tries_left, left);
+            BOOST_CHECK(verify(on, KeyUse::authentication, "0000").kind == PinAnswer::Kind::blocked);  // 63C0
+            BOOST_CHECK(verify(on, KeyUse::authentication, "1234").kind == PinAnswer::Kind::blocked);  // 6984
         }
 }
 
@@ -154,13 +154,13 @@ BOOST_AUTO_TEST_CASE(the_form_is_found_out_by_the_tries_query_which_costs_nothin
         OnReader on(knobs);
         BOOST_REQUIRE(on.applet->select(true));
         on.card->reset_counts();
-        BOOST_CHECK_EQUAL(on.applet->tries(Role::signature).value_or(-1), 5);
+        BOOST_CHECK_EQUAL(on.applet->tries(KeyUse::signature).value_or(-1), 5);
         BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 3u);  // SFI refused, SELECT EF, query
         on.card->reset_counts();
-        on.applet->tries(Role::signature);
+        on.applet->tries(KeyUse::signature);
         BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 2u);
         BOOST_CHECK_EQUAL(on.card->counts().verify[1], 0u);
-        BOOST_CHECK_EQUAL(on.card->tries(model::Role::signature), 5);
+        BOOST_CHECK_EQUAL(on.card->tries(model::KeyUse::signature), 5);
     }
 }
 
@@ -172,11 +172,11 @@ BOOST_AUTO_TEST_CASE(only_the_first_command_after_a_cold_reset_is_repeated_on_6f
     BOOST_CHECK_EQUAL(on.commands(), 2u);
     ScriptedLink stumbling{"6F00"};
     Link::Transaction transaction(stumbling);
-    Dialect dialect;
-    BOOST_CHECK_THROW(Applet(transaction, dialect).select(true), CardFault);
+    CommandProfile profile;
+    BOOST_CHECK_THROW(Applet(transaction, profile).select(true), CardFault);
     BOOST_CHECK_EQUAL(stumbling.commands.size(), 2u);
     stumbling.commands.clear();
-    BOOST_CHECK_THROW(Applet(transaction, dialect).select(false), CardFault);
+    BOOST_CHECK_THROW(Applet(transaction, profile).select(false), CardFault);
     BOOST_CHECK_EQUAL(stumbling.commands.size(), 1u);
 }
 
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
                         knobs.certificate_file_size = file;
                         OnReader on(knobs, pki_with_certificate_of(size));
                         BOOST_REQUIRE(on.applet->select(true));
-                        on.applet->tries(Role::authentication);
+                        on.applet->tries(KeyUse::authentication);
                         on.card->reset_counts();
                         const FileAnswer answer = on.applet->read_certificate(Ef::authentication_certificate);
                         BOOST_REQUIRE(answer.kind == FileAnswer::Kind::read);
@@ -216,11 +216,11 @@ BOOST_AUTO_TEST_CASE(a_second_read_that_hits_another_file_is_noticed) {
     knobs.sfi_read_sets_current_file = false;
     OnReader on(knobs);
     BOOST_REQUIRE(on.applet->select(true));
-    on.applet->tries(Role::authentication);
+    on.applet->tries(KeyUse::authentication);
     BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate).data == on.card->pki().authentication_certificate);
     // Now that file is selected, and the CA's is asked for.
     BOOST_CHECK(on.applet->read_certificate(Ef::authentication_ca).data == on.card->pki().authentication_ca);
-    BOOST_CHECK(!on.dialect.sfi_read_selects);
+    BOOST_CHECK(!on.profile.sfi_read_selects);
 }
 
 BOOST_AUTO_TEST_CASE(a_lie_about_the_length_is_malformed_and_ends) {
@@ -263,12 +263,12 @@ BOOST_AUTO_TEST_CASE(a_new_pin_is_set_after_the_old_one_and_refused_without_it) 
         knobs.short_forms = short_forms;
         OnReader on(knobs);
         BOOST_REQUIRE(on.applet->select(true));
-        on.applet->tries(Role::signature);
+        on.applet->tries(KeyUse::signature);
         Secret fresh;
-        take(Role::signature, "NEW4567", fresh);
-        BOOST_CHECK(on.applet->change(Role::signature, fresh) == PinAnswer::Kind::rejected);
-        BOOST_CHECK(verify(on, Role::signature, "abc123").kind == PinAnswer::Kind::accepted);  // raised
-        BOOST_CHECK(on.applet->change(Role::signature, fresh) == PinAnswer::Kind::accepted);
-        BOOST_CHECK_EQUAL(on.card->pin(model::Role::signature), "NEW4567");
+        take(KeyUse::signature, "NEW4567", fresh);
+        BOOST_CHECK(on.applet->change(KeyUse::signature, fresh) == PinAnswer::Kind::rejected);
+        BOOST_CHECK(verify(on, KeyUse::signature, "abc123").kind == PinAnswer::Kind::accepted);  // raised
+        BOOST_CHECK(on.applet->change(KeyUse::signature, fresh) == PinAnswer::Kind::accepted);
+        BOOST_CHECK_EQUAL(on.card->pin(model::KeyUse::signature), "NEW4567");
     }
 }

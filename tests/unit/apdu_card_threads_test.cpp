@@ -38,11 +38,11 @@ private:
     }
 };
 
-PinAnswer::Kind verify(Card& card, Role role, const std::string& text) {
+PinAnswer::Kind verify(Card& card, KeyUse use, const std::string& text) {
     Secret secret;
     const Bytes bytes(text.begin(), text.end());
-    if (take_pin(role, bytes, secret) != PinShape::good) return PinAnswer::Kind::not_entered;
-    return card.verify(role, secret, false).kind;
+    if (take_pin(use, bytes, secret) != PinShape::good) return PinAnswer::Kind::not_entered;
+    return card.verify(use, secret, false).kind;
 }
 
 }  // namespace
@@ -52,50 +52,50 @@ BOOST_AUTO_TEST_CASE(whether_a_card_is_locked_is_decided_after_the_verify_that_i
         Inserted inserted;
         Card& card = inserted.card;
         const auto& chip = inserted.chip;
-        BOOST_REQUIRE(verify(card, Role::authentication, "1234") == PinAnswer::Kind::accepted);
-        BOOST_REQUIRE(!card.forget(Role::authentication));
+        BOOST_REQUIRE(verify(card, KeyUse::authentication, "1234") == PinAnswer::Kind::accepted);
+        BOOST_REQUIRE(!card.forget(KeyUse::authentication));
         BOOST_REQUIRE(card.may_be_open());
 
         fake::Gate gate;
         fake::on_transmit([&](const std::string&, model::ByteView command) {
             if (command[1] == 0x20) gate.wait_here();
         });
-        std::thread verifying([&] { verify(card, Role::signature, right ? "ABC123" : "WRONG1"); });
+        std::thread verifying([&] { verify(card, KeyUse::signature, right ? "ABC123" : "WRONG1"); });
         gate.until_somebody_waits();
         std::atomic<pid_t> thread = 0;
         std::thread locking([&] {
             thread = ::gettid();
-            card.lock_unless_verified(Role::signature);
+            card.reset_security_status_unless_verified(KeyUse::signature);
         });
         fake::until_it_sleeps(thread);
         gate.open();
         verifying.join();
         locking.join();
         fake::on_transmit({});
-        // Accepted: the login stands, and with it the PIN state of the other role. Refused: nobody is left, nothing is open.
-        BOOST_CHECK_EQUAL(card.verified(Role::signature), right);
-        BOOST_CHECK_EQUAL(chip->verified(model::Role::signature), right);
-        BOOST_CHECK_EQUAL(chip->verified(model::Role::authentication), right);
+        // Accepted: the login stands, and with it the PIN state of the other key. Refused: nobody is left, nothing is open.
+        BOOST_CHECK_EQUAL(card.verified(KeyUse::signature), right);
+        BOOST_CHECK_EQUAL(chip->verified(model::KeyUse::signature), right);
+        BOOST_CHECK_EQUAL(chip->verified(model::KeyUse::authentication), right);
         BOOST_CHECK_EQUAL(card.may_be_open(), right);
     }
     fake::reset_everything();
 }
 
-// The card has no logout for one role: it is our word alone that ends a login while the other role keeps the card open.
-BOOST_AUTO_TEST_CASE(a_role_that_is_logged_out_neither_signs_nor_reads_although_the_card_would) {
-    for (const Role role : all_roles) {
+// The card has no logout for one key: it is our word alone that ends a login while the other key keeps the card open.
+BOOST_AUTO_TEST_CASE(a_key_that_is_logged_out_neither_signs_nor_reads_although_the_card_would) {
+    for (const KeyUse use : all_key_uses) {
         Inserted inserted;
         Card& card = inserted.card;
         const auto& chip = inserted.chip;
-        for (const Role both : all_roles)
-            BOOST_REQUIRE(verify(card, both, both == Role::authentication ? "1234" : "ABC123") == PinAnswer::Kind::accepted);
-        card.forget(role);
-        card.lock_unless_verified(other(role));
-        BOOST_REQUIRE(chip->verified(static_cast<model::Role>(role)));
+        for (const KeyUse both : all_key_uses)
+            BOOST_REQUIRE(verify(card, both, both == KeyUse::authentication ? "1234" : "ABC123") == PinAnswer::Kind::accepted);
+        card.forget(use);
+        card.reset_security_status_unless_verified(other(use));
+        BOOST_REQUIRE(chip->verified(static_cast<model::KeyUse>(use)));
         chip->reset_counts();
         const Bytes data = {1};
-        BOOST_CHECK(card.sign(role, SignForm::pkcs1_padding, data).kind == SignAnswer::Kind::not_verified);
-        if (role == Role::signature) BOOST_CHECK(card.certificate(role).kind == FileAnswer::Kind::locked);
+        BOOST_CHECK(card.sign(use, SignatureScheme::pkcs1_padding, data).kind == SignAnswer::Kind::not_verified);
+        if (use == KeyUse::signature) BOOST_CHECK(card.certificate(use).kind == FileAnswer::Kind::locked);
         BOOST_CHECK_EQUAL(chip->counts().commands, 0u);
     }
 }

@@ -28,11 +28,11 @@ struct Sent {
 Sent verify(std::initializer_list<std::string_view> answers) {
     ScriptedLink link(answers);
     Link::Transaction transaction(link);
-    Dialect dialect;
+    CommandProfile profile;
     Secret pin;
     const std::uint8_t digits[] = {'1', '2', '3', '4'};
-    BOOST_REQUIRE(take_pin(Role::authentication, digits, pin) == PinShape::good);
-    Sent sent{Applet(transaction, dialect).verify(Role::authentication, pin), 0};
+    BOOST_REQUIRE(take_pin(KeyUse::authentication, digits, pin) == PinShape::good);
+    Sent sent{Applet(transaction, profile).verify(KeyUse::authentication, pin), 0};
     for (const Bytes& command : link.commands) sent.pins += command.size() > 5 && command[1] == 0x20;
     return sent;
 }
@@ -65,11 +65,11 @@ BOOST_AUTO_TEST_CASE(a_pin_whose_answer_is_a_fault_is_not_sent_again) {
     for (const std::string_view odd : {"6F00", "6300", "6581", "6982", "9100"}) {
         ScriptedLink link{odd, "63C3"};
         Link::Transaction transaction(link);
-        Dialect dialect;
+        CommandProfile profile;
         Secret pin;
         const std::uint8_t digits[] = {'1', '2', '3', '4'};
-        BOOST_REQUIRE(take_pin(Role::authentication, digits, pin) == PinShape::good);
-        BOOST_CHECK_THROW(Applet(transaction, dialect).verify(Role::authentication, pin), CardFault);
+        BOOST_REQUIRE(take_pin(KeyUse::authentication, digits, pin) == PinShape::good);
+        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
         BOOST_CHECK_EQUAL(link.commands.size(), 1u);
     }
 }

@@ -19,15 +19,15 @@ namespace {
 ByteView view(const std::string& text) { return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()}; }
 std::string text_of(const Secret& secret) { return {secret.view().begin(), secret.view().end()}; }
 
-PinShape shape(Role role, const std::string& text) {
+PinShape shape(KeyUse use, const std::string& text) {
     Secret secret;
-    const PinShape result = take_pin(role, view(text), secret);
+    const PinShape result = take_pin(use, view(text), secret);
     if (result != PinShape::good) BOOST_CHECK_EQUAL(secret.size(), 0u);
     return result;
 }
-PinShape new_shape(Role role, const std::string& text) {
+PinShape new_shape(KeyUse use, const std::string& text) {
     Secret secret;
-    const PinShape result = take_new_pin(role, view(text), secret);
+    const PinShape result = take_new_pin(use, view(text), secret);
     if (result != PinShape::good) BOOST_CHECK_EQUAL(secret.size(), 0u);
     return result;
 }
@@ -64,26 +64,26 @@ BOOST_AUTO_TEST_CASE(a_secret_cannot_be_copied_and_is_wiped_where_it_stood) {
 }
 
 BOOST_AUTO_TEST_CASE(an_authentication_pin_is_four_digits) {
-    BOOST_CHECK(shape(Role::authentication, "0000") == PinShape::good);
-    BOOST_CHECK(shape(Role::authentication, "9876") == PinShape::good);
-    for (const char* wrong : {"", "1", "123", "12345", "1234567890123456"}) BOOST_CHECK(shape(Role::authentication, wrong) == PinShape::wrong_length);
-    for (const char* wrong : {"12a4", "ABCD", "12 4", "12\t4", "1/34", "1:34"}) BOOST_CHECK(shape(Role::authentication, wrong) == PinShape::wrong_alphabet);
-    BOOST_CHECK(shape(Role::authentication, std::string("12\0" "4", 4)) == PinShape::wrong_alphabet);
-    BOOST_CHECK(new_shape(Role::authentication, "4321") == PinShape::good);
+    BOOST_CHECK(shape(KeyUse::authentication, "0000") == PinShape::good);
+    BOOST_CHECK(shape(KeyUse::authentication, "9876") == PinShape::good);
+    for (const char* wrong : {"", "1", "123", "12345", "1234567890123456"}) BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_length);
+    for (const char* wrong : {"12a4", "ABCD", "12 4", "12\t4", "1/34", "1:34"}) BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_alphabet);
+    BOOST_CHECK(shape(KeyUse::authentication, std::string("12\0" "4", 4)) == PinShape::wrong_alphabet);
+    BOOST_CHECK(new_shape(KeyUse::authentication, "4321") == PinShape::good);
 }
 
 BOOST_AUTO_TEST_CASE(a_signature_password_is_6_to_16_letters_and_digits_with_lower_case_raised) {
     Secret secret;
-    BOOST_REQUIRE(take_pin(Role::signature, view("abcxyz019ABCXYZ9"), secret) == PinShape::good);
+    BOOST_REQUIRE(take_pin(KeyUse::signature, view("abcxyz019ABCXYZ9"), secret) == PinShape::good);
     BOOST_CHECK_EQUAL(text_of(secret), "ABCXYZ019ABCXYZ9");
-    BOOST_CHECK(shape(Role::signature, "ABC123") == PinShape::good);
-    for (const char* wrong : {"", "ABC12", "ABCDEFGHIJ1234567"}) BOOST_CHECK(shape(Role::signature, wrong) == PinShape::wrong_length);
+    BOOST_CHECK(shape(KeyUse::signature, "ABC123") == PinShape::good);
+    for (const char* wrong : {"", "ABC12", "ABCDEFGHIJ1234567"}) BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_length);
     for (const char* wrong : {"ABC 123", "ABC-123", "ABC@123", "ABC[123", "ABC`123", "ABC{123", "ABC/123", "ABC:123", "\xE3\x81\x82" "ABC1"})
-        BOOST_CHECK(shape(Role::signature, wrong) == PinShape::wrong_alphabet);
+        BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_alphabet);
     // For a login the composition is the card's affair; for a new password it is the office's rule.
-    BOOST_CHECK(shape(Role::signature, "ABCDEF") == PinShape::good);
-    for (const char* wrong : {"ABCDEF", "abcdef", "123456"}) BOOST_CHECK(new_shape(Role::signature, wrong) == PinShape::wrong_composition);
-    for (const char* good : {"ABCDE1", "12345a"}) BOOST_CHECK(new_shape(Role::signature, good) == PinShape::good);
+    BOOST_CHECK(shape(KeyUse::signature, "ABCDEF") == PinShape::good);
+    for (const char* wrong : {"ABCDEF", "abcdef", "123456"}) BOOST_CHECK(new_shape(KeyUse::signature, wrong) == PinShape::wrong_composition);
+    for (const char* good : {"ABCDE1", "12345a"}) BOOST_CHECK(new_shape(KeyUse::signature, good) == PinShape::good);
 }
 
 BOOST_AUTO_TEST_CASE(every_byte_is_in_the_alphabet_or_not) {
@@ -91,10 +91,10 @@ BOOST_AUTO_TEST_CASE(every_byte_is_in_the_alphabet_or_not) {
         std::string text = "ABC12";
         text += static_cast<char>(c);
         const bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        BOOST_CHECK_EQUAL(shape(Role::signature, text) == PinShape::good, good);
+        BOOST_CHECK_EQUAL(shape(KeyUse::signature, text) == PinShape::good, good);
         text = "123";
         text += static_cast<char>(c);
-        BOOST_CHECK_EQUAL(shape(Role::authentication, text) == PinShape::good, c >= '0' && c <= '9');
+        BOOST_CHECK_EQUAL(shape(KeyUse::authentication, text) == PinShape::good, c >= '0' && c <= '9');
     }
 }
 

@@ -9,7 +9,7 @@
 
 using jpki::Bytes;
 using jpki::PinPad;
-using jpki::Role;
+using jpki::KeyUse;
 
 namespace {
 
@@ -22,7 +22,7 @@ template <class Structure> Bytes native(const Structure& fixed, const Bytes& apd
 }
 
 struct Case {
-    Role role;
+    KeyUse use;
     std::uint8_t p2;
     std::uint8_t block;  // bytes of the PIN block; 0: as long as what is typed
     std::uint16_t digits;
@@ -31,8 +31,8 @@ struct Case {
 
 const std::vector<Case>& cases() {
     static const std::vector<Case> all = {
-        {Role::authentication, 0x98, 4, 0x0404, {0x04, 0xFF, 0xFF, 0xFF, 0xFF}},
-        {Role::signature, 0x9B, 0, 0x0610, {0x00}},
+        {KeyUse::authentication, 0x98, 4, 0x0404, {0x04, 0xFF, 0xFF, 0xFF, 0xFF}},
+        {KeyUse::signature, 0x9B, 0, 0x0610, {0x00}},
     };
     return all;
 }
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_verify_structure_is_the_hosts_own_in_memory) {
         s.bNumberMessage = 1;
         s.wLangId = 0x0411;
         s.ulDataLength = static_cast<std::uint32_t>(apdu.size());
-        BOOST_CHECK(PinPad::verify_structure(c.role, c.p2) == native(s, apdu));
+        BOOST_CHECK(PinPad::verify_structure(c.use, c.p2) == native(s, apdu));
     }
 }
 
@@ -77,6 +77,6 @@ BOOST_AUTO_TEST_CASE(the_modify_structure_is_the_hosts_own_in_memory) {
         s.bMsgIndex1 = 1;
         s.bMsgIndex2 = 2;
         s.ulDataLength = static_cast<std::uint32_t>(apdu.size());
-        BOOST_CHECK(PinPad::modify_structure(c.role, c.p2) == native(s, apdu));
+        BOOST_CHECK(PinPad::modify_structure(c.use, c.p2) == native(s, apdu));
     }
 }

@@ -23,7 +23,7 @@ BOOST_AUTO_TEST_CASE(a_fault_strikes_once_at_its_command) {
     BOOST_TEST(card.fault_pending());
     BOOST_TEST(card.sw(verify_auth) == 0x6F00U);
     BOOST_TEST(!card.fault_pending());
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
 }
 
@@ -31,12 +31,12 @@ BOOST_AUTO_TEST_CASE(a_card_pulled_out_before_or_after_the_command) {
     OpenCard card;
     card.inject({Kind::card_gone, 0});
     BOOST_CHECK_THROW(card.transmit(hex(verify_auth_wrong)), CardModel::CardGone);
-    BOOST_TEST(card.tries(Role::authentication) == 3);
+    BOOST_TEST(card.tries(KeyUse::authentication) == 3);
     card.power_on();
     card.sw(select_jpki);
     card.inject({Kind::card_gone_after, 0});
     BOOST_CHECK_THROW(card.transmit(hex(verify_auth_wrong)), CardModel::CardGone);
-    BOOST_TEST(card.tries(Role::authentication) == 2);
+    BOOST_TEST(card.tries(KeyUse::authentication) == 2);
     BOOST_CHECK_THROW(card.transmit(hex(select_jpki)), CardModel::CardGone);
 }
 
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_the_command_was_carried_out) {
     BOOST_TEST(card.send("00B08A00 00").data.size() == 128U);
     card.inject({Kind::truncated, 0});
     BOOST_TEST(card.transmit(hex(verify_auth)).size() == 1U);
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
     card.inject({Kind::too_long, 0});
     BOOST_TEST(card.send("00B08A00 04").data.size() == 300U);
     card.inject({Kind::empty, 0});
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_delay_calls_its_hook_which_may_use_the_card) {
     card.sw(verify_auth);
     card.on_delay([&card] { card.other_program_selects_another_application(); });
     card.inject({Kind::delay, 0});
-    BOOST_TEST(card.sign(0x00, Role::authentication, {1}).sw == 0x6D00U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, {1}).sw == 0x6D00U);
     card.on_delay([&card] { card.power_off(); });
     card.inject({Kind::delay, 0});
     BOOST_CHECK_THROW(card.transmit(hex(select_jpki)), CardModel::CardGone);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(another_application_answers_reads_with_its_own_files) {
     const Answer read = card.send("00B08A00 04");
     BOOST_TEST(read.sw == 0x9000U);
     BOOST_TEST(read.data == hex("FFFEFDFC"));
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
     BOOST_TEST(card.sw("00200098") == 0x6D00U);
     card.change_knobs([](Knobs& k) {
         k.foreign_read = Knobs::ForeignRead::other_certificate;

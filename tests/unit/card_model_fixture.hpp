@@ -16,7 +16,7 @@ using jpki::model::ByteView;
 using jpki::model::CardModel;
 using jpki::model::Fault;
 using jpki::model::Knobs;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 using jpki::model::TestPki;
 
 inline Bytes hex(std::string_view text) {
@@ -54,8 +54,8 @@ struct Card : CardModel {
     Answer send(std::string_view command) { return send(hex(command)); }
     unsigned sw(std::string_view command) { return send(command).sw; }
 
-    Answer sign(std::uint8_t p1, Role role, const Bytes& data) {
-        Bytes command = {0x80, 0x2A, p1, static_cast<std::uint8_t>(role == Role::signature ? 0x9A : 0x97),
+    Answer sign(std::uint8_t p1, KeyUse use, const Bytes& data) {
+        Bytes command = {0x80, 0x2A, p1, static_cast<std::uint8_t>(use == KeyUse::signature ? 0x9A : 0x97),
                          static_cast<std::uint8_t>(data.size())};
         command.insert(command.end(), data.begin(), data.end());
         command.push_back(0x00);

@@ -13,7 +13,7 @@ BOOST_AUTO_TEST_CASE(the_tries_query_costs_nothing_and_never_tells_of_a_login) {
     BOOST_TEST(card.sw("0020009B") == 0x63C5U);
     card.sw(verify_auth);
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
     BOOST_TEST(card.counts().verify[0] == 1U);
 }
 
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_asked_with_p2_80) {
     card.sw("00A4020C 02 001B");
     BOOST_TEST(card.sw("00200080") == 0x63C5U);
     BOOST_TEST(card.sw("00200080 06 414243313233") == 0x9000U);
-    BOOST_TEST(card.verified(Role::signature));
+    BOOST_TEST(card.verified(KeyUse::signature));
     card.sw("00A4020C 02 000A");
     BOOST_TEST(card.sw("00200080") == 0x6981U);
 }
@@ -49,9 +49,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_pin_costs_a_try_and_a_right_one_restores_them) {
     OpenCard card;
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C2U);
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C1U);
-    BOOST_TEST(card.tries(Role::signature) == 5);
+    BOOST_TEST(card.tries(KeyUse::signature) == 5);
     BOOST_TEST(card.sw(verify_auth) == 0x9000U);
-    BOOST_TEST(card.tries(Role::authentication) == 3);
+    BOOST_TEST(card.tries(KeyUse::authentication) == 3);
     BOOST_TEST(card.counts().wrong[0] == 2U);
     BOOST_TEST(card.counts().verify[0] == 3U);
 }
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(the_try_that_blocks_gives_63c0_and_then_even_the_right_pin_
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C0U);
     BOOST_TEST(card.sw(verify_auth) == 0x6984U);
     BOOST_TEST(card.sw("00200098") == 0x63C0U);
-    BOOST_TEST(card.tries(Role::authentication) == 0);
+    BOOST_TEST(card.tries(KeyUse::authentication) == 0);
     BOOST_TEST(card.counts().wrong[0] == 1U);
 }
 
@@ -88,26 +88,26 @@ BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_a_failure_ends_its_ow
     OpenCard card;
     card.sw(verify_auth);
     card.sw(verify_sign);
-    BOOST_TEST(card.verified(Role::authentication));
-    BOOST_TEST(card.verified(Role::signature));
+    BOOST_TEST(card.verified(KeyUse::authentication));
+    BOOST_TEST(card.verified(KeyUse::signature));
     card.sw(verify_sign_wrong);
-    BOOST_TEST(card.verified(Role::authentication));
-    BOOST_TEST(!card.verified(Role::signature));
+    BOOST_TEST(card.verified(KeyUse::authentication));
+    BOOST_TEST(!card.verified(KeyUse::signature));
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_may_end_both_logins) {
-    OpenCard card(with([](Knobs& k) { k.failure_clears_other_role = true; }));
+    OpenCard card(with([](Knobs& k) { k.failure_clears_other_login = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign_wrong);
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(a_success_may_end_the_other_login) {
     OpenCard card(with([](Knobs& k) { k.one_pin_at_a_time = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign);
-    BOOST_TEST(!card.verified(Role::authentication));
-    BOOST_TEST(card.verified(Role::signature));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
+    BOOST_TEST(card.verified(KeyUse::signature));
 }
 
 BOOST_AUTO_TEST_CASE(a_login_lasts_through_select_file_reselection_and_warm_reset) {
@@ -115,13 +115,13 @@ BOOST_AUTO_TEST_CASE(a_login_lasts_through_select_file_reselection_and_warm_rese
     card.sw(verify_auth);
     card.sw("00A4020C 02 0006");
     card.sw(select_jpki);
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
     card.warm_reset();
     BOOST_TEST(!card.application_selected());
     card.sw(select_jpki);
-    BOOST_TEST(card.sign(0x00, Role::authentication, {1}).sw == 0x9000U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, {1}).sw == 0x9000U);
     card.other_program_resets();
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(a_login_ends_with_the_power_and_with_another_application) {
@@ -130,25 +130,25 @@ BOOST_AUTO_TEST_CASE(a_login_ends_with_the_power_and_with_another_application) {
     card.power_off();
     BOOST_CHECK_THROW(card.transmit(hex(select_jpki)), CardModel::CardGone);
     card.power_on();
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
     BOOST_TEST(!card.application_selected());
     card.sw(select_jpki);
     card.sw(verify_auth);
     card.power_on();  // it is on: nothing happens
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
     card.other_program_selects_another_application();
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(a_card_may_forget_a_login_on_reselection_or_reset) {
     OpenCard card(with([](Knobs& k) { k.reselect_clears_pin = true; }));
     card.sw(verify_auth);
     card.sw(select_jpki);
-    BOOST_TEST(!card.verified(Role::authentication));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
     OpenCard other(with([](Knobs& k) { k.reset_clears_pin = true; }));
     other.sw(verify_auth);
     other.warm_reset();
-    BOOST_TEST(!other.verified(Role::authentication));
+    BOOST_TEST(!other.verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(a_pin_is_changed_after_its_verification_only) {
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_pin_is_changed_after_its_verification_only) {
     BOOST_TEST(card.sw("00240198 04 39383736") == 0x6982U);
     card.sw(verify_auth);
     BOOST_TEST(card.sw("00240198 04 39383736") == 0x9000U);
-    BOOST_TEST(card.pin(Role::authentication) == "9876");
+    BOOST_TEST(card.pin(KeyUse::authentication) == "9876");
     BOOST_TEST(card.counts().changes[0] == 1U);
     BOOST_TEST(card.sw(verify_auth) == 0x63C2U);
     BOOST_TEST(card.sw("00200098 04 39383736") == 0x9000U);
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_changed_with_p2_80) {
     card.sw("00A4020C 02 001B");
     card.sw("00200080 06 414243313233");
     BOOST_TEST(card.sw("00240180 06 5A5A5A393939") == 0x9000U);
-    BOOST_TEST(card.pin(Role::signature) == "ZZZ999");
+    BOOST_TEST(card.pin(KeyUse::signature) == "ZZZ999");
 }
 
 BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
     BOOST_TEST(card.sw("00240098 04 39383736") == 0x6A86U);
     BOOST_TEST(card.sw("00240198") == 0x6700U);
     BOOST_TEST(card.sw("00240198 11 3131313131313131313131313131313131") == 0x6700U);
-    BOOST_TEST(card.pin(Role::authentication) == "1234");
+    BOOST_TEST(card.pin(KeyUse::authentication) == "1234");
 }
 
 BOOST_AUTO_TEST_CASE(a_card_may_enforce_the_rules_for_passwords) {
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_a_signature_certificate_answers_in_one_of_th
     BOOST_TEST(empty.sw("00A4020C 02 0001") == 0x9000U);
     BOOST_TEST(empty.sw("0020009B") == 0x63C0U);
     BOOST_TEST(empty.sw(verify_sign) == 0x6984U);
-    BOOST_TEST(empty.sign(0x00, Role::signature, {1}).sw == 0x6A82U);
+    BOOST_TEST(empty.sign(0x00, KeyUse::signature, {1}).sw == 0x6A82U);
 
     OpenCard filler(card_with(Knobs::Missing::filler));
     BOOST_TEST(filler.sw(verify_sign) == 0x9000U);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(tries_pins_and_their_most_are_knobs) {
     BOOST_TEST(card.sw("00200098") == 0x63C2U);
     BOOST_TEST(card.sw("00200098 04 30303030") == 0x9000U);
     BOOST_TEST(card.sw("00200098") == 0x63C7U);
-    card.set_tries(Role::signature, 4);
+    card.set_tries(KeyUse::signature, 4);
     BOOST_TEST(card.sw("0020009B") == 0x63C4U);
 }
 

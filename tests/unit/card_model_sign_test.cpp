@@ -23,14 +23,14 @@ Key public_key(const Bytes& der) {
     return Key(X509_get_pubkey(certificate.get()), &EVP_PKEY_free);
 }
 
-const Bytes& certificate(Role role) {
-    return role == Role::signature ? TestPki::shared()->signature_certificate
+const Bytes& certificate(KeyUse use) {
+    return use == KeyUse::signature ? TestPki::shared()->signature_certificate
                                    : TestPki::shared()->authentication_certificate;
 }
 
 // What the card padded: the whole block of 256 bytes.
-Bytes opened(Role role, const Bytes& signature) {
-    const Key key = public_key(certificate(role));
+Bytes opened(KeyUse use, const Bytes& signature) {
+    const Key key = public_key(certificate(use));
     const Context context(EVP_PKEY_CTX_new(key.get(), nullptr), &EVP_PKEY_CTX_free);
     Bytes block(256);
     std::size_t length = block.size();
@@ -49,8 +49,8 @@ Bytes type_1_block(const Bytes& content) {
     return block;
 }
 
-bool verifies(Role role, const Bytes& hash, const Bytes& signature, int padding) {
-    const Key key = public_key(certificate(role));
+bool verifies(KeyUse use, const Bytes& hash, const Bytes& signature, int padding) {
+    const Key key = public_key(certificate(use));
     const Context context(EVP_PKEY_CTX_new(key.get(), nullptr), &EVP_PKEY_CTX_free);
     if (EVP_PKEY_verify_init(context.get()) != 1 || EVP_PKEY_CTX_set_rsa_padding(context.get(), padding) != 1 ||
         EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1)
@@ -84,87 +84,87 @@ BOOST_AUTO_TEST_CASE(p1_00_pads_the_bytes_as_they_are) {
     SigningCard card;
     for (const std::size_t length : {1U, 51U, 245U}) {
         const Bytes data(length, 0x42);
-        BOOST_TEST(opened(Role::authentication, card.sign(0x00, Role::authentication, data).data) == type_1_block(data));
+        BOOST_TEST(opened(KeyUse::authentication, card.sign(0x00, KeyUse::authentication, data).data) == type_1_block(data));
     }
-    BOOST_TEST(card.sign(0x00, Role::authentication, Bytes(246)).sw == 0x6700U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, Bytes(246)).sw == 0x6700U);
     BOOST_TEST(card.counts().signatures[0] == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(p1_01_pads_the_bare_hash) {
     SigningCard card;
-    BOOST_TEST(opened(Role::signature, card.sign(0x01, Role::signature, message).data) == type_1_block(sha256(message)));
-    BOOST_TEST(card.sign(0x01, Role::signature, Bytes(255)).sw == 0x9000U);
+    BOOST_TEST(opened(KeyUse::signature, card.sign(0x01, KeyUse::signature, message).data) == type_1_block(sha256(message)));
+    BOOST_TEST(card.sign(0x01, KeyUse::signature, Bytes(255)).sw == 0x9000U);
     BOOST_TEST(card.counts().signatures[1] == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(p1_02_signs_a_hash_with_its_digest_info) {
     SigningCard card;
     const Bytes hash = sha256(message);
-    BOOST_TEST(verifies(Role::signature, hash, card.sign(0x02, Role::signature, hash).data, RSA_PKCS1_PADDING));
+    BOOST_TEST(verifies(KeyUse::signature, hash, card.sign(0x02, KeyUse::signature, hash).data, RSA_PKCS1_PADDING));
     for (const std::size_t length : {1U, 31U, 33U, 255U})
-        BOOST_TEST(card.sign(0x02, Role::signature, Bytes(length)).sw == 0x6700U);
+        BOOST_TEST(card.sign(0x02, KeyUse::signature, Bytes(length)).sw == 0x6700U);
 }
 
 BOOST_AUTO_TEST_CASE(p1_03_hashes_and_signs) {
     SigningCard card;
-    BOOST_TEST(verifies(Role::authentication, sha256(message), card.sign(0x03, Role::authentication, message).data,
+    BOOST_TEST(verifies(KeyUse::authentication, sha256(message), card.sign(0x03, KeyUse::authentication, message).data,
                         RSA_PKCS1_PADDING));
 }
 
 BOOST_AUTO_TEST_CASE(p1_04_makes_a_pss_signature_of_a_hash) {
     SigningCard card;
     const Bytes hash = sha256(message);
-    const Bytes first = card.sign(0x04, Role::authentication, hash).data;
-    BOOST_TEST(verifies(Role::authentication, hash, first, RSA_PKCS1_PSS_PADDING));
-    BOOST_TEST(first != card.sign(0x04, Role::authentication, hash).data);
-    BOOST_TEST(card.sign(0x04, Role::authentication, Bytes(20)).sw == 0x6700U);
+    const Bytes first = card.sign(0x04, KeyUse::authentication, hash).data;
+    BOOST_TEST(verifies(KeyUse::authentication, hash, first, RSA_PKCS1_PSS_PADDING));
+    BOOST_TEST(first != card.sign(0x04, KeyUse::authentication, hash).data);
+    BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(20)).sw == 0x6700U);
 }
 
 BOOST_AUTO_TEST_CASE(p1_05_hashes_and_makes_a_pss_signature) {
     SigningCard card;
-    BOOST_TEST(verifies(Role::signature, sha256(message), card.sign(0x05, Role::signature, message).data,
+    BOOST_TEST(verifies(KeyUse::signature, sha256(message), card.sign(0x05, KeyUse::signature, message).data,
                         RSA_PKCS1_PSS_PADDING));
 }
 
 BOOST_AUTO_TEST_CASE(any_other_p1_answers_6a86_before_the_pin_is_looked_at) {
     OpenCard card;
     for (const int p1 : {0x06, 0x0F, 0x80, 0xFF})
-        BOOST_TEST(card.sign(static_cast<std::uint8_t>(p1), Role::authentication, Bytes(32)).sw == 0x6A86U);
-    BOOST_TEST(card.sign(0x04, Role::authentication, Bytes(1)).sw == 0x6982U);
+        BOOST_TEST(card.sign(static_cast<std::uint8_t>(p1), KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
+    BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(1)).sw == 0x6982U);
 }
 
 BOOST_AUTO_TEST_CASE(the_pin_may_come_before_p1) {
     OpenCard card(with([](Knobs& k) { k.checks_pin_before_p1 = true; }));
-    BOOST_TEST(card.sign(0x06, Role::authentication, Bytes(32)).sw == 0x6982U);
+    BOOST_TEST(card.sign(0x06, KeyUse::authentication, Bytes(32)).sw == 0x6982U);
     card.sw(verify_auth);
-    BOOST_TEST(card.sign(0x06, Role::authentication, Bytes(32)).sw == 0x6A86U);
+    BOOST_TEST(card.sign(0x06, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
 }
 
 BOOST_AUTO_TEST_CASE(a_card_without_pss_answers_6a86) {
     SigningCard card(with([](Knobs& k) { k.pss = false; }));
-    BOOST_TEST(card.sign(0x04, Role::authentication, Bytes(32)).sw == 0x6A86U);
-    BOOST_TEST(card.sign(0x05, Role::authentication, Bytes(32)).sw == 0x6A86U);
-    BOOST_TEST(card.sign(0x02, Role::authentication, Bytes(32)).sw == 0x9000U);
+    BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
+    BOOST_TEST(card.sign(0x05, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
+    BOOST_TEST(card.sign(0x02, KeyUse::authentication, Bytes(32)).sw == 0x9000U);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_length_may_answer_6985) {
     SigningCard card(with([](Knobs& k) { k.wrong_length_6985 = true; }));
-    BOOST_TEST(card.sign(0x04, Role::authentication, Bytes(20)).sw == 0x6985U);
-    BOOST_TEST(card.sign(0x00, Role::authentication, Bytes(246)).sw == 0x6985U);
+    BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(20)).sw == 0x6985U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, Bytes(246)).sw == 0x6985U);
 }
 
 BOOST_AUTO_TEST_CASE(each_key_wants_its_own_pin_and_one_login_is_good_for_many_signatures) {
     OpenCard card;
     card.sw(verify_auth);
-    BOOST_TEST(card.sign(0x00, Role::signature, message).sw == 0x6982U);
-    for (int i = 0; i < 3; ++i) BOOST_TEST(card.sign(0x00, Role::authentication, message).sw == 0x9000U);
+    BOOST_TEST(card.sign(0x00, KeyUse::signature, message).sw == 0x6982U);
+    for (int i = 0; i < 3; ++i) BOOST_TEST(card.sign(0x00, KeyUse::authentication, message).sw == 0x9000U);
 }
 
 BOOST_AUTO_TEST_CASE(a_selected_key_signs_with_p2_80) {
     SigningCard card;
     BOOST_TEST(card.sw("802A0080 01 41 00") == 0x6986U);
     card.sw("00A4020C 02 001A");
-    BOOST_TEST(opened(Role::signature, card.send("802A0080 01 41 00").data) == type_1_block({0x41}));
+    BOOST_TEST(opened(KeyUse::signature, card.send("802A0080 01 41 00").data) == type_1_block({0x41}));
     card.sw("00A4020C 02 001B");
     BOOST_TEST(card.sw("802A0080 01 41 00") == 0x6981U);
 }
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_SUITE(t0)
 BOOST_AUTO_TEST_CASE(a_signature_waits_for_get_response) {
     SigningCard card(with([](Knobs& k) { k.answers_61xx = true; }));
     BOOST_TEST(card.sw("802A0097 01 41") == 0x6100U);
-    BOOST_TEST(opened(Role::authentication, card.send("00C00000 00").data) == type_1_block({0x41}));
+    BOOST_TEST(opened(KeyUse::authentication, card.send("00C00000 00").data) == type_1_block({0x41}));
     BOOST_TEST(card.sw("00C00000 00") == 0x6985U);
 }
 

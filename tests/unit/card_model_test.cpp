@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(other_names_answer_6a82_and_change_nothing) {
     BOOST_TEST(card.sw("00A4040C 0A D392F000260100000002") == 0x6A82U);
     BOOST_TEST(card.sw("00A4040C 05 D392F00026") == 0x6A82U);
     BOOST_TEST(card.application_selected());
-    BOOST_TEST(card.verified(Role::authentication));
+    BOOST_TEST(card.verified(KeyUse::authentication));
 }
 
 BOOST_AUTO_TEST_CASE(other_forms_of_select_answer_6a86) {
@@ -89,10 +89,10 @@ BOOST_AUTO_TEST_CASE(leaving_ends_both_logins) {
     card.sw(verify_sign);
     BOOST_TEST(card.sw(select_security_domain) == 0x9000U);
     BOOST_TEST(!card.application_selected());
-    BOOST_TEST(!card.verified(Role::authentication));
-    BOOST_TEST(!card.verified(Role::signature));
+    BOOST_TEST(!card.verified(KeyUse::authentication));
+    BOOST_TEST(!card.verified(KeyUse::signature));
     card.sw(select_jpki);
-    BOOST_TEST(card.sign(0x00, Role::authentication, {1}).sw == 0x6982U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, {1}).sw == 0x6982U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_the_long_ones_work
     OpenCard card(with([](Knobs& k) { k.short_forms = false; }));
     BOOST_TEST(card.sw("00B08B00 04") == 0x6A86U);
     BOOST_TEST(card.sw("00200098") == 0x6A86U);
-    BOOST_TEST(card.sign(0x00, Role::authentication, {1}).sw == 0x6A86U);
+    BOOST_TEST(card.sign(0x00, KeyUse::authentication, {1}).sw == 0x6A86U);
     card.sw("00A4020C 02 0018");
     BOOST_TEST(card.sw("00200080 04 31323334") == 0x9000U);
     card.sw("00A4020C 02 0017");
@@ -265,14 +265,14 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_command_answer_6700) {
                                 "00A4020C 00 000A", "00B00000 000000 00", "00200098 00 0000 31", "00200098 00 0005 31"})
         BOOST_TEST(card.sw(command) == 0x6700U, command);
     BOOST_TEST(card.send(Bytes(70000, 0x00)).sw == 0x6700U);
-    BOOST_TEST(card.tries(Role::authentication) == 3);
+    BOOST_TEST(card.tries(KeyUse::authentication) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(no_bytes_make_it_crash) {
     std::uint32_t random = 1;
     const auto next = [&random] { return static_cast<std::uint8_t>((random = random * 1664525U + 1013904223U) >> 24); };
     OpenCard card(with([](Knobs& k) { k.extended_length = k.answers_61xx = k.answers_6cxx = true; }));
-    card.set_tries(Role::authentication, 15);
+    card.set_tries(KeyUse::authentication, 15);
     constexpr std::array<std::uint8_t, 8> instructions = {0xA4, 0xB0, 0x20, 0x24, 0x84, 0xC0, 0xCA, 0x2A};
     for (int i = 0; i < 20000; ++i) {
         Bytes command(next() % 24);

@@ -3,7 +3,7 @@
 
 using namespace jpki::fake;
 using namespace jpki::fake::test;
-using jpki::model::Role;
+using jpki::model::KeyUse;
 
 namespace {
 
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(features) {
 BOOST_AUTO_TEST_CASE(four_digits_are_verified) {
     user_will(reader_name, PinEntry::typed("1234"));
     BOOST_CHECK_EQUAL(ask(verify_code, verify(four_digits, 4, 4, 4)), 0x9000U);
-    BOOST_CHECK(card->verified(Role::authentication));
+    BOOST_CHECK(card->verified(KeyUse::authentication));
     user_will(reader_name, PinEntry::typed("9999"));
     BOOST_CHECK_EQUAL(ask(verify_code, verify(four_digits, 4, 4, 4)), 0x63C2U);
     const auto requests = pad_requests(reader_name);
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(pins_are_changed) {
     BOOST_CHECK_EQUAL(status_of(handle, right_pin), 0x9000);
     user_will(reader_name, PinEntry::changed({}, "5678"));
     BOOST_CHECK_EQUAL(ask(modify_code, request), 0x9000U);
-    BOOST_CHECK_EQUAL(card->pin(Role::authentication), "5678");
+    BOOST_CHECK_EQUAL(card->pin(KeyUse::authentication), "5678");
 
     // Both PINs into one command. Our card has none such; the model may answer what it likes.
     const Bytes both = {0x00, 0x24, 0x00, 0x98, 0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};

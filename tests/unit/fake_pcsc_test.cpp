@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(commands_reach_the_card) {
     const SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     BOOST_CHECK_EQUAL(status_of(handle, right_pin), 0x9000);
-    BOOST_CHECK(card->verified(jpki::model::Role::authentication));
+    BOOST_CHECK(card->verified(jpki::model::KeyUse::authentication));
 
     std::array<char, 64> name{};
     std::array<std::uint8_t, MAX_ATR_SIZE> atr{};
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(commands_reach_the_card) {
 }
 
 BOOST_AUTO_TEST_CASE(dispositions) {
-    const auto verified = [&] { return card->verified(jpki::model::Role::authentication); };
+    const auto verified = [&] { return card->verified(jpki::model::KeyUse::authentication); };
     SCARDHANDLE handle = connect();
     const auto log_in = [&] {
         BOOST_REQUIRE_EQUAL(status_of(handle, select_jpki), 0x9000);

@@ -104,9 +104,9 @@ BOOST_AUTO_TEST_CASE(exit_statuses_are_distinct_and_named) {
     BOOST_TEST(names.size() == tool::exit_statuses().size());
 }
 
-BOOST_AUTO_TEST_CASE(cas_are_found_by_key_id_and_role) {
+BOOST_AUTO_TEST_CASE(cas_are_found_by_key_id_and_key) {
     using jpki::Bytes;
-    using jpki::Role;
+    using jpki::KeyUse;
     const auto id = [](std::string_view text) {
         Bytes bytes;
         for (std::size_t i = 0; i < text.size(); i += 2)
@@ -116,14 +116,14 @@ BOOST_AUTO_TEST_CASE(cas_are_found_by_key_id_and_role) {
     for (const auto& ca : tool::known_cas()) {
         Bytes bytes = id(ca.key_id);
         bytes.resize(20);
-        BOOST_TEST(tool::find_known_ca(ca.role, bytes) == &ca);
-        BOOST_TEST(tool::find_known_ca(other(ca.role), bytes) == nullptr);
+        BOOST_TEST(tool::find_known_ca(ca.use, bytes) == &ca);
+        BOOST_TEST(tool::find_known_ca(other(ca.use), bytes) == nullptr);
         if (ca.key_id.size() < 40) continue;
         bytes[19] ^= 1;
-        BOOST_TEST(tool::find_known_ca(ca.role, bytes) == nullptr);
+        BOOST_TEST(tool::find_known_ca(ca.use, bytes) == nullptr);
     }
-    BOOST_TEST(tool::find_known_ca(Role::signature, id("4DE017DE")) == nullptr);  // a key id has 20 bytes
-    BOOST_TEST(tool::find_known_ca(Role::signature, {}) == nullptr);
+    BOOST_TEST(tool::find_known_ca(KeyUse::signature, id("4DE017DE")) == nullptr);  // a key id has 20 bytes
+    BOOST_TEST(tool::find_known_ca(KeyUse::signature, {}) == nullptr);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -74,18 +74,18 @@ OpenCard::OpenCard(Log& log, const std::string& reader) : reader_(reader) {
 
 OpenCard::~OpenCard() {
     try {
-        if (card_ && card_->may_be_open()) card_->lock();
+        if (card_ && card_->may_be_open()) card_->reset_security_status();
     } catch (const std::exception&) {
         // The card is gone, and its security status with it; or another program holds it: then the disconnect is all there is.
     }
 }
 
-OpenCard::File OpenCard::certificate(Role role) {
-    return on_card([&] { return file_of(card_->certificate(role)); });
+OpenCard::File OpenCard::certificate(KeyUse use) {
+    return on_card([&] { return file_of(card_->certificate(use)); });
 }
 
-OpenCard::File OpenCard::ca_certificate(Role role) {
-    return on_card([&] { return file_of(card_->ca_certificate(role)); });
+OpenCard::File OpenCard::ca_certificate(KeyUse use) {
+    return on_card([&] { return file_of(card_->ca_certificate(use)); });
 }
 
 std::unique_ptr<OpenCard> find_card(Log& log, const std::string& wanted) {

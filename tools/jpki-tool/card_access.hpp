@@ -50,8 +50,8 @@ public:
         Bytes der;  // when read
     };
     // The holder's certificate or that of its CA. Faults of the card come as Failure.
-    File certificate(Role role);
-    File ca_certificate(Role role);
+    File certificate(KeyUse use);
+    File ca_certificate(KeyUse use);
 
 private:
     std::string reader_;

@@ -38,24 +38,24 @@ CardReport report_card(OpenCard& card, const Signals& signals, Output& output, b
     output.progress(_("Reading the card ..."));
     report.information = on_card([&] { return card->token_information(); });
     report.phone = report.information && report.information->is_phone();
-    for (const Role role : all_roles) {
-        KeyReport& key = report.keys[index_of(role)];
+    for (const KeyUse use : all_key_uses) {
+        KeyReport& key = report.keys[index_of(use)];
         signals.check();
-        key.tries = on_card([&] { return card->tries(role, std::chrono::milliseconds(500)); });
-        key.tries_max = facts_of(role).tries_max;
-        const bool there = on_card([&] { return card->has_role(role); });
+        key.tries = on_card([&] { return card->tries(use, std::chrono::milliseconds(500)); });
+        key.tries_max = facts_of(use).tries_max;
+        const bool there = on_card([&] { return card->has_key(use); });
         signals.check();
-        key.ca = read_certificate([&] { return card.ca_certificate(role); });
+        key.ca = read_certificate([&] { return card.ca_certificate(use); });
         signals.check();
         if (!there) continue;
         // Without its password nothing of the signature certificate is asked.
-        if (role == Role::signature && !with_signature_certificate) {
+        if (use == KeyUse::signature && !with_signature_certificate) {
             key.certificate.state = key.tries ? State::wants_pin : State::absent;
         } else {
-            key.certificate = read_certificate([&] { return card.certificate(role); });
+            key.certificate = read_certificate([&] { return card.certificate(use); });
         }
         if (key.certificate.view)
-            key.issuer = judge_issuer(role, *key.certificate.view, key.ca.view ? &*key.ca.view : nullptr);
+            key.issuer = judge_issuer(use, *key.certificate.view, key.ca.view ? &*key.ca.view : nullptr);
     }
     output.progress({});
     return report;
@@ -66,23 +66,23 @@ Renewal renewal_of(const CertificateView& certificate, TimePoint at) {
     return {opens, opens <= japan_date(at)};
 }
 
-std::string role_title(Role role) {
-    return role == Role::authentication ? _("Certificate for user authentication") : _("Certificate for digital signature");
+std::string key_title(KeyUse use) {
+    return use == KeyUse::authentication ? _("Certificate for user authentication") : _("Certificate for digital signature");
 }
 
 std::vector<NextStep> next_steps(const CardReport& card, TimePoint at) {
     std::vector<NextStep> steps;
     const auto add = [&](const char* code, const std::string& text) { steps.push_back({code, text}); };
-    for (const Role role : all_roles) {
-        const KeyReport& key = card.key(role);
-        const std::string title = role_title(role);
+    for (const KeyUse use : all_key_uses) {
+        const KeyReport& key = card.key(use);
+        const std::string title = key_title(use);
         if (key.tries == 0)
-            add("reset-pin", role == Role::authentication
+            add("reset-pin", use == KeyUse::authentication
                                  ? _("The PIN for user authentication is blocked: have it reset at a municipal office.")
                                  : _("The password for digital signature is blocked: have it reset at a municipal office or at the "
                                      "kiosk of a convenience store."));
         if (key.tries == 1)
-            add("last-try", role == Role::authentication
+            add("last-try", use == KeyUse::authentication
                                 ? _("Only one try is left for the PIN for user authentication: a wrong one blocks it.")
                                 : _("Only one try is left for the password for digital signature: a wrong one blocks it."));
         if (!key.certificate.view) continue;

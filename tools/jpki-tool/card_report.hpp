@@ -37,12 +37,12 @@ struct CardReport {
     std::string reader;
     std::optional<TokenInformation> information;  // EF 0006; no value: absent or malformed
     bool phone = false;
-    std::array<KeyReport, 2> keys;  // by role
+    std::array<KeyReport, 2> keys;  // by key
 
-    const KeyReport& key(Role role) const { return keys[index_of(role)]; }
+    const KeyReport& key(KeyUse use) const { return keys[index_of(use)]; }
 };
 
-// Throws Failure and Interrupted. With `with_signature_certificate` the card must be verified for the signature role.
+// Throws Failure and Interrupted. With `with_signature_certificate` the card must be verified for the signature key.
 CardReport report_card(OpenCard& card, const Signals& signals, Output& output, bool with_signature_certificate);
 
 // What the holder should do next, most urgent first.
@@ -59,7 +59,7 @@ struct Renewal {
 };
 Renewal renewal_of(const CertificateView& certificate, TimePoint at);
 
-std::string role_title(Role role);  // "Certificate for user authentication"
+std::string key_title(KeyUse use);  // "Certificate for user authentication"
 Json to_json(const CardReport& card, TimePoint at);
 std::string to_text(const CardReport& card, TimePoint at);
 

@@ -10,11 +10,11 @@ namespace {
 
 using State = CertificateReport::State;
 
-std::string state_text(const CertificateReport& certificate, Role role) {
+std::string state_text(const CertificateReport& certificate, KeyUse use) {
     switch (certificate.state) {
     case State::present: return _("present");
     case State::wants_pin:
-        return role == Role::signature ? _("readable with the password only (status --signature)")
+        return use == KeyUse::signature ? _("readable with the password only (status --signature)")
                                        : _("readable with the PIN only (a phone)");
     case State::absent: return _("not on this card");
     default: return fill(_("cannot be read. {0}"), {certificate.problem});
@@ -57,23 +57,23 @@ std::string tries_text(const KeyReport& key) {
     return fill_count("{0} try left", "{0} tries left", *key.tries) + " " + fill(_("(of {0})"), {std::to_string(key.tries_max)});
 }
 
-void add_key(std::string& text, const CardReport& card, Role role, TimePoint at) {
-    const KeyReport& key = card.key(role);
+void add_key(std::string& text, const CardReport& card, KeyUse use, TimePoint at) {
+    const KeyReport& key = card.key(use);
     Table table(2);
-    table.row({role == Role::authentication ? _("PIN (4 digits)") : _("Password (6 to 16 letters and digits)"), tries_text(key)});
-    table.row({_("Certificate"), state_text(key.certificate, role)});
+    table.row({use == KeyUse::authentication ? _("PIN (4 digits)") : _("Password (6 to 16 letters and digits)"), tries_text(key)});
+    table.row({_("Certificate"), state_text(key.certificate, use)});
     if (key.certificate.view) {
         table.row({_("Validity"), validity(*key.certificate.view, at)});
         table.row({_("Renewal"), renewal_text(*key.certificate.view, at)});
         table.row({_("Issued by"), judgement_text(*key.issuer)});
     }
     if (key.ca.view) {
-        table.row({_("CA certificate"), judgement_text(judge_ca(role, *key.ca.view))});
+        table.row({_("CA certificate"), judgement_text(judge_ca(use, *key.ca.view))});
         table.row({"", validity(*key.ca.view, at)});
     } else {
-        table.row({_("CA certificate"), state_text(key.ca, Role::authentication)});
+        table.row({_("CA certificate"), state_text(key.ca, KeyUse::authentication)});
     }
-    text += role_title(role) + "\n" + table.text();
+    text += key_title(use) + "\n" + table.text();
 }
 
 Json to_json(const CertificateReport& certificate, TimePoint at) {
@@ -102,9 +102,9 @@ Json to_json(const CardReport& card, TimePoint at) {
     Json json{{"label", card.information ? Json(card.information->label) : Json()},
               {"model", card.information ? Json(card.information->model) : Json()},
               {"phone", card.phone}};
-    for (const Role role : all_roles) {
-        const KeyReport& key = card.key(role);
-        Json& out = json["keys"][name_of(role)];
+    for (const KeyUse use : all_key_uses) {
+        const KeyReport& key = card.key(use);
+        Json& out = json["keys"][name_of(use)];
         out["tries_left"] = key.tries ? Json(*key.tries) : Json();
         out["tries_max"] = key.tries_max;
         out["certificate"] = to_json(key.certificate, at);
@@ -118,7 +118,7 @@ Json to_json(const CardReport& card, TimePoint at) {
         if (key.ca.view) {
             out["ca"]["key_id"] = hex(key.ca.view->subject_key_id());
             out["ca"]["sha256"] = key.ca.view->sha256();
-            out["ca"]["issuer"] = to_json(judge_ca(role, *key.ca.view));
+            out["ca"]["issuer"] = to_json(judge_ca(use, *key.ca.view));
         }
     }
     json["next_steps"] = Json::array();
@@ -130,7 +130,7 @@ std::string to_text(const CardReport& card, TimePoint at) {
     std::string text = card.phone ? _("My Number Card application of a phone") : _("My Number Card");
     if (card.information) text += " (" + card.information->label + ", " + card.information->model + ")";
     text += "\n";
-    for (const Role role : all_roles) add_key(text, card, role, at);
+    for (const KeyUse use : all_key_uses) add_key(text, card, use, at);
     const auto steps = next_steps(card, at);
     text += std::string(_("What to do next")) + "\n";
     if (steps.empty()) text += std::string("  ") + _("Nothing.") + "\n";

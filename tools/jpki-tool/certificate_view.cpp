@@ -63,22 +63,22 @@ bool CertificateView::issued_by(const CertificateView& issuer) const {
     return key != nullptr && X509_verify(x509(), key) == 1;
 }
 
-CaJudgement judge_ca(Role role, const CertificateView& ca) {
+CaJudgement judge_ca(KeyUse use, const CertificateView& ca) {
     CaJudgement result;
-    result.known = find_known_ca(role, ca.subject_key_id());
+    result.known = find_known_ca(use, ca.subject_key_id());
     if (result.known == nullptr) return result;
     const bool same = result.known->sha256.empty() || result.known->sha256 == ca.sha256();
     result.verdict = same ? CaVerdict::known : CaVerdict::contradicts;
     return result;
 }
 
-CaJudgement judge_issuer(Role role, const CertificateView& holder, const CertificateView* ca) {
+CaJudgement judge_issuer(KeyUse use, const CertificateView& holder, const CertificateView* ca) {
     CaJudgement result;
-    result.known = find_known_ca(role, holder.authority_key_id());
+    result.known = find_known_ca(use, holder.authority_key_id());
     if (ca != nullptr) {
         result.issued_by_card_ca = holder.issued_by(*ca);
         if (result.known != nullptr && ca->subject_key_id() == holder.authority_key_id()) {
-            result.verdict = judge_ca(role, *ca).verdict;
+            result.verdict = judge_ca(use, *ca).verdict;
             if (result.verdict == CaVerdict::known && !result.issued_by_card_ca) result.verdict = CaVerdict::contradicts;
             return result;
         }

@@ -5,7 +5,7 @@
 #include "known_cas.hpp"
 
 #include "apdu/bytes.hpp"
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <memory>
 #include <optional>
@@ -57,9 +57,9 @@ struct CaJudgement {
     const KnownCa* known = nullptr;
     bool issued_by_card_ca = false;  // the CA certificate on the card made the signature
 };
-// `ca`: the CA certificate of the same role on the card, or NULL.
-CaJudgement judge_issuer(Role role, const CertificateView& holder, const CertificateView* ca);
+// `ca`: the CA certificate of the same key on the card, or NULL.
+CaJudgement judge_issuer(KeyUse use, const CertificateView& holder, const CertificateView* ca);
 // The same for a CA certificate itself.
-CaJudgement judge_ca(Role role, const CertificateView& ca);
+CaJudgement judge_ca(KeyUse use, const CertificateView& ca);
 
 }  // namespace jpki::tool

@@ -17,13 +17,13 @@ namespace jpki::tool {
 namespace {
 
 struct Which {
-    Role role;
+    KeyUse use;
     bool ca;
 };
-const std::map<std::string, Which> certificates = {{"auth", {Role::authentication, false}},
-                                                   {"sign", {Role::signature, false}},
-                                                   {"auth-ca", {Role::authentication, true}},
-                                                   {"sign-ca", {Role::signature, true}}};
+const std::map<std::string, Which> certificates = {{"auth", {KeyUse::authentication, false}},
+                                                   {"sign", {KeyUse::signature, false}},
+                                                   {"auth-ca", {KeyUse::authentication, true}},
+                                                   {"sign-ca", {KeyUse::signature, true}}};
 
 struct Options {
     std::string which, file;
@@ -38,14 +38,14 @@ struct Options {
 
 CertificateView read_certificate(Context& context, OpenCard& card, const Options& options) {
     const Which which = certificates.at(options.which);
-    const auto read = [&] { return which.ca ? card.ca_certificate(which.role) : card.certificate(which.role); };
+    const auto read = [&] { return which.ca ? card.ca_certificate(which.use) : card.certificate(which.use); };
     context.output.progress(_("Reading the card ..."));
     OpenCard::File file = read();
     context.output.progress({});
     if (file.kind == OpenCard::File::Kind::locked && !which.ca) {
-        if (!on_card([&] { return card->has_role(which.role); })) missing(options);
+        if (!on_card([&] { return card->has_key(which.use); })) missing(options);
         const auto source = make_pin_source(context.pin, context.output, context.signals);
-        log_in(context, card, which.role, *source, fill(_("To read the {0}"), {role_title(which.role)}));
+        log_in(context, card, which.use, *source, fill(_("To read the {0}"), {key_title(which.use)}));
         context.output.progress(_("Reading the card ..."));
         file = read();
         context.output.progress({});
@@ -90,14 +90,14 @@ Exit show(Context& context, const Options& options) {
     const Which which = certificates.at(options.which);
     const auto card = find_card(context.log, context.reader);
     const CertificateView certificate = read_certificate(context, *card, options);
-    CaJudgement judgement = judge_ca(which.role, certificate);
+    CaJudgement judgement = judge_ca(which.use, certificate);
     if (!which.ca) {
-        const OpenCard::File ca = card->ca_certificate(which.role);
+        const OpenCard::File ca = card->ca_certificate(which.use);
         const auto view = CertificateView::parse(ca.der);
-        judgement = judge_issuer(which.role, certificate, view ? &*view : nullptr);
+        judgement = judge_issuer(which.use, certificate, view ? &*view : nullptr);
     }
     on_card([&] {
-        if ((*card)->may_be_open()) (*card)->lock();
+        if ((*card)->may_be_open()) (*card)->reset_security_status();
     });
     const std::string bytes = in_form(options, certificate);
     if (!options.file.empty()) {

@@ -43,7 +43,7 @@ Json holders_json(const std::vector<Holder>& holders) {
 void add_holder_data(const CardReport& report, std::string& text, Json& json) {
     json["holder"] = Json::array();
     Table table(2);
-    for (const HolderField& field : holder_fields(*report.key(Role::signature).certificate.view)) {
+    for (const HolderField& field : holder_fields(*report.key(KeyUse::signature).certificate.view)) {
         json["holder"].push_back(to_json(field));
         table.row({field.kind == HolderField::Kind::other ? field.oid : shown_name(field.kind), shown_value(field)});
     }
@@ -54,13 +54,13 @@ void add_holder_data(const CardReport& report, std::string& text, Json& json) {
 void add_card(Context& context, const Options& options, OpenCard& card, Look& look, Json& json) {
     if (options.signature) {
         const auto source = make_pin_source(context.pin, context.output, context.signals);
-        log_in(context, card, Role::signature, *source, _("To show the certificate for digital signature"));
+        log_in(context, card, KeyUse::signature, *source, _("To show the certificate for digital signature"));
     }
     const CardReport report = report_card(card, context.signals, context.output, options.signature);
     const TimePoint at = now();
     std::string text = to_text(report, at);
     json["card"] = to_json(report, at);
-    if (options.personal && report.key(Role::signature).certificate.view) add_holder_data(report, text, json["card"]);
+    if (options.personal && report.key(KeyUse::signature).certificate.view) add_holder_data(report, text, json["card"]);
     look.text += text;
     look.exit = Exit::ok;
 }

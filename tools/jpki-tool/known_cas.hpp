@@ -2,7 +2,7 @@
 #pragma once
 
 #include "apdu/bytes.hpp"
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <span>
 #include <string_view>
@@ -10,7 +10,7 @@
 namespace jpki::tool {
 
 struct KnownCa {
-    Role role;
+    KeyUse use;
     int generation;               // 1, 2, 3: the key pairs in the order of their years
     std::string_view from, to;    // validity, ISO 8601 dates
     std::string_view key_id;      // upper-case hexadecimal: all 20 bytes, or the beginning where no more is known
@@ -19,8 +19,8 @@ struct KnownCa {
 
 std::span<const KnownCa> known_cas() noexcept;
 
-// NULL when none of `role` has this key identifier.
-const KnownCa* find_known_ca(Role role, ByteView key_id);
+// NULL when none of `use` has this key identifier.
+const KnownCa* find_known_ca(KeyUse use, ByteView key_id);
 
 std::string hex(ByteView bytes);  // upper case
 

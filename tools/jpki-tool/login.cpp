@@ -9,83 +9,83 @@ namespace jpki::tool {
 
 namespace {
 
-std::string rules(Role role) {
-    return role == Role::authentication ? _("The PIN for user authentication has 4 digits.")
+std::string rules(KeyUse use) {
+    return use == KeyUse::authentication ? _("The PIN for user authentication has 4 digits.")
                                         : _("The password for digital signature has 6 to 16 characters, A to Z and 0 to 9; "
                                             "lower case is changed to upper case.");
 }
 
-[[noreturn]] void blocked(Role role) {
-    const char* text = role == Role::authentication
+[[noreturn]] void blocked(KeyUse use) {
+    const char* text = use == KeyUse::authentication
                            ? _("The PIN for user authentication is blocked. Only a municipal office can reset it.")
                            : _("The password for digital signature is blocked. A municipal office can reset it, and so can the "
                                "kiosk of a convenience store.");
     throw Failure(Exit::pin_blocked, text, 0);
 }
 
-[[noreturn]] void absent(Role role) {
-    throw Failure(Exit::not_on_card, fill(_("The card has no {0}."), {pin_name(role)}));
+[[noreturn]] void absent(KeyUse use) {
+    throw Failure(Exit::not_on_card, fill(_("The card has no {0}."), {pin_name(use)}));
 }
 
-[[noreturn]] void withheld(Role role) {
+[[noreturn]] void withheld(KeyUse use) {
     throw Failure(Exit::last_try_withheld,
                   fill(_("Only one try is left for the {0}; nothing was sent. If you are sure of it, add --last-try. A wrong one "
                          "blocks it, and a municipal office has to reset it."),
-                       {pin_name(role)}),
+                       {pin_name(use)}),
                   1);
 }
 
 }  // namespace
 
-int tries_before_asking(Context& context, OpenCard& card, Role role) {
-    const TriesAnswer tries = on_card([&] { return card->tries(role, std::chrono::milliseconds(0)); });
-    if (!tries) absent(role);
-    if (*tries == 0) blocked(role);
-    if (*tries == 1 && !context.pin.last_try) withheld(role);
+int tries_before_asking(Context& context, OpenCard& card, KeyUse use) {
+    const TriesAnswer tries = on_card([&] { return card->tries(use, std::chrono::milliseconds(0)); });
+    if (!tries) absent(use);
+    if (*tries == 0) blocked(use);
+    if (*tries == 1 && !context.pin.last_try) withheld(use);
     return *tries;
 }
 
-void enter_pin(PinSource& source, Role role, const PinRequest& request, bool fresh, Secret& pin) {
+void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fresh, Secret& pin) {
     Entered entered;
     source.ask(request, entered);
     PinShape shape = PinShape::wrong_length;
     if (!entered.too_long)
-        shape = fresh ? take_new_pin(role, entered.bytes.view(), pin) : take_pin(role, entered.bytes.view(), pin);
+        shape = fresh ? take_new_pin(use, entered.bytes.view(), pin) : take_pin(use, entered.bytes.view(), pin);
     switch (shape) {
     case PinShape::good: return;
     case PinShape::wrong_composition:
         throw Failure(Exit::pin_not_sent, _("A new password needs letters and digits both. Nothing was sent to the card."));
-    default: throw Failure(Exit::pin_not_sent, rules(role) + " " + _("Nothing was sent to the card."));
+    default: throw Failure(Exit::pin_not_sent, rules(use) + " " + _("Nothing was sent to the card."));
     }
 }
 
-void judge_answer(Role role, const Card::VerifyAnswer& answer) {
+void judge_answer(KeyUse use, const Card::VerifyAnswer& answer) {
     using Kind = PinAnswer::Kind;
-    if (answer.last_try_kept) withheld(role);
+    if (answer.last_try_kept) withheld(use);
     switch (answer.kind) {
     case Kind::accepted: return;
-    case Kind::blocked: blocked(role);
-    case Kind::absent: absent(role);
+    case Kind::blocked: blocked(use);
+    case Kind::absent: absent(use);
     case Kind::rejected:
         throw Failure(Exit::pin_wrong,
                       fill(_("The {0} is wrong. {1}"),
-                           {pin_name(role), fill_count("{0} try is left.", "{0} tries are left.", answer.tries_left)}),
+                           {pin_name(use), fill_count("{0} try is left.", "{0} tries are left.", answer.tries_left)}),
                       answer.tries_left);
     default: throw Failure(Exit::pin_not_sent, _("PIN entry cancelled; nothing was sent to the card."));
     }
 }
 
-void log_in(Context& context, OpenCard& card, Role role, PinSource& source, const std::string& purpose) {
-    const int tries = tries_before_asking(context, card, role);
+void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose) {
+    const int tries = tries_before_asking(context, card, use);
     PinRequest request;
-    request.title = fill(_("{0}\nCard in {1}: {2}"), {purpose, printable(card.reader()), pin_name(role)});
-    request.detail = rules(role) + " " + fill_count("{0} try is left.", "{0} tries are left.", tries);
-    request.prompt = role == Role::authentication ? _("PIN") : _("Password");
+    request.title = fill(_("{0}\nCard in {1}: {2}"), {purpose, printable(card.reader()), pin_name(use)});
+    request.detail = rules(use) + " " + fill_count("{0} try is left.", "{0} tries are left.", tries);
+    request.prompt = use == KeyUse::authentication ? _("PIN") : _("Password");
     if (!source.by_a_person()) context.output.note(request.title + "\n" + request.detail);
     Secret pin;
-    enter_pin(source, role, request, false, pin);
+    enter_pin(source, use, request, false, pin);
     context.signals.check();
-    judge_answer(role, on_card([&] { return card->verify(role, pin, !context.pin.last_try); }));
+    judge_answer(use, on_card([&] { return card->verify(use, pin, !context.pin.last_try); }));
 }
 
 }  // namespace jpki::tool

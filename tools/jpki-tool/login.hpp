@@ -8,16 +8,16 @@ namespace jpki::tool {
 
 // What the card says of a PIN, asked now. Throws Failure(not_on_card) when it has no such PIN, Failure(pin_blocked), and
 // Failure(last_try_withheld) with one try left unless --last-try was given. Costs no try.
-int tries_before_asking(Context& context, OpenCard& card, Role role);
+int tries_before_asking(Context& context, OpenCard& card, KeyUse use);
 
-// Asks for the PIN of `role`, saying which, for which card and with how many tries left, and has the card verify it. Once; the
+// Asks for the PIN of `use`, saying which, for which card and with how many tries left, and has the card verify it. Once; the
 // card is asked again for nothing. Throws Failure(pin_wrong, pin_blocked, pin_not_sent ...).
-void log_in(Context& context, OpenCard& card, Role role, PinSource& source, const std::string& purpose);
+void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose);
 
-// One PIN entered, by the rules of `role`; `fresh` for a PIN that is to be set. Throws Failure(pin_not_sent).
-void enter_pin(PinSource& source, Role role, const PinRequest& request, bool fresh, Secret& pin);
+// One PIN entered, by the rules of `use`; `fresh` for a PIN that is to be set. Throws Failure(pin_not_sent).
+void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fresh, Secret& pin);
 
 // What the answer of the card means for the user; returns when the PIN was accepted.
-void judge_answer(Role role, const Card::VerifyAnswer& answer);
+void judge_answer(KeyUse use, const Card::VerifyAnswer& answer);
 
 }  // namespace jpki::tool

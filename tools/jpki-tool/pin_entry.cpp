@@ -113,8 +113,8 @@ private:
 
 }  // namespace
 
-std::string pin_name(Role role) {
-    return role == Role::authentication ? _("PIN for user authentication (4 digits)")
+std::string pin_name(KeyUse use) {
+    return use == KeyUse::authentication ? _("PIN for user authentication (4 digits)")
                                         : _("password for digital signature (6 to 16 letters and digits)");
 }
 

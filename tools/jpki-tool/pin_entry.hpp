@@ -6,7 +6,7 @@
 #include "signals.hpp"
 
 #include "apdu/pin.hpp"
-#include "apdu/role.hpp"
+#include "apdu/key_use.hpp"
 
 #include <memory>
 #include <string>
@@ -14,7 +14,7 @@
 namespace jpki::tool {
 
 // "authentication PIN (4 digits)", "signature password (6 to 16 letters and digits)".
-std::string pin_name(Role role);
+std::string pin_name(KeyUse use);
 
 struct PinRequest {
     std::string title;   // one line: which PIN of which card

@@ -11,27 +11,27 @@ namespace {
 
 struct KnownFile {
     std::uint16_t id;
-    bool key, pin, belongs_to_role;  // a CA certificate is there even when the holder's is not
-    Role role;
+    bool key, pin, belongs_to_key;  // a CA certificate is there even when the holder's is not
+    KeyUse use;
 };
 
 constexpr std::array<KnownFile, 10> known_files = {{
-    {ef::signature_certificate, false, false, true, Role::signature},
-    {ef::signature_ca, false, false, false, Role::signature},
-    {ef::token_information, false, false, false, Role::authentication},
-    {ef::existence, false, false, false, Role::authentication},
-    {ef::authentication_certificate, false, false, true, Role::authentication},
-    {ef::authentication_ca, false, false, false, Role::authentication},
-    {ef::authentication_key, true, false, true, Role::authentication},
-    {ef::authentication_pin, false, true, true, Role::authentication},
-    {ef::signature_key, true, false, true, Role::signature},
-    {ef::signature_password, false, true, true, Role::signature},
+    {ef::signature_certificate, false, false, true, KeyUse::signature},
+    {ef::signature_ca, false, false, false, KeyUse::signature},
+    {ef::token_information, false, false, false, KeyUse::authentication},
+    {ef::existence, false, false, false, KeyUse::authentication},
+    {ef::authentication_certificate, false, false, true, KeyUse::authentication},
+    {ef::authentication_ca, false, false, false, KeyUse::authentication},
+    {ef::authentication_key, true, false, true, KeyUse::authentication},
+    {ef::authentication_pin, false, true, true, KeyUse::authentication},
+    {ef::signature_key, true, false, true, KeyUse::signature},
+    {ef::signature_password, false, true, true, KeyUse::signature},
 }};
 
 }  // namespace
 
-bool CardModel::State::has(Role role) const {
-    return role == Role::signature ? knobs.has_signature : knobs.has_authentication;
+bool CardModel::State::has(KeyUse use) const {
+    return use == KeyUse::signature ? knobs.has_signature : knobs.has_authentication;
 }
 
 std::optional<CardModel::State::File> CardModel::State::find_file(std::uint16_t id) const {
@@ -39,12 +39,12 @@ std::optional<CardModel::State::File> CardModel::State::find_file(std::uint16_t 
     if (known == known_files.end()) return std::nullopt;
     if (id == ef::token_information && !knobs.has_token_information) return std::nullopt;
     if (id == ef::existence && !knobs.has_existence_file) return std::nullopt;
-    if (known->belongs_to_role && !has(known->role)) {
+    if (known->belongs_to_key && !has(known->use)) {
         if (knobs.missing_file == Knobs::Missing::not_found) return std::nullopt;
         if (knobs.missing_file == Knobs::Missing::empty && known->key) return std::nullopt;
     }
     const FileType type = known->key ? FileType::key : known->pin ? FileType::pin : FileType::data;
-    return File{id, type, known->role};
+    return File{id, type, known->use};
 }
 
 std::uint16_t CardModel::State::resolve(std::uint8_t p2, FileType type, File& found) const {
@@ -67,7 +67,7 @@ Bytes CardModel::State::content(const File& file) const {
         return bytes;
     };
     const auto certificate = [&](const Bytes& der) {
-        if (has(file.role)) return padded(der);
+        if (has(file.use)) return padded(der);
         return knobs.missing_file == Knobs::Missing::filler ? padded({}) : Bytes{};
     };
     switch (file.id) {
@@ -85,9 +85,9 @@ Bytes CardModel::State::content(const File& file) const {
 }
 
 bool CardModel::State::readable(const File& file) const {
-    if (file.id == ef::signature_certificate) return verified[index(Role::signature)];
+    if (file.id == ef::signature_certificate) return verified[index(KeyUse::signature)];
     if (file.id == ef::authentication_certificate && (knobs.phone || knobs.iphone))
-        return verified[index(Role::authentication)];
+        return verified[index(KeyUse::authentication)];
     return true;
 }
 

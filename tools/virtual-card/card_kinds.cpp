@@ -76,7 +76,7 @@ constexpr std::array kinds = {
              [](Knobs& k) {
                  k.reselect_clears_pin = true;
                  k.reset_clears_pin = true;
-                 k.failure_clears_other_role = true;
+                 k.failure_clears_other_login = true;
              }},
     CardKind{"one-login", "a VERIFY ends the other PIN's login", [](Knobs& k) { k.one_pin_at_a_time = true; }},
     CardKind{"strict", "PIN before P1, 6985 for a wrong length, refuses new PINs against the rules",

@@ -141,19 +141,19 @@ Bytes CardModel::transmit(ByteView command) {
     return answer;
 }
 
-int CardModel::tries(Role role) const {
+int CardModel::tries(KeyUse use) const {
     const std::lock_guard lock(state_->mutex);
-    return state_->knobs.tries[index(role)];
+    return state_->knobs.tries[index(use)];
 }
 
-bool CardModel::verified(Role role) const {
+bool CardModel::verified(KeyUse use) const {
     const std::lock_guard lock(state_->mutex);
-    return state_->verified[index(role)];
+    return state_->verified[index(use)];
 }
 
-std::string CardModel::pin(Role role) const {
+std::string CardModel::pin(KeyUse use) const {
     const std::lock_guard lock(state_->mutex);
-    return state_->knobs.pins[index(role)];
+    return state_->knobs.pins[index(use)];
 }
 
 bool CardModel::application_selected() const {
@@ -161,9 +161,9 @@ bool CardModel::application_selected() const {
     return state_->powered && state_->application == State::Application::jpki;
 }
 
-void CardModel::set_tries(Role role, int tries) {
+void CardModel::set_tries(KeyUse use, int tries) {
     const std::lock_guard lock(state_->mutex);
-    state_->knobs.tries[index(role)] = tries;
+    state_->knobs.tries[index(use)] = tries;
 }
 
 Knobs CardModel::knobs() const {

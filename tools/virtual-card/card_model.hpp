@@ -22,7 +22,7 @@ using ByteView = std::span<const std::uint8_t>;
 
 class TestPki;  // test_pki.hpp: keys and certificates shaped like the real ones
 
-enum class Role { authentication = 0, signature = 1 };
+enum class KeyUse { authentication = 0, signature = 1 };
 
 Bytes contact_atr();  // the measured one (apdu/README.md, Recognition)
 
@@ -37,7 +37,7 @@ struct Knobs {
     bool has_signature = true;                 // false: no signature certificate (see missing_file)
     bool has_authentication = true;
     enum class Missing { not_found, empty, filler } missing_file = Missing::not_found;
-    // Of a role that the card lacks: not_found: its three files answer 6A82. empty: a certificate file without a
+    // Of a key that the card lacks: not_found: its three files answer 6A82. empty: a certificate file without a
     // byte, a blocked PIN, no key. filler: a file of nothing but filler, PIN and key work (certificate removed later).
     bool has_existence_file = true;            // EF 0008
     bool has_token_information = true;         // EF 0006
@@ -56,8 +56,8 @@ struct Knobs {
     bool query_needs_le = false;               // the four byte tries query answers 6700, a fifth byte 00 is needed
     bool reselect_clears_pin = false;          // the opposite of apdu/README.md
     bool reset_clears_pin = false;             // warm reset; the opposite of apdu/README.md
-    bool failure_clears_other_role = false;    // a failed VERIFY ends both logins
-    bool one_pin_at_a_time = false;            // a successful VERIFY ends the other role's login
+    bool failure_clears_other_login = false;    // a failed VERIFY ends both logins
+    bool one_pin_at_a_time = false;            // a successful VERIFY ends the other key's login
     bool checks_pin_before_p1 = false;         // sign: 6982 comes before 6A86
     bool wrong_length_6985 = false;            // sign: data of a wrong length answers 6985 and not 6700
     bool enforces_password_rules = false;      // CHANGE answers 6A80 for a password against the rules
@@ -115,11 +115,11 @@ public:
     Bytes transmit(ByteView command);
 
     // What a test looks at.
-    int tries(Role) const;
-    bool verified(Role) const;
-    std::string pin(Role) const;
+    int tries(KeyUse) const;
+    bool verified(KeyUse) const;
+    std::string pin(KeyUse) const;
     bool application_selected() const;
-    void set_tries(Role, int);
+    void set_tries(KeyUse, int);
     Knobs knobs() const;                // with the tries and PINs of this moment
     void change_knobs(const std::function<void(Knobs&)>&);  // the function must not call the model
     void inject(Fault);                 // replaces the pending one

@@ -20,10 +20,10 @@ std::uint16_t tries_status(int tries) {
     return static_cast<std::uint16_t>(sw::tries_left | std::clamp(tries, 0, 15));
 }
 
-bool follows_rules(Role role, const std::string& pin) {
+bool follows_rules(KeyUse use, const std::string& pin) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     const auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-    if (role == Role::authentication) return pin.size() == 4 && std::ranges::all_of(pin, digit);
+    if (use == KeyUse::authentication) return pin.size() == 4 && std::ranges::all_of(pin, digit);
     return pin.size() >= 6 && pin.size() <= 16 && std::ranges::any_of(pin, digit) &&
            std::ranges::any_of(pin, capital) &&
            std::ranges::all_of(pin, [&](char c) { return digit(c) || capital(c); });
@@ -31,17 +31,17 @@ bool follows_rules(Role role, const std::string& pin) {
 
 }  // namespace
 
-bool CardModel::State::pin_is_set(Role role) const {
-    return has(role) || knobs.missing_file != Knobs::Missing::empty;
+bool CardModel::State::pin_is_set(KeyUse use) const {
+    return has(use) || knobs.missing_file != Knobs::Missing::empty;
 }
 
-int CardModel::State::tries_left(Role role) const { return pin_is_set(role) ? knobs.tries[index(role)] : 0; }
+int CardModel::State::tries_left(KeyUse use) const { return pin_is_set(use) ? knobs.tries[index(use)] : 0; }
 
-Reply CardModel::State::query_tries(const CommandApdu& command, Role role) const {
+Reply CardModel::State::query_tries(const CommandApdu& command, KeyUse use) const {
     // Exactly four bytes, or exactly the fifth byte 00 on a card that wants it.
     const bool right_length = knobs.query_needs_le ? command.le == std::size_t{256} : !command.le;
     if (!right_length) return {sw::wrong_length};
-    const int tries = tries_left(role);
+    const int tries = tries_left(use);
     return {tries > 0 ? tries_status(tries) : blocked_status(knobs.blocked_query)};
 }
 
@@ -49,25 +49,25 @@ Reply CardModel::State::verify(const CommandApdu& command) {
     if (command.p1 != 0) return {sw::bad_p1p2};
     File file{};
     if (const auto status = resolve(command.p2, FileType::pin, file); status != sw::ok) return {status};
-    const Role role = file.role;
-    if (command.data.empty()) return query_tries(command, role);
-    ++counts.verify[index(role)];
-    if (tries_left(role) <= 0) return {blocked_status(knobs.blocked_verify)};
+    const KeyUse use = file.use;
+    if (command.data.empty()) return query_tries(command, use);
+    ++counts.verify[index(use)];
+    if (tries_left(use) <= 0) return {blocked_status(knobs.blocked_verify)};
 
-    const std::string& pin = knobs.pins[index(role)];
+    const std::string& pin = knobs.pins[index(use)];
     const bool right = std::ranges::equal(command.data, pin, [](std::uint8_t sent, char kept) {
         return sent == static_cast<std::uint8_t>(kept);
     });
-    int& tries = knobs.tries[index(role)];
+    int& tries = knobs.tries[index(use)];
     if (!right) {
-        ++counts.wrong[index(role)];
-        verified[index(role)] = false;
-        if (knobs.failure_clears_other_role) verified = {false, false};
+        ++counts.wrong[index(use)];
+        verified[index(use)] = false;
+        if (knobs.failure_clears_other_login) verified = {false, false};
         return {tries_status(--tries)};  // the try that blocks gives 63C0
     }
-    tries = knobs.max_tries[index(role)];
-    verified[index(role)] = true;
-    if (knobs.one_pin_at_a_time) verified[index(other(role))] = false;
+    tries = knobs.max_tries[index(use)];
+    verified[index(use)] = true;
+    if (knobs.one_pin_at_a_time) verified[index(other(use))] = false;
     return {sw::ok};
 }
 
@@ -76,12 +76,12 @@ Reply CardModel::State::change(const CommandApdu& command) {
     File file{};
     if (const auto status = resolve(command.p2, FileType::pin, file); status != sw::ok) return {status};
     if (command.data.empty() || command.data.size() > 16) return {sw::wrong_length};
-    const Role role = file.role;
-    if (!verified[index(role)]) return {sw::not_verified};
+    const KeyUse use = file.use;
+    if (!verified[index(use)]) return {sw::not_verified};
     const std::string pin(command.data.begin(), command.data.end());
-    if (knobs.enforces_password_rules && !follows_rules(role, pin)) return {sw::bad_data};
-    ++counts.changes[index(role)];
-    knobs.pins[index(role)] = pin;
+    if (knobs.enforces_password_rules && !follows_rules(use, pin)) return {sw::bad_data};
+    ++counts.changes[index(use)];
+    knobs.pins[index(use)] = pin;
     return {sw::ok};
 }
 

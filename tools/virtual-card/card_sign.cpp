@@ -68,7 +68,7 @@ Reply CardModel::State::sign(const CommandApdu& command) {
     if (!known && !knobs.checks_pin_before_p1) return {sw::bad_p1p2};
     File file{};
     if (const auto status = resolve(command.p2, FileType::key, file); status != sw::ok) return {status};
-    if (!verified[index(file.role)]) return {sw::not_verified};
+    if (!verified[index(file.use)]) return {sw::not_verified};
     if (!known) return {sw::bad_p1p2};
     if (!length_fits(p1, command.data.size())) return {knobs.wrong_length_6985 ? sw::conditions : sw::wrong_length};
     // T=0 has no room for Le beside data, so there the answer waits for GET RESPONSE without one.
@@ -77,7 +77,7 @@ Reply CardModel::State::sign(const CommandApdu& command) {
         return {tells_length ? std::uint16_t{0x6C00} : sw::wrong_length};
     }
 
-    EVP_PKEY* key = file.role == Role::signature ? pki->signature_key : pki->authentication_key;
+    EVP_PKEY* key = file.use == KeyUse::signature ? pki->signature_key : pki->authentication_key;
     // How a card with another kind of key will sign is not known (apdu/README.md, The next card).
     if (EVP_PKEY_is_a(key, "RSA") != 1) return {sw::conditions};
     const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
@@ -86,7 +86,7 @@ Reply CardModel::State::sign(const CommandApdu& command) {
     if (p1 == 0x02 || p1 == 0x03) input = with_digest_info(input);
     Bytes signature = rsa_sign(key, input, pss);
     if (signature.size() != key_bytes) return {sw::internal};
-    ++counts.signatures[index(file.role)];
+    ++counts.signatures[index(file.use)];
     return {sw::ok, std::move(signature)};
 }
 

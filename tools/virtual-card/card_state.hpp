@@ -14,8 +14,8 @@ inline constexpr std::uint16_t signature_certificate = 0x0001, signature_ca = 0x
                                signature_password = 0x001B;
 }  // namespace ef
 
-inline std::size_t index(Role role) { return static_cast<std::size_t>(role); }
-inline Role other(Role role) { return role == Role::authentication ? Role::signature : Role::authentication; }
+inline std::size_t index(KeyUse use) { return static_cast<std::size_t>(use); }
+inline KeyUse other(KeyUse use) { return use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication; }
 
 struct CardModel::State {
     State(std::shared_ptr<const TestPki> its_pki, Knobs its_knobs)
@@ -27,7 +27,7 @@ struct CardModel::State {
     struct File {
         std::uint16_t id;
         FileType type;
-        Role role;
+        KeyUse use;
     };
 
     mutable std::mutex mutex;
@@ -67,15 +67,15 @@ struct CardModel::State {
     std::uint16_t resolve(std::uint8_t p2, FileType type, File& found) const;
     Bytes content(const File&) const;
     bool readable(const File&) const;
-    bool has(Role) const;
+    bool has(KeyUse) const;
     Reply read(const CommandApdu&);
 
     // card_pins.cpp
     Reply verify(const CommandApdu&);
-    Reply query_tries(const CommandApdu&, Role) const;
+    Reply query_tries(const CommandApdu&, KeyUse) const;
     Reply change(const CommandApdu&);
-    bool pin_is_set(Role) const;
-    int tries_left(Role) const;
+    bool pin_is_set(KeyUse) const;
+    int tries_left(KeyUse) const;
 
     // card_sign.cpp
     Reply sign(const CommandApdu&);

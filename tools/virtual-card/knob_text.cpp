@@ -91,7 +91,7 @@ constexpr std::array flags = {
     Flag{"query_needs_le", &Knobs::query_needs_le},
     Flag{"reselect_clears_pin", &Knobs::reselect_clears_pin},
     Flag{"reset_clears_pin", &Knobs::reset_clears_pin},
-    Flag{"failure_clears_other_role", &Knobs::failure_clears_other_role},
+    Flag{"failure_clears_other_role", &Knobs::failure_clears_other_login},
     Flag{"one_pin_at_a_time", &Knobs::one_pin_at_a_time},
     Flag{"checks_pin_before_p1", &Knobs::checks_pin_before_p1},
     Flag{"wrong_length_6985", &Knobs::wrong_length_6985},

@@ -10,7 +10,7 @@
 
 namespace jpki::model {
 
-// What the certificates of one role have in common with nobody else's.
+// What the certificates of one key have in common with nobody else's.
 struct HolderNames {
     std::string code;         // CN
     std::string city;         // L; empty in the authentication certificate

@@ -31,9 +31,9 @@ std::string joined(const Range& range, Text text) {
     return line;
 }
 
-model::Role role(const std::string& text) {
-    if (text == "auth") return model::Role::authentication;
-    if (text == "sign") return model::Role::signature;
+model::KeyUse use(const std::string& text) {
+    if (text == "auth") return model::KeyUse::authentication;
+    if (text == "sign") return model::KeyUse::signature;
     throw std::invalid_argument("'" + text + "' is neither auth nor sign");
 }
 
@@ -120,7 +120,7 @@ std::optional<std::string> VirtualCard::obey(const std::vector<std::string>& wor
 }
 
 std::string VirtualCard::tries(const std::vector<std::string>& words) {
-    const model::Role which = role(words[1]);
+    const model::KeyUse which = use(words[1]);
     if (words.size() > 2) {
         const unsigned count = number(words[2]);
         if (count > 15) throw std::invalid_argument("a card counts to 15 at most");
@@ -149,10 +149,10 @@ std::string VirtualCard::status() const {
     std::ostringstream text;
     text << "kind=" << kind_ << " person=" << person_ << " in-reader=" << (vpcd_.connected() ? "yes" : "no")
          << " application=" << (card.application_selected() ? "yes" : "no")
-         << " auth-tries=" << card.tries(model::Role::authentication)
-         << " sign-tries=" << card.tries(model::Role::signature)
-         << " auth-verified=" << (card.verified(model::Role::authentication) ? "yes" : "no")
-         << " sign-verified=" << (card.verified(model::Role::signature) ? "yes" : "no")
+         << " auth-tries=" << card.tries(model::KeyUse::authentication)
+         << " sign-tries=" << card.tries(model::KeyUse::signature)
+         << " auth-verified=" << (card.verified(model::KeyUse::authentication) ? "yes" : "no")
+         << " sign-verified=" << (card.verified(model::KeyUse::signature) ? "yes" : "no")
          << " fault-pending=" << (card.fault_pending() ? "yes" : "no");
     return text.str();
 }

@@ -1,5 +1,5 @@
 // Other programs that use the card meanwhile: nothing is lost, and nothing of theirs is taken for ours.
-#include "others_fixture.hpp"
+#include "other_programs_fixture.hpp"
 
 #include <atomic>
 #include <thread>
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
     BOOST_CHECK_EQUAL(ours, 50u);
     BOOST_CHECK_EQUAL(lost, 0u);
     BOOST_CHECK_GT(theirs, 0u);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(another_application_is_never_read_in_place_of_ours) {
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(another_application_ends_the_login_with_the_right_code_and_
 BOOST_AUTO_TEST_CASE(a_pin_that_another_program_changes_is_the_new_one_for_us_too) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
-    BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, auth_pin), 0x9000);
+    BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, auth_pin), 0x9000);
     BOOST_REQUIRE_EQUAL(other_sends({0x00, 0x24, 0x01, 0x98, 0x04, '4', '7', '1', '1'}), 0x9000);
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);  // the card still honours our login
     REQUIRE_OK(C_Logout(session));
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_another_program_blocks_is_locked_for_us_and_the_
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
-    for (const int answer : {0x63C2, 0x63C1, 0x63C0}) BOOST_REQUIRE_EQUAL(other_verifies(Role::authentication, "0000"), answer);
+    for (const int answer : {0x63C2, 0x63C1, 0x63C0}) BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, "0000"), answer);
     CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_reset_in_the_middle_of_every_other_transacti
         CHECK_RV(try_sign(session, key), CKR_OK);  // a warm reset keeps the PIN state
         BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     }
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_is_reset_at_the_beginning_of_every_transaction_is_busy_and_not_lost) {
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_reset_at_the_beginning_of_every_transaction_
     CHECK_RV(try_sign(session, key), CKR_FUNCTION_FAILED);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
     CHECK_RV(try_sign(session, key), CKR_OK);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_are_taken_out) {
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_reset_again_and_again_is_busy_and_no_pin_is_
     const auto session = f.open(auth_slot);
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);
     CHECK_RV(f.login(session, auth_pin), CKR_FUNCTION_FAILED);
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::authentication), 0u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
     // Twice is what anybody's two resets can do.
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 2);
     REQUIRE_OK(f.login(session, auth_pin));

@@ -1,7 +1,7 @@
 // Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
 #include "apdu/card.hpp"
 #include "log_file.hpp"
-#include "others_fixture.hpp"
+#include "other_programs_fixture.hpp"
 
 #include <future>
 #include <thread>
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_transaction_for_longer_than_we_wait_fails_every_call_that
     REQUIRE_OK(f.login(fresh, sign_pin));
     REQUIRE_OK(search(session));
     REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
-    BOOST_CHECK_EQUAL(verifies(*f.card, Role::signature), 1u);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 1u);
 }
 
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {
         CHECK_RV(set_pin(session, "0000", "4711"), CKR_FUNCTION_FAILED);
     }
     fake::other_ends_transaction(reader_name);
-    BOOST_CHECK_EQUAL(f.card->tries(Role::authentication), 3);
+    BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 3);
     REQUIRE_OK(f.login(session, auth_pin));
 }
 
