@@ -112,7 +112,8 @@ start_card() {
   # Its log has every command, PINs masked; kept with the rest when a test fails.
   "$virtual_card" --port "$JPKI_VPCD_PORT" --log "$JPKI_RUN_DIR/commands.log" "$@" >"$JPKI_RUN_DIR/card.log" 2>&1 </dev/null &
   card_pid=$!
-  until_true 20 card_is_ready || {
+  # Its keys are made first: four of RSA, which a busy machine takes long for.
+  until_true 90 card_is_ready || {
     cat "$JPKI_RUN_DIR/card.log" >&2
     fail "the virtual card did not get ready"
   }
