@@ -126,7 +126,7 @@ TriesAnswer Applet::tries(KeyUse use) {
     if (response.ok()) return std::nullopt;
     if (sw::counts_tries(response.status)) return response.status & 0x0F;
     if (says_no_such_reference(response.status)) return std::nullopt;
-    unexpected("tries query", response.status);
+    unexpected("retry counter query", response.status);
 }
 
 PinAnswer Applet::pin_answer(std::uint16_t status) {
@@ -164,7 +164,7 @@ PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
 
 PinAnswer::Kind Applet::change(KeyUse use, const Secret& new_pin) {
     const auto p2 = reference(facts_of(use).pin);
-    if (!p2) throw CardFault("CHANGE REFERENCE DATA: the PIN is not there");
+    if (!p2) throw CardFault("CHANGE REFERENCE DATA: PIN not found on the card");
     return change_answer(transaction_.transmit(Command({0x00, 0x24, 0x01, *p2}, new_pin.view())).status);
 }
 
@@ -186,7 +186,7 @@ SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     if (!p2) return {};
     Response response = transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(scheme), *p2}, data, Command::le_max));
     if (response.ok()) {
-        if (response.data.size() != signature_size) throw CardFault("a signature of the wrong size");
+        if (response.data.size() != signature_size) throw CardFault("signature has the wrong size");
         return {SignAnswer::Kind::done, std::move(response.data)};
     }
     if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};

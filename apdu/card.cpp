@@ -62,7 +62,7 @@ void Card::exclusively(const std::function<void()>& f) {
 std::unique_lock<std::mutex> Card::take_turn() {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (lock) return lock;
-    if (link_->held_exclusively()) throw CardBusy("another program has opened the reader for itself alone");
+    if (link_->held_exclusively()) throw CardBusy("reader is opened exclusively by another program");
     lock.lock();
     return lock;
 }
@@ -79,7 +79,7 @@ bool Card::recognise_in(Scope& scope) {
     } catch (const CardReset&) {
         throw;
     } catch (const CardFault& fault) {
-        log_.info(std::string(fault.what()) + ", twice: not a card of ours");
+        log_.info(std::string(fault.what()) + ", twice; not a JPKI card");
     }
     foreign_ = !ours;
     if (!ours) return false;
@@ -157,7 +157,7 @@ void Card::select_now(Scope& scope) {
     if (!scope.applet().select(std::exchange(may_stumble_, false))) {
         // The same stay, and our application is not there any more: not the card that was recognised.
         set_gone();
-        throw CardRemoved("another card answers");
+        throw CardRemoved("card does not have the JPKI application any more");
     }
     selected_ = selected_now_ = true;
     // A reader that was unplugged and plugged again shows the same event counter.
@@ -185,7 +185,7 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
     if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
         !std::equal(again.data.begin(), again.data.end(), known.begin())) {
         set_gone();
-        throw CardRemoved("the card was exchanged");
+        throw CardRemoved("card replaced by another one");
     }
 }
 
@@ -224,7 +224,7 @@ SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
             else confirm_selected(scope);
             answer = scope.applet().sign(use, scheme, data);
         }
-        if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("the card does not know its own key");
+        if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("card does not find its private key");
         if (answer.kind == SignAnswer::Kind::done) login_in_doubt_[index_of(use)] = false;
         if (answer.kind == SignAnswer::Kind::scheme_unknown) pss_ = false;
         if (answer.kind == SignAnswer::Kind::not_verified) {

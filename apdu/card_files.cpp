@@ -73,8 +73,8 @@ void Card::keep_file(Scope& scope, KeyUse use, Ef ef, std::shared_ptr<const Cert
     const bool of_holder = ef == facts_of(use).certificate;
     const bool odd = of_holder ? !has_key_of_card(*certificate) : certificate->key.type == KeyType::other;
     if (odd && !std::exchange(told_odd_[certificate_slot(ef)], true))
-        log_.error(std::string("the ") + name_of(use) + (of_holder ? "" : " CA") +
-                   " certificate has a key of a kind that is not supported; it is shown, and its key is not offered");
+        log_.error(std::string(name_of(use)) + (of_holder ? "" : " CA") +
+                   " certificate has an unsupported key type; its private key is not offered");
     remember_start(ef, certificate->der);
     if (ef == Ef::authentication_certificate) look_for_phone(scope);
     files_[certificate_slot(ef)] = {FileAnswer::Kind::read, std::move(certificate)};
@@ -101,7 +101,7 @@ void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
         answer = read_and_parse(scope, ef, certificate);  // perhaps it was spoilt on the way
     }
     if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, use, ef, std::move(certificate));
-    if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("a certificate file holds no certificate");
+    if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("certificate file contains no certificate");
     // A file that wants a PIN is there; it is asked again after the login.
     if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
     if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
@@ -135,7 +135,7 @@ void Card::check_chain(Scope& scope, KeyUse use) {
     if (!chain_check_ || !ca.certificate || chained == (holder.certificate ? holder.certificate : ca.certificate)) return;
     if (!chain_fits(use)) {
         const auto holder_before = holder.certificate, ca_before = ca.certificate;
-        log_.error("the certificates do not fit together; they are read again");
+        log_.error("certificate and CA certificate do not match; reading them again");
         // Until they were read in order nothing is signed without a check.
         certificates_doubted_[index_of(use)] = true;
         doubt_certificates(use);
@@ -148,7 +148,7 @@ void Card::check_chain(Scope& scope, KeyUse use) {
         const bool twice_the_same = same(ca.certificate, ca_before) && same(holder.certificate, holder_before);
         if (!twice_the_same && (!ca.certificate || !chain_fits(use))) {
             doubt_certificates(use);
-            throw CardFault("the certificates do not fit together, and are not twice the same");
+            throw CardFault("certificate and CA certificate do not match, and two reads differ");
         }
     }
     certificates_doubted_[index_of(use)] = false;
@@ -182,7 +182,7 @@ Card::Existence Card::existence(Scope& scope) {
     }
     // A card that says 9000 to everything has no application at all. Ours has bytes in EF 0006, or no such file.
     if (answer.success_without_data && scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
-        log_.info("the card says 9000 to everything: not a card of ours");
+        log_.info("not a JPKI card: it answers 9000 to every command");
         foreign_ = true;
         recognised_ = selected_ = selected_now_ = false;
         return said;

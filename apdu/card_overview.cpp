@@ -33,7 +33,7 @@ void Card::publish() noexcept {
 }
 
 std::shared_ptr<const CardKnown> Card::known() const {
-    if (gone()) throw CardRemoved("the card was removed");
+    if (gone()) throw CardRemoved("card removed");
     {
         const std::scoped_lock lock(known_mutex_);
         if (known_) return known_;

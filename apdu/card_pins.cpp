@@ -68,7 +68,7 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, boo
     try {
         answer = ask(scope.applet());
         // Not a card without this PIN, then, but one that lost the application between two commands.
-        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there) throw CardFault("the PIN is not there any more");
+        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there) throw CardFault("VERIFY: PIN not found, although the card had it before");
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault&) {
@@ -95,7 +95,7 @@ void Card::begin_hold(Holder hold) {
 
 bool Card::held_by_somebody_else() const {
     if (!held_ || holder_()) return false;
-    log_.info("the card is asked for something else; the consent to a signature that was not made ends");
+    log_.info("consent to a signature ended: the card was used for something else first");
     return true;
 }
 
@@ -127,13 +127,13 @@ Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
         result.changed = said == PinAnswer::Kind::accepted;
         if (said == PinAnswer::Kind::cancelled || said == PinAnswer::Kind::not_entered) result.kind = said;
     } catch (const CardRemoved&) {
-        log_.error("the card went away during the change of a PIN; the old one is still valid unless the new one is accepted");
+        log_.error("PIN change interrupted: card removed; the old PIN is still valid unless the card accepts the new one");
         throw;
     } catch (const TransportFault&) {
-        log_.error("the answer to the change of a PIN was lost; the old one is still valid unless the new one is accepted");
+        log_.error("PIN change: answer lost; the old PIN is still valid unless the card accepts the new one");
         throw;
     } catch (const CardFault&) {
-        log_.error("the card did not confirm the change of a PIN; the old one is still valid unless the new one is accepted");
+        log_.error("PIN change not confirmed; the old PIN is still valid unless the card accepts the new one");
         leave_if_unused(scope);
         throw;
     }
@@ -171,7 +171,7 @@ void Card::note_reset(const Link::Transaction& transaction) {
         for (const KeyUse use : all_key_uses) login_in_doubt_[index_of(use)] = verified_[index_of(use)];
         return;
     }
-    if (verified_[0] || verified_[1]) log_.info("the card lost its power, and with it every login");
+    if (verified_[0] || verified_[1]) log_.info("card lost power; all logins ended");
     for (const KeyUse use : all_key_uses)
         if (verified_[index_of(use)] && certificate_wants_pin(use)) forget_certificate(use);
     end_logins();
@@ -195,7 +195,7 @@ void Card::leave_if_unused(Scope& scope) {
     } catch (const TransportFault& fault) {
         scope.transaction().power_off_at_end();
         give_up();
-        log_.error(LogText("cannot lock the card, taking its power: ", fault.what()));
+        log_.error(LogText("cannot reset the security status; powering the card off: ", fault.what()));
     }
 }
 
@@ -215,7 +215,7 @@ void Card::select_issuer_security_domain(Scope& scope) {
     end_logins();
     reset_due_ = false;
     if (left) return;
-    log_.info("the card did not let its application go; its power is taken to end the login");
+    log_.info("cannot select the issuer security domain; powering the card off to end the login");
     scope.transaction().power_off_at_end();
 }
 
@@ -246,7 +246,7 @@ void Card::end_hold() {
 void Card::end_hold_older_than(std::chrono::milliseconds age) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock || gone() || !held_ || Clock::now() - held_since_ < age) return;
-    log_.info("a consent to a signature was not used in time; it ends");
+    log_.info("consent to a signature ended: not used in time");
     watched_locked([&] { reset_security_status_now(); });
 }
 

@@ -69,7 +69,7 @@ template <class F> auto Card::watched(F&& f) {
 // Under the lock, with what a fault means for the connection.
 template <class F> auto Card::watched_locked(F&& f) {
     const Publisher publisher(*this);
-    if (gone()) throw CardRemoved("the card was removed");
+    if (gone()) throw CardRemoved("card removed");
     try {
         return f();
     } catch (const CardRemoved& fault) {

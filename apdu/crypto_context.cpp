@@ -88,7 +88,7 @@ CryptoContext::Digest::Digest(const CryptoContext& context, Hash hash)
     if (!state_) throw std::bad_alloc();
     if (functions.init(state_, nullptr) == 1) return;
     functions.destroy(state_);
-    throw std::runtime_error("OpenSSL's hash does not start");
+    throw std::runtime_error("OpenSSL cannot start a hash");
 }
 
 CryptoContext::Digest::Digest(Digest&& other) noexcept
@@ -100,7 +100,7 @@ CryptoContext::Digest::~Digest() {
 
 CryptoContext::Digest& CryptoContext::Digest::update(ByteView data) {
     if (context_.functions_[static_cast<std::size_t>(hash_)].update(state_, data.data(), data.size()) != 1)
-        throw std::runtime_error("OpenSSL's hash failed");
+        throw std::runtime_error("OpenSSL cannot compute a hash");
     return *this;
 }
 
@@ -108,7 +108,7 @@ Bytes CryptoContext::Digest::finish() {
     Bytes digest(size_of(hash_));
     std::size_t size = 0;
     if (context_.functions_[static_cast<std::size_t>(hash_)].finish(state_, digest.data(), &size, digest.size()) != 1 || size != digest.size())
-        throw std::runtime_error("OpenSSL's hash failed");
+        throw std::runtime_error("OpenSSL cannot compute a hash");
     return digest;
 }
 

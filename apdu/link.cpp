@@ -38,7 +38,7 @@ Response Link::Transaction::transmit(Command& command) {
         response = exchange_once(command);
     }
     for (int round = 0; (response.status & 0xFF00) == 0x6100; ++round) {
-        if (round == rounds_max) throw CardFault("endless 61xx to " + command.header_text());
+        if (round == rounds_max) throw CardFault("too many 61xx answers to " + command.header_text());
         const std::size_t more = response.status & 0xFF;
         Response rest = exchange_once(Command({0x00, 0xC0, 0x00, 0x00}, {}, more == 0 ? 256 : more));
         // An error of GET RESPONSE says nothing of the command that it belongs to: it was carried out, its answer is lost.

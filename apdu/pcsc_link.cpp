@@ -48,7 +48,7 @@ constexpr std::chrono::milliseconds memory_of_others{2000};
 PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience)
     : Link(log), reader_(reader), patience_(patience), may_create_threads_(false) {
     const auto status = context_.status({reader});
-    if (!status) throw CardRemoved("no PC/SC resource manager");
+    if (!status) throw CardRemoved("cannot reach the PC/SC resource manager (pcscd)");
     events_ = status->front().events;
     connect();
 }
@@ -114,14 +114,14 @@ void PcscLink::connect() {
     const auto deadline = Clock::now() + wait;
     for (;;) {
         const auto status = context_.status({reader_});
-        if (!status) throw CardRemoved("no PC/SC resource manager");
-        if (!status->front().card_present || status->front().events != events_) throw CardRemoved("the card is not in the reader any more");
+        if (!status) throw CardRemoved("cannot reach the PC/SC resource manager (pcscd)");
+        if (!status->front().card_present || status->front().events != events_) throw CardRemoved("card removed from the reader");
         if (try_to_connect(status->front())) break;
-        if (Clock::now() >= deadline) throw CardBusy("another program has opened the reader for itself alone");
+        if (Clock::now() >= deadline) throw CardBusy("reader is opened exclusively by another program");
         pause();
     }
     // The card may have been exchanged just before the connection was made.
-    if (!same_stay()) throw CardRemoved("the card was exchanged");
+    if (!same_stay()) throw CardRemoved("card replaced by another one");
 }
 
 void PcscLink::fail(LONG rc, const char* where) {
@@ -153,7 +153,7 @@ void PcscLink::wait_until_free() {
         const auto asked = Clock::now();
         const LONG rc = ask_about_connection();
         if (rc == SCARD_E_SHARING_VIOLATION) {
-            if (asked >= deadline) throw CardBusy("another program holds a transaction on the card, or makes one after the other");
+            if (asked >= deadline) throw CardBusy("another program holds a transaction on the card, or begins one after another");
             met_another_ = last_busy = asked;
             busy_since = std::min(busy_since, asked);
             quiet_since = never;
@@ -202,7 +202,7 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
     const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
     do {
         if (!same_stay())
-            throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + ", and the card is gone");
+            throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
         pause();
     } while (Clock::now() < deadline);
 }
@@ -219,7 +219,7 @@ bool PcscLink::begin() {
             // pcsc-lite remembers one event a handle: after a swap and a reset of the new card it tells of the reset alone.
             if (was_reset && !same_stay()) {
                 SCardEndTransaction(card_, SCARD_LEAVE_CARD);
-                throw CardRemoved("the card was exchanged and reset");
+                throw CardRemoved("card replaced by another one and reset");
             }
             if (was_reset) power_up();
             return was_reset;
@@ -229,7 +229,7 @@ bool PcscLink::begin() {
         if (rc == SCARD_W_UNPOWERED_CARD) lost_power_ = true;
         reconnect();
     }
-    throw CardBusy("other programs reset the card again and again");
+    throw CardBusy("other programs reset the card three times in a row");
 }
 
 void PcscLink::end(bool power_off) noexcept {
@@ -252,7 +252,7 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     // for news would cost their users half a second each time.
     if (no_answer && recognised_) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
-    if (size > answer.size()) throw TransportFault("SCardTransmit: impossible length");
+    if (size > answer.size()) throw TransportFault("SCardTransmit: answer longer than the buffer");
     return static_cast<std::size_t>(size);
 }
 

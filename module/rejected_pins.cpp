@@ -50,7 +50,7 @@ RejectedPins::Print RejectedPins::print(ByteView pin) {
     // Not from OpenSSL: its generator would leave something of our library context behind in this thread, which may end after
     // the context, and would then reach into what is freed (OPENSSL_thread_stop_ex(3)).
     if (!page_->has_key && ::getentropy(page_->key.data(), page_->key.size()) != 0)
-        throw std::runtime_error("no random bytes from the system");
+        throw std::runtime_error("getentropy failed: no random bytes");
     page_->has_key = true;
     Print print;
     crypto_.hmac_sha256(page_->key, pin, print.mac);

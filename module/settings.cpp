@@ -33,14 +33,14 @@ public:
     void boolean(const char* table, const char* key, bool& out) {
         if (const toml::node* node = take(table, key)) {
             if (const auto value = node->value_exact<bool>()) out = *value;
-            else complain(*node, std::string(table) + "." + key + " is to be true or false");
+            else complain(*node, std::string(table) + "." + key + " must be true or false");
         }
     }
 
     void text(const char* table, const char* key, const char* allowed, const std::function<bool(const std::string&)>& set) {
         if (const toml::node* node = take(table, key)) {
             const auto value = node->value_exact<std::string>();
-            if (!value || !set(*value)) complain(*node, std::string(table) + "." + key + " is to be " + allowed);
+            if (!value || !set(*value)) complain(*node, std::string(table) + "." + key + " must be " + allowed);
         }
     }
 
@@ -48,7 +48,7 @@ public:
         if (const toml::node* node = take(table, key)) {
             const auto value = node->value_exact<std::int64_t>();
             if (value && *value >= 0 && *value <= most) out = std::chrono::milliseconds(*value);
-            else complain(*node, std::string(table) + "." + key + " is to be a number of milliseconds from 0 to " + std::to_string(most));
+            else complain(*node, std::string(table) + "." + key + " must be a number of milliseconds from 0 to " + std::to_string(most));
         }
     }
 
@@ -82,7 +82,7 @@ private:
 
     void complain(const toml::node& node, const std::string& text) {
         if (++complaints_ > complaints_max) return;
-        if (complaints_ == complaints_max) return settings_.complaints.push_back(name_ + ":0: more is wrong than is told here");
+        if (complaints_ == complaints_max) return settings_.complaints.push_back(name_ + ":0: further errors not shown");
         settings_.complaints.push_back(name_ + ":" + std::to_string(node.source().begin.line) + ": " + text);
     }
 
@@ -141,7 +141,7 @@ std::optional<std::string> environment(const char* name) {
 
 void apply_environment(const char* name, const char* allowed, Settings& settings, bool (*set)(const std::string&, Settings&)) {
     if (const auto value = environment(name); value && !set(*value, settings))
-        settings.complaints.push_back(std::string("environment:0: ") + name + " is to be " + allowed);
+        settings.complaints.push_back(std::string("environment:0: ") + name + " must be " + allowed);
 }
 
 }  // namespace
@@ -173,7 +173,7 @@ void apply_settings(std::string_view original, const std::string& name, Settings
 Settings read_settings() {
     Settings settings;
     if (const auto file = environment("JPKI_PKCS11_CONFIG")) {
-        if (!apply_file(*file, settings)) settings.complaints.push_back(*file + ":0: is not there");
+        if (!apply_file(*file, settings)) settings.complaints.push_back(*file + ":0: not found");
     } else {
         apply_file(JPKI_SYSTEM_SETTINGS, settings);
         if (const auto config_home = environment("XDG_CONFIG_HOME")) apply_file(*config_home + "/jpki-pkcs11.toml", settings);

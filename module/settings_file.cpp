@@ -21,9 +21,9 @@ struct Descriptor {
 
 // Why a file is not obeyed; NULL when it is. Whoever can write to it decides what a program of this user does with a card.
 const char* distrust(const struct stat& status) noexcept {
-    if (!S_ISREG(status.st_mode)) return "is not a regular file";
-    if (status.st_uid != ::geteuid() && status.st_uid != 0) return "belongs to another user and is ignored";
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "can be written by others and is ignored (chmod go-w)";
+    if (!S_ISREG(status.st_mode)) return "not a regular file";
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) return "owned by another user; ignored";
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others; ignored (chmod go-w)";
     return nullptr;
 }
 
@@ -52,12 +52,12 @@ public:
     const char* trouble(std::string_view line) noexcept {
         for (std::size_t i = 0; i < line.size(); ++i) {
             const char c = line[i];
-            if (static_cast<unsigned char>(c) >= 0x80) return "outside of comment lines only ASCII is understood (\\u escapes in strings are)";
+            if (static_cast<unsigned char>(c) >= 0x80) return "only ASCII is allowed outside of comment lines (use \\u escapes in strings)";
             if (quote_ != 0) {
                 if (c == '\\' && quote_ == '"') ++i;
                 else if (c == quote_) quote_ = 0;
             } else if (c == '"' || c == '\'') {
-                if (i + 2 < line.size() && line[i + 1] == c && line[i + 2] == c) return "strings of several lines are not understood";
+                if (i + 2 < line.size() && line[i + 1] == c && line[i + 2] == c) return "multi-line strings are not supported";
                 quote_ = c;
             } else if (c == '#') {
                 return ascii_only(line.substr(i));
@@ -71,11 +71,11 @@ public:
 private:
     static const char* ascii_only(std::string_view rest) noexcept {
         const bool ascii = std::ranges::all_of(rest, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-        return ascii ? nullptr : "outside of comment lines only ASCII is understood (\\u escapes in strings are)";
+        return ascii ? nullptr : "only ASCII is allowed outside of comment lines (use \\u escapes in strings)";
     }
 
     const char* count(char c) noexcept {
-        if (c == '.' && ++dots_ > settings_dots_max) return "a key of too many parts";
+        if (c == '.' && ++dots_ > settings_dots_max) return "key has too many parts";
         if ((c == '[' || c == '{') && ++depth_ > settings_depth_max) return "values are nested too deeply";
         if ((c == ']' || c == '}') && depth_ > 0) --depth_;
         return nullptr;
@@ -102,7 +102,7 @@ SettingsFile read_settings_file(const std::string& path) {
     } else if (!read_all(file.number, result.text)) {
         result.trouble = "cannot be read";
     } else if (result.text.size() > settings_size_max) {
-        result.trouble = "is larger than 64 KiB";
+        result.trouble = "larger than 64 KiB";
     }
     return result;
 }

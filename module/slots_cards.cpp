@@ -54,7 +54,7 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
         reader.odd_answers = 0;
     }
     if (ours == std::optional<bool>(false) || (odd && reader.odd_answers >= odd_answers_max)) {
-        services_.log.info("a card of another kind; it is left alone until it is taken out");
+        services_.log.info("not a JPKI card; ignored until removed");
         reader.foreign = true;
         drop(reader.insertion);
     }

@@ -37,7 +37,7 @@ void Token::withdraw_consent_whatever_the_card_says() noexcept {
     } catch (const CardRemoved&) {
         // and its PIN state with it
     } catch (const std::exception& fault) {
-        services_.log.error("cannot lock the card at the end of a consent; locking it before the next command");
+        services_.log.error("cannot reset the security status at the end of a consent; retrying before the next command");
         services_.log.error(fault.what());
     }
 }

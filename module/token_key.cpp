@@ -54,7 +54,7 @@ std::shared_ptr<const Certificate> Token::certificate_to_check_with() {
     if (doubted) ca_certificate();
     auto certificate = this->certificate();
     if (!certificate && !card().verified(use_)) throw Error{CKR_USER_NOT_LOGGED_IN};
-    if (!certificate) throw CardFault(std::string("no ") + name_of(use_) + " certificate to check a signature with");
+    if (!certificate) throw CardFault(std::string("cannot check the signature: no ") + name_of(use_) + " certificate");
     return certificate;
 }
 
@@ -65,16 +65,16 @@ Bytes Token::sign(SignatureScheme scheme, ByteView data) {
     switch (answer.kind) {
     case SignAnswer::Kind::done: break;
     case SignAnswer::Kind::not_verified:
-        services_.log.info(std::string("the card does not honour the ") + name_of(use_) + " login any more");
+        services_.log.info(std::string(name_of(use_)) + " login lost: card answered 6982");
         throw Error{CKR_USER_NOT_LOGGED_IN};
     case SignAnswer::Kind::scheme_unknown:
-        services_.log.error("this card does not have PSS; it is not offered any more");
+        services_.log.error("card rejected PSS (6A86); PSS mechanisms withdrawn");
         throw Error{CKR_FUNCTION_FAILED};
-    case SignAnswer::Kind::elsewhere: throw CardFault("the card does not know its own key");
+    case SignAnswer::Kind::elsewhere: throw CardFault("card does not find its private key");
     }
     const bool good = !check || (scheme == SignatureScheme::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
                                                               : services_.crypto.verify_pkcs1(*check, data, answer.signature));
-    if (!good) throw CardFault("the card's signature does not match its certificate; it is not handed out");
+    if (!good) throw CardFault("signature does not verify with the card's certificate; not returned");
     return std::move(answer.signature);
 }
 

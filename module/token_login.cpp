@@ -62,7 +62,7 @@ RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
         rejected_.heard(*left);
     }
     if (!was_rejected()) return print;
-    services_.log.info("this PIN was rejected by this card before; it is not sent again");
+    services_.log.info("PIN not sent: this card rejected it before");
     throw Error{CKR_PIN_INCORRECT};
 }
 
@@ -77,7 +77,7 @@ void Token::remember(const PinAnswer& answer, const RejectedPins::Print* print) 
 
 void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
     if (last_try_kept) {
-        services_.log.info(std::string("the last try of the ") + name_of(use_) + " PIN is kept, as the settings ask");
+        services_.log.info(std::string(name_of(use_)) + " PIN not sent: one try left and pin.keep_last_try is set");
         throw Error{CKR_PIN_LOCKED};
     }
     switch (answer.kind) {
@@ -124,7 +124,7 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
         try {
             certificate();
         } catch (const std::exception& fault) {
-            services_.log.error(std::string("the signature certificate cannot be read: ") + fault.what());
+            services_.log.error(std::string("cannot read the signature certificate: ") + fault.what());
         }
         card().reset_security_status();
     }
@@ -165,7 +165,7 @@ void Token::log_out_whatever_the_card_says() {
     } catch (const CardRemoved& removed) {
         services_.log.info(removed.what());  // and its PIN state with it
     } catch (const std::exception& fault) {
-        services_.log.error(LogText("cannot lock the card at the end of a login, locking it before the next command: ", fault.what()));
+        services_.log.error(LogText("cannot reset the security status at the end of a login; retrying before the next command: ", fault.what()));
     }
 }
 
@@ -207,7 +207,7 @@ void Token::finish_change(const Card::ChangeAnswer& answer) {
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (answer.changed) return;
-    services_.log.error(std::string("the ") + name_of(use_) + " PIN was not changed; the old one is still valid");
+    services_.log.error(std::string(name_of(use_)) + " PIN not changed: new PIN not accepted; the old PIN is still valid");
     throw Error{CKR_FUNCTION_FAILED};
 }
 

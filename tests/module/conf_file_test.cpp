@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_bad_value_for_each_setting_is_one_complaint_that_names_it
         Settings settings;
         apply_settings("[" + setting.table + "]\n" + setting.key + " = [1]\n", "bad", settings);
         BOOST_REQUIRE_EQUAL(settings.complaints.size(), 1u);
-        BOOST_CHECK_MESSAGE(settings.complaints[0].rfind("bad:2: " + setting.table + "." + setting.key + " is to be ", 0) == 0,
+        BOOST_CHECK_MESSAGE(settings.complaints[0].rfind("bad:2: " + setting.table + "." + setting.key + " must be ", 0) == 0,
                             settings.complaints[0]);
         settings.complaints.clear();
         check_equal(settings, Settings{});

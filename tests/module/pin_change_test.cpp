@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_power_cut_between_the_two_commands_leaves_the_old_pin_val
         }
         std::ifstream in(log);
         const std::string said((std::istreambuf_iterator<char>(in)), {});
-        BOOST_CHECK_MESSAGE(said.find("the old one is still valid") != std::string::npos, said);
+        BOOST_CHECK_MESSAGE(said.find("the old PIN is still valid") != std::string::npos, said);
         ::unlink(log);
     }
 }

@@ -30,9 +30,9 @@ BOOST_AUTO_TEST_CASE(a_bad_or_empty_environment_leaves_what_the_file_says) {
         BOOST_CHECK(consent_each(f));
         BOOST_CHECK(offers_pss());
         BOOST_CHECK_EQUAL(directory.log().size(), 3u);
-        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_CONSENT is to be "), 1u);
-        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_PSS is to be "), 1u);
-        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_LOG_LEVEL is to be "), 1u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_CONSENT must be "), 1u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_PSS must be "), 1u);
+        BOOST_CHECK_EQUAL(lines_with(directory, "environment:0: JPKI_PKCS11_LOG_LEVEL must be "), 1u);
     }
     const Environment consent("JPKI_PKCS11_CONSENT", "");
     Fixture f(each);
@@ -111,13 +111,13 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_can_write_to_or_that_another_user_owns_i
     BOOST_CHECK(obeyed(""));
     for (const mode_t mode : {0620, 0602, 0666}) {
         BOOST_REQUIRE(::chmod(path.c_str(), mode) == 0);
-        BOOST_CHECK(!obeyed("can be written by others"));
+        BOOST_CHECK(!obeyed("writable by others"));
     }
     BOOST_REQUIRE(::chmod(path.c_str(), 0644) == 0);
     if (::geteuid() != 0) return;
     // Root with another user's HOME.
     BOOST_REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
-    BOOST_CHECK(!obeyed("belongs to another user"));
+    BOOST_CHECK(!obeyed("owned by another user"));
 }
 
 BOOST_AUTO_TEST_CASE(a_pipe_as_log_file_keeps_nobody_waiting) {

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_bad_value_keeps_the_default_and_is_one_line_of_the_log) {
                 WithPad f(std::string("\n[") + row.table + "]\n" + row.key + " = " + bad + "\n");
                 BOOST_REQUIRE_EQUAL(directory.log().size(), 1u);
                 const std::string line = directory.log().front();
-                BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " is to be ") != std::string::npos, line);
+                BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " must be ") != std::string::npos, line);
                 // The defaults, as far as they can be seen at once.
                 BOOST_CHECK(!consent_each(f));
                 BOOST_CHECK(offers_pss());
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_all_wrong_does_not_fill_the_log) {
     jpki::Settings settings;
     jpki::apply_settings(text, "file", settings);
     BOOST_CHECK_EQUAL(settings.complaints.size(), 20u);
-    BOOST_CHECK_EQUAL(settings.complaints.back(), "file:0: more is wrong than is told here");
+    BOOST_CHECK_EQUAL(settings.complaints.back(), "file:0: further errors not shown");
 }
 
 BOOST_AUTO_TEST_CASE(comments_may_be_in_any_script) {
