@@ -19,7 +19,7 @@ constexpr bool is_blocked(std::uint16_t status) noexcept {
     return status == 0x63C0 || status == sw::authentication_method_blocked || status == sw::reference_data_not_usable;
 }
 
-// An answer to a tries query or a VERIFY that shows that the card knows the PIN.
+// An answer to a retry counter query or a VERIFY that shows that the card knows the PIN.
 constexpr bool is_pin_answer(std::uint16_t status) noexcept {
     return status == sw::ok || sw::counts_tries(status) || is_blocked(status);
 }
@@ -153,7 +153,7 @@ PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
         if (is_pin_answer(status)) {
             profile_.form = CommandProfile::Form::short_form;
         } else if (says_no_such_reference(status)) {
-            // The tries query settles the form at no cost. When the card does know the PIN in the other form, the command
+            // The retry counter query settles the form at no cost. When the card does know the PIN in the other form, the command
             // above reached no PIN and no try was spent: it may be said once more, the right way.
             if (!tries(use) || profile_.form != CommandProfile::Form::select_ef) return {PinAnswer::Kind::absent, 0};
             return pin_answer(transaction_.transmit(Command({0x00, 0x20, 0x00, current_file}, pin.view())).status);

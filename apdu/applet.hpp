@@ -14,7 +14,7 @@ namespace jpki {
 struct CommandProfile {
     enum class Form { unknown, short_form, select_ef };
     Form form = Form::unknown;      // P2 = 80|SFI, or SELECT EF and P2 = 80
-    bool query_with_le = false;     // the tries query needs a fifth byte 00
+    bool query_with_le = false;     // the retry counter query needs a fifth byte 00
     bool sfi_read_selects = false;  // a READ BINARY with SFI was seen to make the file the current one (ISO/IEC 7816-4, 7.3.2)
 };
 
@@ -32,7 +32,7 @@ struct PinAnswer {
     int tries_left = 0;  // after `rejected`: 1..15; 0 otherwise
 };
 
-// What a card may properly say to the tries query: a count (0 when blocked), or that there is no such PIN.
+// What a card may properly say to the retry counter query: a count (0 when blocked), or that there is no such PIN.
 using TriesAnswer = std::optional<int>;
 
 struct SignAnswer {

@@ -118,7 +118,7 @@ bool Card::look_in(Scope& scope) {
         throw;
     } catch (const CardFault& fault) {
         log_.info(fault.what());
-        // Not asked for ever: who needs a file finds out by reading it.
+        // Not asked forever: who needs a file finds out by reading it.
         if (++looks_ == 2) keys_known_ = true;
     }
     return !foreign_;
@@ -189,7 +189,7 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
     }
 }
 
-// The same, gently: on a card where selecting again ends a login, a look must not do so. While somebody is logged in, a
+// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody is logged in, a
 // token information file that only our application has shows that nothing else is selected.
 void Card::confirm_selected(Scope& scope) {
     if (selected_now_) return;

@@ -35,7 +35,7 @@ public:
     Card& operator=(const Card&) = delete;
 
     // Selects the application for the first time (1 command, 2 when the first answer is odd: Applet::select).
-    // False: a card of another kind, because it said so or gave two odd answers; it is not touched again. With keys in
+    // False: a foreign card, because it said so or gave two odd answers; it is not touched again. With keys in
     // `overview`, the same transaction asks what a list of tokens shows: which keys there are, the identity, the tries of these
     // keys (1 command each).
     bool recognise(std::span<const KeyUse> overview = {});
@@ -51,10 +51,10 @@ public:
     bool known_absent(KeyUse use) const noexcept { return absent_[index_of(use)]; }
 
     // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
-    // later). Nothing is to be done while an operation is under way: it connects.
+    // later). Must not be called while an operation is under way: it connects.
     void connect();
 
-    // Ends the connection, so that a program that wants the card for itself alone gets it. What was read is kept; the next
+    // Ends the connection, so that a program that wants the card exclusively gets it. What was read is kept; the next
     // operation connects again and makes certain that it is the same card. Nothing happens while an operation is under way or
     // a login of this process may be open at the card. Sends nothing to the card.
     void let_go() noexcept;
@@ -115,7 +115,7 @@ public:
     // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
     // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until reset_security_status() or end_hold(),
     // and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one
-    // transaction). The first command that anybody else in this process needs ends the hold and locks the card before.
+    // transaction). The first command that anybody else in this process needs ends the hold and resets the card's security status before.
     // When nobody is logged in by it, because the answer was lost or not the right one, no PIN state is left at the card.
     // An answer that the card gave is returned even if the connection failed after it; the object is gone() then.
     struct VerifyAnswer : PinAnswer {

@@ -209,7 +209,7 @@ std::optional<TokenInformation> Card::token_information() {
     return run([&](Scope& scope) { return token_information(scope); });
 }
 
-// Whoever is logged in is shown a phone's certificate as if it were public; what the card says of itself tells.
+// After a login a phone's certificate reads as if it were public; what the card says of itself tells them apart.
 void Card::look_for_phone(Scope& scope) {
     if (!authentication_read_with_pin_ || authentication_locked_) return;
     try {

@@ -27,7 +27,7 @@ void Card::hear_tries(Scope& scope, KeyUse use) {
 
 void Card::bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age) {
     if (heard_[index_of(use)].fresh(max_age)) return;
-    // Whoever polls one token polls the other: one SELECT serves both.
+    // A program that polls one token polls the other too: one SELECT serves both.
     const HeardTries& others = heard_[index_of(other(use))];
     if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(use));
     hear_tries(scope, use);
@@ -47,7 +47,7 @@ TriesAnswer Card::last_heard_tries(KeyUse use) {
 }
 
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
-// asked for a login makes one; a PIN that is to be changed ends one when it is refused.
+// asked for a login makes one; a PIN that must be changed ends one when it is refused.
 Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
     select_now(scope);
     if (keep_last_try) {
@@ -183,7 +183,7 @@ void Card::end_logins() noexcept {
 }
 
 // No PIN state is left at the card that nobody here is logged in by. Comes after the answer to what the caller asked, which
-// is to be returned whatever becomes of this: a connection that fails here is given up, and the card's power is taken.
+// must be returned whatever becomes of this: a connection that fails here is given up, and the card is powered off.
 void Card::leave_if_unused(Scope& scope) {
     if (!may_be_open() || verified_[0] || verified_[1]) return;
     try {

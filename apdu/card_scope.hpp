@@ -81,7 +81,7 @@ template <class F> auto Card::watched_locked(F&& f) {
         give_up();
         throw;
     } catch (const CardFault&) {
-        // The connection stays. What is selected is not certain any more. Whoever asked tells the log.
+        // The connection stays. What is selected is not certain any more. The caller logs it.
         selected_ = false;
         throw;
     }

@@ -8,8 +8,8 @@ namespace jpki {
 
 namespace {
 
-// An answer of a short command is at most 256 bytes; ten rounds of GET RESPONSE are more than any card of ours needs,
-// and a card that keeps saying 61xx must not keep us for ever.
+// An answer of a short command is at most 256 bytes; ten rounds of GET RESPONSE are more than any JPKI card needs,
+// and a card that keeps saying 61xx must not keep us forever.
 constexpr int rounds_max = 10;
 
 }  // namespace

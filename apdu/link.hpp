@@ -69,7 +69,7 @@ public:
     // The card was recognised: a command without an answer is from now on first of all the sign of a removal.
     virtual void card_recognised() noexcept {}
 
-    // True while another program is known to have the card for itself alone (PC/SC: SCARD_SHARE_EXCLUSIVE). Any thread.
+    // True while another program is known to have the card exclusively (PC/SC: SCARD_SHARE_EXCLUSIVE). Any thread.
     virtual bool held_exclusively() const noexcept { return false; }
 
 protected:

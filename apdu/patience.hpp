@@ -8,7 +8,7 @@
 namespace jpki {
 
 // Takes `mutex`, or gives up at `deadline`: the result then owns nothing. The first attempt is made in any case. For the end
-// of the process, where whoever has the mutex may never give it back.
+// of the process, where the thread that holds the mutex may never release it.
 inline std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock(mutex, std::try_to_lock);
     while (!lock && std::chrono::steady_clock::now() < deadline) {

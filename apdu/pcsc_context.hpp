@@ -17,7 +17,7 @@ namespace jpki {
 struct ReaderStatus {
     bool exists = false;        // the resource manager knows a reader of this name
     bool card_present = false;  // a card is in it that answered to reset
-    bool exclusive = false;     // a program has opened it for itself alone (SCARD_SHARE_EXCLUSIVE)
+    bool exclusive = false;     // a program has opened it exclusively (SCARD_SHARE_EXCLUSIVE)
     bool in_use = false;        // programs are connected to the card, and share it
     // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
     // back between two looks shows here and nowhere else.

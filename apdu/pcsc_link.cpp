@@ -90,7 +90,7 @@ LONG PcscLink::connect_in_thread() {
     }
 }
 
-// One attempt. False: another program has the reader for itself alone.
+// One attempt. False: another program has the reader exclusively.
 bool PcscLink::try_to_connect(const ReaderStatus& status) {
     held_exclusively_ = status.exclusive;
     if (status.exclusive) return false;
@@ -102,14 +102,14 @@ bool PcscLink::try_to_connect(const ReaderStatus& status) {
     if (means_reset(rc)) throw TransportFault("SCardConnect: PC/SC error " + code_text(rc));
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardConnect");
     connected_ = true;
-    // Whoever was there in between may have done anything with the card; the power may have been off.
+    // Another program may have done anything with the card in between; the power may have been off.
     reset_unreported_ = std::exchange(connected_before_, true);
     return true;
 }
 
 void PcscLink::connect() {
     if (connected_) return;
-    // Once waited for in vain, an exclusive holder is asked after, without waiting, until it is seen to be gone.
+    // Once waited for without success, an exclusive holder is asked after, without waiting, until it is seen to be gone.
     const auto wait = waits_ && !held_exclusively_ ? std::min(exclusive_patience, patience_) : std::chrono::milliseconds(0);
     const auto deadline = Clock::now() + wait;
     for (;;) {

@@ -22,7 +22,7 @@ public:
     // lets none of them wait for so long.
     static inline std::atomic<std::chrono::milliseconds> removal_news{std::chrono::milliseconds(500)};
 
-    // Transactions are short and worth waiting for, up to `patience`; a program that opened the card for itself alone keeps it
+    // Transactions are short and worth waiting for, up to `patience`; a program that opened the card exclusively keeps it
     // for minutes (gpg's scdaemon), and is waited for this long at the most, once for as long as it has the card.
     static constexpr std::chrono::milliseconds exclusive_patience{300};
 

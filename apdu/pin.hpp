@@ -43,7 +43,7 @@ enum class PinShape {
 // password with lower case raised (apdu/README.md, Rules for card holders). `out` must be empty.
 PinShape take_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
-// The same for a PIN that is to be set: additionally the composition that the offices ask for.
+// The same for a PIN that must be set: additionally the composition that the offices ask for.
 PinShape take_new_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
 }  // namespace jpki

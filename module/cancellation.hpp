@@ -7,7 +7,7 @@ namespace jpki {
 
 // Disables cancellation of this thread while it lives, then restores what the host had (POSIX, pthread_setcancelstate).
 // A cancellation in the middle of a call would unwind through noexcept functions, which ends the process, or leave a mutex of
-// libpcsclite locked for ever. A request that arrives meanwhile takes effect at the host's next cancellation point.
+// libpcsclite locked forever. A request that arrives meanwhile takes effect at the host's next cancellation point.
 class CancellationDisabled {
 public:
     CancellationDisabled() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }

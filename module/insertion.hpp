@@ -28,7 +28,7 @@ public:
     Insertion& operator=(const Insertion&) = delete;
 
     // Names a user of the insertion, a session or a call, for as long as the pointer lives. With the last one the connection to
-    // the card ends, so that a program that wants the card for itself alone gets it (Card::let_go). To be let go of where no
+    // the card ends, so that a program that wants the card exclusively gets it (Card::let_go). To be let go of where no
     // lock of the registry is held: ending the connection is I/O.
     static std::shared_ptr<Insertion> use(std::shared_ptr<Insertion> insertion);
 

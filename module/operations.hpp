@@ -42,7 +42,7 @@ private:
 };
 
 // C_SignInit to C_Sign or C_SignFinal. Where each signature needs consent, the consent ends with the operation, however
-// the operation ends: the card is locked again.
+// the operation ends: the card's security status is reset again.
 class SignOperation {
 public:
     SignOperation(const Crypto& crypto, const MechanismFacts& mechanism, Token& token, CK_SESSION_HANDLE session)

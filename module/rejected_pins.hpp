@@ -8,7 +8,7 @@
 
 namespace jpki {
 
-// Keeps a PIN as its HMAC-SHA-256 under a random key. Whoever has key and HMAC finds a PIN of four digits in 10,000 guesses:
+// Keeps a PIN as its HMAC-SHA-256 under a random key. With key and HMAC an attacker finds a PIN of four digits in 10,000 guesses:
 // both are on a memory page of their own, which is locked (mlock), left out of core dumps (MADV_DONTDUMP), zero in a child
 // after fork (MADV_WIPEONFORK), and wiped when they are not needed any more.
 //
@@ -41,7 +41,7 @@ public:
     void add(const Print& print, int tries_left) noexcept;
     // The card rejected a PIN that was typed at the reader.
     void rejected_unknown(int tries_left) noexcept;
-    // The tries query answered `tries_left`.
+    // The retry counter query answered `tries_left`.
     void heard(int tries_left) noexcept;
     // A PIN was accepted or changed. Wipes everything, the key too.
     void clear() noexcept;

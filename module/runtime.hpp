@@ -12,7 +12,7 @@ public:
     Runtime(OpenCards& cards, bool may_create_threads);
 
     // The runtime of this process. Throws CKR_CRYPTOKI_NOT_INITIALIZED, also in a child after fork: what the parent
-    // initialised is the parent's (PKCS#11 5.4, C_Initialize in a child). Whoever holds what this returns may go on while
+    // initialised is the parent's (PKCS#11 5.4, C_Initialize in a child). A caller that holds what this returns may go on while
     // another thread finalises. Every call begins with it, so this is where consents end that were not used in time.
     static std::shared_ptr<Runtime> get();
     // Throw what C_Initialize and C_Finalize return.

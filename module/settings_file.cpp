@@ -19,7 +19,7 @@ struct Descriptor {
     }
 };
 
-// Why a file is not obeyed; NULL when it is. Whoever can write to it decides what a program of this user does with a card.
+// Why a file is ignored; NULL when it is not. A user who can write to it decides what a program of this user does with a card.
 const char* distrust(const struct stat& status) noexcept {
     if (!S_ISREG(status.st_mode)) return "not a regular file";
     if (status.st_uid != ::geteuid() && status.st_uid != 0) return "owned by another user; ignored";

@@ -20,7 +20,7 @@ struct SlotView {
     CK_SLOT_ID id = 0;
     std::string reader;
     KeyUse use = KeyUse::authentication;
-    bool token_present = false;  // a card of ours is there, and it is not known to lack this key
+    bool token_present = false;  // a JPKI card is there, and it is not known to lack this key
 };
 
 // The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is not

@@ -65,7 +65,7 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
 
 std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     caller_of_this_thread = {id, CK_INVALID_HANDLE};
-    // A card that is changed while we connect is looked at again; not for ever.
+    // A card that is changed while we connect is looked at again; not forever.
     for (int attempt = 0; attempt < 3; ++attempt) {
         Reader* reader = nullptr;
         std::shared_ptr<Insertion> insertion;

@@ -31,7 +31,7 @@ std::string serial_number_of(const Crypto& crypto, ByteView identity) {
     return text;
 }
 
-// A card that says nothing of this PIN says nothing that is to be shown; its certificates and its other key serve on.
+// A card that says nothing of this PIN says nothing that must be shown; its certificates and its other key serve on.
 CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
     if (!left) return 0;
     if (*left == 0) return CKF_USER_PIN_LOCKED;

@@ -58,10 +58,10 @@ public:
     void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
 
     // --- consent to one signature (token_consent.cpp) ---
-    // Whether each signature needs a PIN of its own. The card is locked between signatures then, and the session stays a user's.
+    // Whether each signature needs a PIN of its own. The card's security status is reset between signatures then, and the session stays a user's.
     bool needs_consent_each() const noexcept;
     // C_Login(CKU_CONTEXT_SPECIFIC) for one signature of `session`. On success the card stays in a transaction until the
-    // consent ends, which it does, and the card is locked:
+    // consent ends, which it does, and the card's security status is reset:
     //   - with the operation (end_consent), a logout, a C_SetPIN, and a context login that fails;
     //   - at once when another session, or a function of another slot, needs the card or gives a consent of its own;
     //   - at the next call of this process, whichever it is, once it is consent_age_max old.

@@ -73,7 +73,7 @@ bool Token::has_consent(CK_SESSION_HANDLE session) {
 }
 
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
-    // Until the card is locked, no other session's consent may begin: it would be locked away.
+    // Until the card's security status is reset, no other session may begin a consent: the reset would end it.
     const std::scoped_lock one_at_a_time(login_mutex_);
     {
         const std::scoped_lock lock(mutex_);

@@ -15,7 +15,7 @@ namespace {
 // for that name only.
 void require_shape(PinShape shape) { require(shape == PinShape::good, CKR_PIN_INCORRECT); }
 
-// For a PIN that is to be set the standard names what is wrong with it.
+// For a PIN that must be set the standard names what is wrong with it.
 void require_new_shape(PinShape shape) {
     require(shape != PinShape::wrong_length, CKR_PIN_LEN_RANGE);
     require(shape == PinShape::good, CKR_PIN_INVALID);
@@ -25,7 +25,7 @@ void require_new_shape(PinShape shape) {
 
 bool Token::logged_in() const noexcept {
     if (!user_.load(std::memory_order_acquire) || insertion_.gone()) return false;
-    // With consent for each signature the card is locked between signatures, and the session stays a user's.
+    // With consent for each signature the card's security status is reset between signatures, and the session stays a user's.
     return needs_consent_each() || insertion_.card().verified(use_);
 }
 
@@ -119,7 +119,7 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (needs_consent_each()) {
-        // The certificate can be read now and not later; it is needed to check each signature. Then the card is locked
+        // The certificate can be read now and not later; it is needed to check each signature. Then the card's security status is reset
         // again, before anybody else had a turn: this login is no consent to anything.
         try {
             certificate();
@@ -155,7 +155,7 @@ void Token::log_out() {
     if (insertion_.gone()) return;
     card().forget(use_);
     // The card knows no logout for one PIN. While the other key of this process is logged in, its state stays, and the
-    // refusal is ours; the last one to log out locks the card. A consent that was not used ends in any case.
+    // refusal is ours; the last one to log out resets the card's security status. A consent that was not used ends in any case.
     card().reset_security_status_unless_verified(other(use_));
 }
 
@@ -185,7 +185,7 @@ Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_
         return answer;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
-    // The new one first: it can be judged without the card, and nothing is to be spent on a change that cannot be made.
+    // The new one first: it can be judged without the card, and no try may be spent on a change that cannot be made.
     Secret fresh;
     require_new_shape(take_new_pin(use_, input(new_pin, new_length), fresh));
     Secret old;

@@ -87,7 +87,7 @@ std::optional<Bytes> key_attribute(ObjectKind kind, KeyUse use, CK_ATTRIBUTE_TYP
     }
 }
 
-// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it, for ever and
+// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it, forever and
 // without a look at the card.
 std::string unique_id_of(KeyUse use, ObjectKind kind) {
     static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate", "profile"};
@@ -189,7 +189,7 @@ bool Token::exists(ObjectKind kind) {
         if (card().certificate_wants_pin(use_) && !logged_in()) return false;
         return (kind == ObjectKind::certificate ? certificate() : usable_certificate()) != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
-    // Says that certificates are to be had without a login (PKCS#11 Profiles 3.0, public certificates token).
+    // Says that certificates can be read without a login (PKCS#11 Profiles 3.0, public certificates token).
     case ObjectKind::profile: return use_ == KeyUse::authentication && card().certificate_is_public();
     }
     return false;

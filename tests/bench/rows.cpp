@@ -125,7 +125,7 @@ void all_objects(Run& run) {
     if (certificates != 2) run.notes.push_back("has " + std::to_string(certificates) + " certificates in this slot");
 }
 
-// What a command-line program pays. The end belongs to it: whether the card is locked then makes a difference.
+// What a command-line program pays. The end belongs to it: whether the card's security status is reset then makes a difference.
 void whole_process(Run& run) {
     run.meter.start();
     run.module.initialize();

@@ -51,7 +51,7 @@ std::string send(const std::string& hex) {
     return text.data();
 }
 
-// One command in a transaction of its own, again and again.
+// One command in a transaction of its own, repeatedly.
 std::string repeat(int times, const std::string& hex) {
     for (int i = 0; i < times; ++i) {
         const LONG rc = SCardBeginTransaction(card);

@@ -52,7 +52,7 @@ private:
 // Counts the call, and says whether a test wants it to fail. To be called first, with no lock held.
 std::optional<LONG> enter(Function function);
 
-// Calls `call(lock, session, reader name)` with the service's mutex held, again and again as long as it meets another
+// Calls `call(lock, session, reader name)` with the service's mutex held, repeatedly as long as it meets another
 // program's transaction: SCardBeginTransaction, Transmit, Status and Reconnect of libpcsclite wait without a bound.
 template <class Call> LONG retry_while_shared(Function function, SCARDHANDLE handle, Call&& call) {
     Service& service = Service::instance();

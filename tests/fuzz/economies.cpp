@@ -1,4 +1,4 @@
-// What the fuzzers of the whole module do not pay for again and again: none of it is the module's own work, and all of it
+// What the fuzzers of the whole module do not pay for repeatedly: none of it is the module's own work, and all of it
 // gives the answer that the real thing gave before. Linked with --wrap (CMakeLists.txt), so that the module is as it is.
 //
 // The price is that what OpenSSL allocated for one input is still there for the next: that a context is not used after it

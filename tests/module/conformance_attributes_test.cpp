@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(every_object_has_a_unique_id_of_its_own_that_lasts) {
             }
         }
         BOOST_CHECK_EQUAL(now.size(), objects);
-        BOOST_CHECK_EQUAL(objects, 9u);  // certificate, two keys, CA certificate of two keys, and the profile
+        BOOST_CHECK_EQUAL(objects, 9u);  // two certificates, four keys, two CA certificates, and the profile
         if (stay > 0) BOOST_CHECK(now == seen);
         seen = std::move(now);
     }

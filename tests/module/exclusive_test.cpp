@@ -1,4 +1,4 @@
-// A program that has the card for itself alone for minutes (SCARD_SHARE_EXCLUSIVE), as gpg's scdaemon does: it costs one short
+// A program that has the card exclusively for minutes (SCARD_SHARE_EXCLUSIVE), as gpg's scdaemon does: it costs one short
 // wait, and nobody else's time.
 #include "recognition_fixture.hpp"
 

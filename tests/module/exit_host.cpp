@@ -5,7 +5,7 @@
 //   after-engine       the same, and the host had made an ENGINE the default for everything (default_algorithms = ALL)
 //   never              not finalised at all
 //   host-handlers      C_Initialize comes before the host's own first use of OpenSSL; its OPENSSL_atexit handler runs all the same
-// Exit status 0: every call answered as it should, and the card is locked where it was to be.
+// Exit status 0: every call answered as it should, and the card's security status is reset where it must be.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "module/pkcs11.hpp"
 

@@ -1,4 +1,4 @@
-// Nobody has a session, so nobody keeps the card: another program may have it for itself alone. What was read stays known, and
+// Nobody has a session, so nobody keeps the card: another program may have it exclusively. What was read stays known, and
 // the card that is there afterwards is looked at before it is trusted.
 #include "recognition_fixture.hpp"
 

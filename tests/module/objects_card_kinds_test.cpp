@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(whoever_opens_a_session_at_once_meets_nothing_that_does_not
 BOOST_AUTO_TEST_CASE(a_card_that_lacks_a_key_and_does_not_say_so_offers_nothing_of_it) {
     for (const auto missing : {Knobs::Missing::not_found, Knobs::Missing::empty, Knobs::Missing::filler})
         for (const KeyUse lacks : {KeyUse::signature, KeyUse::authentication})
-            BOOST_TEST_CONTEXT("missing " << static_cast<int>(missing) << " role " << static_cast<int>(lacks)) {
+            BOOST_TEST_CONTEXT("missing " << static_cast<int>(missing) << " key " << static_cast<int>(lacks)) {
                 CardKind kind = kind_named("adult");
                 Holder f(kind);
                 f.card->change_knobs([&](Knobs& k) {

@@ -17,7 +17,7 @@ Knobs blocked(KeyUse use, Form query = Form::x63c0, Form verify = Form::x6984) {
     return knobs;
 }
 
-// Every tries query is answered with this status word.
+// Every retry counter query is answered with this status word.
 void answer_tries_queries(std::uint16_t status) {
     fake::on_answer([status](const std::string&, model::ByteView command) -> std::optional<Bytes> {
         if (command[1] != 0x20 || command.size() > 5) return std::nullopt;

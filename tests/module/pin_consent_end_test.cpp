@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_context_login_that_fails_ends_the_consent_that_was_there_
          }}};
     for (const auto& [name, fail] : failures)
         for (const bool other_key : {false, true}) {
-            BOOST_TEST_CONTEXT(name << (other_key ? ", other role logged in" : "")) {
+            BOOST_TEST_CONTEXT(name << (other_key ? ", other key logged in" : "")) {
                 Consented f;
                 if (other_key) {
                     REQUIRE_OK(f.login(f.elsewhere, auth_pin));

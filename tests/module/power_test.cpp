@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_SUITE(power)
 BOOST_AUTO_TEST_CASE(the_first_command_after_a_loss_of_power_may_fail_and_no_call_does) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys)
-            BOOST_TEST_CONTEXT(loss.name << ", role " << index(use)) {
+            BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
                 const auto session = f.open_logged_in(slot_of(use));
                 const auto key = find_key(session);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_loss_of_power_that_is_told_ends_the_login_at_the_next_wor
 BOOST_AUTO_TEST_CASE(who_logs_in_again_after_a_loss_of_power_is_let_do_so) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys)
-            BOOST_TEST_CONTEXT(loss.name << ", role " << index(use)) {
+            BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
                 const auto session = f.open_logged_in(slot_of(use));
                 loss.happens();

@@ -13,7 +13,7 @@ namespace {
 const std::string second_reader = "Another Reader 01 00";
 using Slots = std::vector<CK_SLOT_ID>;
 
-// Everything that there is to report, in ascending order; each change is to be in it once.
+// Everything that there is to report, in ascending order; each change must be in it once.
 Slots events() {
     Slots all;
     for (;;) {

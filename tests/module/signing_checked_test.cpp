@@ -28,7 +28,7 @@ CK_RV sign_watched(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM
     return rv;
 }
 
-// The same card with the keys of both keys exchanged: its signatures are well made, and not by the certificate's key.
+// The same card with both keys exchanged: its signatures are well made, and not by the certificate's key.
 std::shared_ptr<const TestPki> keys_exchanged() {
     const auto pki = copy_of_shared();
     std::swap(pki->authentication_key, pki->signature_key);

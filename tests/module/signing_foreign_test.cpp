@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_signature_that_it_refuses_is_made_by_ours_with_the_login_
     for (const std::uint16_t status : {std::uint16_t{0x6982}, std::uint16_t{0x6A86}, std::uint16_t{0x6D00}})
         for (const KeyUse use : both_keys)
             for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS})
-                BOOST_TEST_CONTEXT("status " << std::hex << status << ", role " << index(use) << ", mechanism " << type) {
+                BOOST_TEST_CONTEXT("status " << std::hex << status << ", key " << index(use) << ", mechanism " << type) {
                     Fixture f;
                     const auto session = f.open_logged_in(slot_of(use));
                     const auto key = find_key(session);

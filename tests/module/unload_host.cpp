@@ -1,5 +1,5 @@
 // A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* come before libpcsclite's.
-//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card is locked, and no connection is left each time
+//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card's security status is reset, and no connection is left each time
 //   exit MODULE     logs in and ends without either
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_keeps_something_back_for_ever_is_a_fault_after_
         BOOST_CHECK_THROW(transaction.transmit(Command({0, 0xB0, 0, 0}, {}, 256)), CardFault);
         BOOST_CHECK_LE(link.commands.size(), 12u);
     }
-    ScriptedLink much{answer_of(200).substr(0, 400) + "61C8"};  // 200 bytes and 200 more, again and again
+    ScriptedLink much{answer_of(200).substr(0, 400) + "61C8"};  // 200 bytes and 200 more, repeatedly
     Link::Transaction transaction(much);
     BOOST_CHECK_THROW(transaction.transmit(Command({0, 0xB0, 0, 0}, {}, 256)), CardFault);
     BOOST_CHECK_LE(much.commands.size(), 3u);

@@ -42,7 +42,7 @@ bool opens(const std::string& path) { return Log().open(path, LogLevel::info); }
 template <class F> int in_child(F&& f) {
     const pid_t child = ::fork();
     if (child == 0) {
-        ::alarm(20);  // instead of waiting for ever
+        ::alarm(20);  // instead of waiting forever
         f();
         ::_exit(0);
     }

@@ -42,7 +42,7 @@ Sent verify(std::initializer_list<std::string_view> answers) {
 BOOST_AUTO_TEST_SUITE(pin_once)
 
 BOOST_AUTO_TEST_CASE(a_pin_is_not_sent_again_when_the_card_counts_tries_in_the_form_that_was_used) {
-    const Sent sent = verify({"6A88", "63C3"});  // VERIFY by SFI; the tries query by SFI
+    const Sent sent = verify({"6A88", "63C3"});  // VERIFY by SFI; the retry counter query by SFI
     BOOST_CHECK_EQUAL(sent.pins, 1u);
     BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::absent);
 }

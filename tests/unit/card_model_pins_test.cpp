@@ -1,4 +1,4 @@
-// The card model against apdu/README.md: the tries query, VERIFY, CHANGE, and how long a login lasts.
+// The card model against apdu/README.md: the retry counter query, VERIFY, CHANGE, and how long a login lasts.
 #include <boost/test/unit_test.hpp>
 
 #include "card_model_fixture.hpp"

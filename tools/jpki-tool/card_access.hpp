@@ -31,7 +31,7 @@ std::vector<ReaderView> look_at_readers(PcscContext& pcsc);
 // number.
 bool names_reader(const std::string& wanted, const std::string& name, std::size_t number);
 
-// A connected card. Closes the door behind itself: what this process opened is locked when it goes.
+// A connected card. Its destructor resets the security status that this process set.
 class OpenCard {
 public:
     // Throws Failure(card_busy, no_card, not_our_card).

@@ -13,7 +13,7 @@ enum class Exit : int {
     usage = 2,              // the command line, or no way to ask for a PIN
     no_service = 3,         // pcscd does not answer
     no_reader = 4,
-    no_card = 5,            // none in the reader, or taken out on the way
+    no_card = 5,            // none in the reader, or removed on the way
     not_our_card = 6,       // a card without the JPKI application, or one that does not answer
     pin_wrong = 7,          // the card rejected the PIN
     pin_blocked = 8,

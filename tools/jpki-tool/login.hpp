@@ -14,7 +14,7 @@ int tries_before_asking(Context& context, OpenCard& card, KeyUse use);
 // card is asked again for nothing. Throws Failure(pin_wrong, pin_blocked, pin_not_sent ...).
 void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose);
 
-// One PIN entered, by the rules of `use`; `fresh` for a PIN that is to be set. Throws Failure(pin_not_sent).
+// One PIN entered, by the rules of `use`; `fresh` for a PIN that must be set. Throws Failure(pin_not_sent).
 void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fresh, Secret& pin);
 
 // What the answer of the card means for the user; returns when the PIN was accepted.

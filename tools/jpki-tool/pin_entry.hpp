@@ -18,7 +18,7 @@ std::string pin_name(KeyUse use);
 
 struct PinRequest {
     std::string title;   // one line: which PIN of which card
-    std::string detail;  // what is to be known before: tries left, rules
+    std::string detail;  // what must be known before: tries left, rules
     std::string prompt;  // "Authentication PIN"
 };
 
@@ -34,7 +34,7 @@ public:
     // Throws Failure(pin_not_sent) when the entry is cancelled or there is no more input, Failure(usage) when there is nobody to
     // ask, and Interrupted.
     virtual void ask(const PinRequest& request, Entered& entered) = 0;
-    // True where a new PIN is to be entered twice: a person types it without seeing it.
+    // True where a new PIN must be entered twice: a person types it without seeing it.
     virtual bool by_a_person() const noexcept { return true; }
 };
 

@@ -1,4 +1,4 @@
-// SIGINT, SIGTERM and SIGHUP end a command at the next point where that is safe: the card is locked and the terminal
+// SIGINT, SIGTERM and SIGHUP end a command at the next point where that is safe: the card's security status is reset and the terminal
 // restored first, then the process ends by the same signal.
 #pragma once
 

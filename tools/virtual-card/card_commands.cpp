@@ -104,7 +104,7 @@ Reply CardModel::State::select(const CommandApdu& command) {
     return {sw::ok};
 }
 
-// apdu/README.md, Recognition: what cards of another kind answer.
+// apdu/README.md, Recognition: what foreign cards answer.
 Bytes CardModel::State::other_card(ByteView bytes) const {
     if (!knobs.other_card_answer) return {};
     const std::uint16_t status = *knobs.other_card_answer;

@@ -30,8 +30,8 @@ Bytes contact_atr();  // the measured one (apdu/README.md, Recognition)
 // knob_text.hpp sets them by name.
 struct Knobs {
     Bytes atr = contact_atr();
-    bool is_jpki = true;                       // false: a card of another kind (see other_card_answer)
-    // What a card of another kind answers to SELECT: a clean "no" (6A82 or 6A81; every other command answers 6D00), or
+    bool is_jpki = true;                       // false: a foreign card (see other_card_answer)
+    // What a foreign card answers to SELECT: a clean "no" (6A82 or 6A81; every other command answers 6D00), or
     // something odd, which is then its answer to every command. Nothing: the reader reports success and not a single byte.
     std::optional<std::uint16_t> other_card_answer = 0x6A82;
     bool has_signature = true;                 // false: no signature certificate (see missing_file)
@@ -51,9 +51,9 @@ struct Knobs {
     bool extended_length = false;              // false: an extended APDU answers 6700
     bool first_command_6f00 = false;           // after each cold reset
     enum class TriesForm { x63c0, x6983, x6984 };
-    TriesForm blocked_query = TriesForm::x63c0;    // tries query when blocked
+    TriesForm blocked_query = TriesForm::x63c0;    // retry counter query when blocked
     TriesForm blocked_verify = TriesForm::x6984;   // VERIFY when blocked
-    bool query_needs_le = false;               // the four byte tries query answers 6700, a fifth byte 00 is needed
+    bool query_needs_le = false;               // the four byte retry counter query answers 6700, a fifth byte 00 is needed
     bool reselect_clears_pin = false;          // the opposite of apdu/README.md
     bool reset_clears_pin = false;             // warm reset; the opposite of apdu/README.md
     bool failure_clears_other_login = false;    // a failed VERIFY ends both logins

@@ -1,4 +1,4 @@
-// VERIFY, the tries query and CHANGE REFERENCE DATA (apdu/README.md, Commands and The rules that people meet).
+// VERIFY, the retry counter query and CHANGE REFERENCE DATA (apdu/README.md, Commands and The rules that people meet).
 #include "card_state.hpp"
 
 #include <algorithm>

@@ -182,7 +182,7 @@ void VirtualCard::serve_command(const Vpcd::Message& command) {
 }
 
 void VirtualCard::send_answer(const model::Bytes& answer) {
-    // vpcd waits for ever after an answer of length 0. A single byte 00 stands for it, which no card's answer is; the reader
+    // vpcd waits forever after an answer of length 0. A single byte 00 stands for it, which no card's answer is; the reader
     // driver of tests/e2e (empty_answer_reader.cpp) makes nothing of it again.
     static const model::Bytes nothing = {0x00};
     if (vpcd_.send(answer.empty() ? nothing : answer)) return;
