@@ -64,7 +64,7 @@ const Head heads[] = {
 
 BOOST_AUTO_TEST_SUITE(hostile_heads)
 
-BOOST_AUTO_TEST_CASE(a_head_that_no_certificate_has_is_an_error_after_a_look_and_a_second_look) {
+BOOST_AUTO_TEST_CASE(head_that_no_certificate_has_is_error_after_look_and_second_look) {
     for (const File file : files)
         for (const Head& head : heads)
             BOOST_TEST_CONTEXT("file " << file << ": " << head.name) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(a_head_that_no_certificate_has_is_an_error_after_a_look_and
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_length_beyond_the_end_of_the_file_is_an_error_at_the_end_of_the_file) {
+BOOST_AUTO_TEST_CASE(length_beyond_end_of_file_is_error_at_end_of_file) {
     for (const File file : files)
         for (const std::size_t size : {5u, 256u, 257u, 1000u, 8191u})
             BOOST_TEST_CONTEXT("file " << file << " of " << size << " bytes") {

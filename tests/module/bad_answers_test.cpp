@@ -42,7 +42,7 @@ constexpr Spoiling spoilings[] = {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_spoilt_certificate_is_a_device_error_with_one_line_in_the_log) {
+BOOST_AUTO_TEST_CASE(spoilt_certificate_is_device_error_with_one_line_in_log) {
     for (const File file : files)
         for (const Spoiling& spoiling : spoilings)
             for (const bool exact_file : {true, false})
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_spoilt_certificate_is_a_device_error_with_one_line_in_the
                 }
 }
 
-BOOST_AUTO_TEST_CASE(a_spoilt_certificate_hides_no_other_object_from_a_search_for_everything) {
+BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_everything) {
     for (const File file : files)
         for (const Spoiling& spoiling : spoilings)
             BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name) {
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_spoilt_certificate_hides_no_other_object_from_a_search_fo
             }
 }
 
-BOOST_AUTO_TEST_CASE(without_a_usable_signature_certificate_nothing_is_signed_and_with_the_authentication_key_it_is) {
+BOOST_AUTO_TEST_CASE(without_usable_signature_certificate_nothing_is_signed_and_with_authentication_key_it_is) {
     for (const Spoiling& spoiling : spoilings)
         BOOST_TEST_CONTEXT(spoiling.name) {
             const auto pki = copy_of_shared();
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(without_a_usable_signature_certificate_nothing_is_signed_an
         }
 }
 
-BOOST_AUTO_TEST_CASE(an_empty_file_or_one_of_filler_is_no_certificate_and_no_error) {
+BOOST_AUTO_TEST_CASE(empty_file_or_one_of_filler_is_no_certificate_and_no_error) {
     for (const File file : files)
         for (const int filler : {-1, 0x00, 0xFF}) {
             const auto pki = copy_of_shared();
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(an_empty_file_or_one_of_filler_is_no_certificate_and_no_err
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_certificate_as_long_as_its_file_and_one_with_any_filler_are_read_exactly) {
+BOOST_AUTO_TEST_CASE(certificate_as_long_as_its_file_and_one_with_any_filler_are_read_exactly) {
     for (const std::size_t extra : {0u, 1u, 2u, 255u, 256u, 257u})
         for (const int filler : {0x00, 0x30, 0xFF}) {
             Knobs knobs;
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_as_long_as_its_file_and_one_with_any_filler_a
         }
 }
 
-BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_a_key_vanish) {
+BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_key_vanish) {
     // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
     for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
         for (std::size_t at = 0; at < 6; ++at)

@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(initialising_and_polling_slots_and_sessions_sends_nothing) 
     BOOST_CHECK_EQUAL(f.commands(), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_a_fresh_process_takes_5_commands) {
+BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_fresh_process_takes_5_commands) {
     CommandCounts f;
     CK_TOKEN_INFO info{};
     REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_a_fresh_process_takes_5_
 }
 
 // What C_GetTokenInfo needs and is not known yet is asked in one transaction, whatever came before it.
-BOOST_AUTO_TEST_CASE(token_information_after_a_session_was_opened_makes_5_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_session_was_opened_makes_5_commands_together) {
     CommandCounts f;
     f.open(auth_slot);
     CK_TOKEN_INFO info{};
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(token_information_after_a_session_was_opened_makes_5_comman
     BOOST_CHECK_LE(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_after_a_login_and_a_signature_makes_9_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_login_and_signature_makes_9_commands_together) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         CommandCounts f;
         const auto session = f.open_logged_in(slot);
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(token_information_after_a_login_and_a_signature_makes_9_com
     }
 }
 
-BOOST_AUTO_TEST_CASE(token_information_after_a_list_of_mechanisms_makes_7_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_list_of_mechanisms_makes_7_commands_together) {
     CommandCounts f;
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetMechanismList(auth_slot, nullptr, &count));
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(token_information_is_asked_in_one_transaction_in_whatever_o
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_first_signature_takes_4_commands_and_400_bytes) {
+BOOST_AUTO_TEST_CASE(first_signature_takes_4_commands_and_400_bytes) {
     CommandCounts f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(the_first_signature_takes_4_commands_and_400_bytes) {
     BOOST_CHECK_LE(bytes_both_ways(*f.card), 400u);
 }
 
-BOOST_AUTO_TEST_CASE(each_further_signature_with_the_authentication_key_takes_1_command) {
+BOOST_AUTO_TEST_CASE(each_further_signature_with_authentication_key_takes_1_command) {
     CommandCounts f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(each_further_signature_with_the_authentication_key_takes_1_
     BOOST_CHECK_EQUAL(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(all_objects_of_the_authentication_slot_cost_their_bytes_and_a_tenth) {
+BOOST_AUTO_TEST_CASE(all_objects_of_authentication_slot_cost_their_bytes_and_tenth) {
     CommandCounts f;
     const auto session = f.open_logged_in(auth_slot);
     const auto objects = find(session);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(all_objects_of_the_authentication_slot_cost_their_bytes_and
     BOOST_CHECK_LE(bytes_both_ways(*f.card), der + der / 10);
 }
 
-BOOST_AUTO_TEST_CASE(login_and_certificate_of_the_signature_key_take_3_commands_and_the_certificate) {
+BOOST_AUTO_TEST_CASE(login_and_certificate_of_signature_key_take_3_commands_and_certificate) {
     CommandCounts f;
     const auto session = f.open_logged_in(sign_slot);
     CK_OBJECT_CLASS object_class = CKO_CERTIFICATE;
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(login_and_certificate_of_the_signature_key_take_3_commands_
     BOOST_CHECK_LE(f.commands(), 3 + chunks(f.card->pki().signature_certificate.size()));
 }
 
-BOOST_AUTO_TEST_CASE(each_further_signature_with_the_signature_key_takes_1_command) {
+BOOST_AUTO_TEST_CASE(each_further_signature_with_signature_key_takes_1_command) {
     CommandCounts f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(each_further_signature_with_the_signature_key_takes_1_comma
     BOOST_CHECK_EQUAL(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(a_signature_with_consent_for_it_takes_4_commands_and_leaves_the_card_locked) {
+BOOST_AUTO_TEST_CASE(signature_with_consent_for_it_takes_4_commands_and_leaves_card_locked) {
     Fixture f("[signature]\nconsent = \"each\"\n");
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);

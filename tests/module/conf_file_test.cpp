@@ -94,7 +94,7 @@ const char* const file = "conf/jpki-pkcs11.toml";
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(as_it_is_installed_the_file_changes_nothing) {
+BOOST_AUTO_TEST_CASE(as_it_is_installed_file_changes_nothing) {
     Settings settings = others();
     apply_settings(contents(file), file, settings);
     check_equal(settings, others());
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(every_setting_is_there_with_its_default) {
     BOOST_CHECK_EQUAL_COLLECTIONS(there.begin(), there.end(), known.begin(), known.end());
 }
 
-BOOST_AUTO_TEST_CASE(every_setting_has_a_reason_before_it) {
+BOOST_AUTO_TEST_CASE(every_setting_has_reason_before_it) {
     std::istringstream lines(contents(file));
     std::string before;
     for (std::string line; std::getline(lines, line); before = line)
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(every_setting_has_a_reason_before_it) {
             BOOST_CHECK_MESSAGE(before.rfind("# ", 0) == 0, line);
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_value_for_each_setting_is_one_complaint_that_names_it) {
+BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_complaint_that_names_it) {
     for (const Setting& setting : settings_in(contents(file))) {
         Settings settings;
         apply_settings("[" + setting.table + "]\n" + setting.key + " = [1]\n", "bad", settings);
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_bad_value_for_each_setting_is_one_complaint_that_names_it
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_man_page_says_the_same) {
+BOOST_AUTO_TEST_CASE(man_page_says_the_same) {
     const std::string page = contents("conf/man/jpki-pkcs11.toml.5");
     for (const Setting& setting : settings_in(contents(file))) {
         BOOST_CHECK_NE(page.find(".SS [" + setting.table + "]\n"), std::string::npos);

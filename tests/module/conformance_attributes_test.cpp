@@ -23,7 +23,7 @@ std::set<CK_MECHANISM_TYPE> mechanisms(CK_SLOT_ID slot) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(an_unknown_attribute_is_notified_and_the_rest_is_filled_in) {
+BOOST_AUTO_TEST_CASE(unknown_attribute_is_notified_and_rest_is_filled_in) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto certificate = find_class(session, CKO_CERTIFICATE).at(0);
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_attribute_is_notified_and_the_rest_is_filled_in)
     BOOST_CHECK_EQUAL(static_cast<int>(id[0]), 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_short_buffer_is_notified_and_the_rest_is_filled_in) {
+BOOST_AUTO_TEST_CASE(short_buffer_is_notified_and_rest_is_filled_in) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto certificate = find_class(session, CKO_CERTIFICATE).at(0);
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_short_buffer_is_notified_and_the_rest_is_filled_in) {
     BOOST_CHECK_EQUAL(static_cast<int>(little[0]), 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_private_parts_of_a_key_are_sensitive_and_the_rest_is_filled_in) {
+BOOST_AUTO_TEST_CASE(private_parts_of_key_are_sensitive_and_rest_is_filled_in) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(the_private_parts_of_a_key_are_sensitive_and_the_rest_is_fi
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_object_that_is_not_there_has_no_attributes) {
+BOOST_AUTO_TEST_CASE(object_that_is_not_there_has_no_attributes) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(templates_that_match_nothing_find_nothing) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(every_object_has_a_unique_id_of_its_own_that_lasts) {
+BOOST_AUTO_TEST_CASE(every_object_has_unique_id_of_its_own_that_lasts) {
     std::set<Bytes> seen;
     for (int stay = 0; stay < 2; ++stay) {
         Fixture f;
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_mechanism_that_is_not_listed_has_no_information_and_does_not_begin) {
+BOOST_AUTO_TEST_CASE(mechanism_that_is_not_listed_has_no_information_and_does_not_begin) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);

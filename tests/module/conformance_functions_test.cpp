@@ -120,7 +120,7 @@ constexpr CK_ULONG never_a_handle = 0xDEAD;
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_tables_name_every_function_exactly_once) {
+BOOST_AUTO_TEST_CASE(tables_name_every_function_exactly_once) {
     std::set<std::string> named = not_supported;
     for (const Row& row : rows) BOOST_CHECK_MESSAGE(named.insert(row.name).second, row.name);
     const auto functions = all_functions();
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(the_tables_name_every_function_exactly_once) {
     BOOST_CHECK(named.empty());
 }
 
-BOOST_AUTO_TEST_CASE(before_C_Initialize_everything_but_the_way_in_is_refused) {
+BOOST_AUTO_TEST_CASE(before_C_Initialize_everything_but_way_in_is_refused) {
     const SettingsFile settings("");
     jpki::fake::reset_everything();
     const std::set<std::string> the_way_in = {"C_Initialize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"};
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(after_C_Finalize_everything_is_refused_again) {
         if (!the_way_in.contains(name)) BOOST_TEST_CONTEXT(name) { CHECK_RV(caller(session, Arguments::nothing), CKR_CRYPTOKI_NOT_INITIALIZED); }
 }
 
-BOOST_AUTO_TEST_CASE(a_slot_or_session_that_is_not_there_is_named) {
+BOOST_AUTO_TEST_CASE(slot_or_session_that_is_not_there_is_named) {
     const auto functions = all_functions();
     for (const Row& row : rows) {
         BOOST_TEST_CONTEXT(row.name) {
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_slot_or_session_that_is_not_there_is_named) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(with_nothing_but_its_subject_each_function_says_what_the_standard_names) {
+BOOST_AUTO_TEST_CASE(with_nothing_but_its_subject_each_function_says_what_standard_names) {
     const auto functions = all_functions();
     for (const Row& row : rows) {
         BOOST_TEST_CONTEXT(row.name) {
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_so_in_every_state_and_touches_no_c
     BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(absurd_lengths_end_in_a_code_and_touch_no_card) {
+BOOST_AUTO_TEST_CASE(absurd_lengths_end_in_code_and_touch_no_card) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();

@@ -16,7 +16,7 @@ bool is(CK_VERSION version, int major, int minor) { return version.major == majo
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_function_lists_have_every_function_in_its_place) {
+BOOST_AUTO_TEST_CASE(function_lists_have_every_function_in_its_place) {
     CK_FUNCTION_LIST* v2 = nullptr;
     REQUIRE_OK(C_GetFunctionList(&v2));
     BOOST_CHECK(is(v2->version, 2, 40));
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(the_function_lists_have_every_function_in_its_place) {
     BOOST_CHECK(places[68] == reinterpret_cast<void (*)()>(&C_WaitForSlotEvent));
 }
 
-BOOST_AUTO_TEST_CASE(the_interface_list_has_both_versions_and_the_newer_first) {
+BOOST_AUTO_TEST_CASE(interface_list_has_both_versions_and_newer_first) {
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetInterfaceList(nullptr, &count));
     BOOST_REQUIRE_EQUAL(count, 2u);
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(the_interface_list_has_both_versions_and_the_newer_first) {
     CHECK_RV(C_GetInterfaceList(list.data(), nullptr), CKR_ARGUMENTS_BAD);
 }
 
-BOOST_AUTO_TEST_CASE(every_legal_question_for_an_interface_is_answered) {
+BOOST_AUTO_TEST_CASE(every_legal_question_for_interface_is_answered) {
     struct Question {
         const char* name;
         int major, minor;  // 0.0: whatever is the default
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(every_legal_question_for_an_interface_is_answered) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_interface_that_is_not_there_is_refused_and_nothing_is_written) {
+BOOST_AUTO_TEST_CASE(interface_that_is_not_there_is_refused_and_nothing_is_written) {
     CK_INTERFACE untouched{};
     const auto refused = [&](const char* name, const CK_VERSION* version, CK_FLAGS flags) {
         CK_INTERFACE* interface = &untouched;
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(an_interface_that_is_not_there_is_refused_and_nothing_is_wr
     CHECK_RV(C_GetInterface(nullptr, nullptr, nullptr, 0), CKR_ARGUMENTS_BAD);
 }
 
-BOOST_AUTO_TEST_CASE(C_GetInfo_names_the_version_of_the_list_that_it_was_taken_from) {
+BOOST_AUTO_TEST_CASE(C_GetInfo_names_version_of_list_that_it_was_taken_from) {
     CK_FUNCTION_LIST* v2 = nullptr;
     REQUIRE_OK(C_GetFunctionList(&v2));
     CK_INTERFACE* interface = nullptr;

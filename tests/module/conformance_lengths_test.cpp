@@ -47,7 +47,7 @@ template <class T> T* as(unsigned char* buffer) { return static_cast<T*>(static_
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(slot_lists_keep_the_rule) {
+BOOST_AUTO_TEST_CASE(slot_lists_keep_rule) {
     Fixture f;
     check_lengths(sizeof(CK_SLOT_ID), 2, [] {}, [](unsigned char* buffer, CK_ULONG* length) {
         return C_GetSlotList(CK_TRUE, as<CK_SLOT_ID>(buffer), length);
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(slot_lists_keep_the_rule) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(mechanism_lists_keep_the_rule) {
+BOOST_AUTO_TEST_CASE(mechanism_lists_keep_rule) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         check_lengths(sizeof(CK_MECHANISM_TYPE), 9, [] {}, [slot](unsigned char* buffer, CK_ULONG* length) {
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(mechanism_lists_keep_the_rule) {
         });
 }
 
-BOOST_AUTO_TEST_CASE(hashes_keep_the_rule) {
+BOOST_AUTO_TEST_CASE(hashes_keep_rule) {
     Fixture f;
     const auto session = f.open(auth_slot);
     Bytes data = {'t', 'e', 'x', 't'};
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(hashes_keep_the_rule) {
                   [&](unsigned char* buffer, CK_ULONG* length) { return C_DigestFinal(session, buffer, length); });
 }
 
-BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_the_rule_and_ask_the_card_once) {
+BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_rule_and_ask_card_once) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_the_rule_and_ask_the_card_once)
     }
 }
 
-BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_the_rule_and_ask_the_card_once) {
+BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_rule_and_ask_card_once) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_the_rule_and_ask_the_card_once) {
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 2u);
 }
 
-BOOST_AUTO_TEST_CASE(the_data_of_a_length_question_does_not_count) {
+BOOST_AUTO_TEST_CASE(data_of_length_question_does_not_count) {
     // OpenSC and GnuTLS ask for the size with the data, then sign: the data must not be hashed twice.
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(objects_come_in_portions_and_never_more_than_asked_for) {
     CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(no_attribute_is_written_past_the_callers_buffer) {
+BOOST_AUTO_TEST_CASE(no_attribute_is_written_past_callers_buffer) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);

@@ -31,7 +31,7 @@ struct Operations : Fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(a_search_begins_once_and_ends_once, Operations) {
+BOOST_FIXTURE_TEST_CASE(search_begins_once_and_ends_once, Operations) {
     CK_OBJECT_HANDLE object = 0;
     CK_ULONG count = 0;
     CHECK_RV(C_FindObjectsFinal(session), CKR_OPERATION_NOT_INITIALIZED);
@@ -44,7 +44,7 @@ BOOST_FIXTURE_TEST_CASE(a_search_begins_once_and_ends_once, Operations) {
     CHECK_RV(C_FindObjectsFinal(session), CKR_OPERATION_NOT_INITIALIZED);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_second_signature_or_verification_does_not_begin_while_one_is_active, Operations) {
+BOOST_FIXTURE_TEST_CASE(second_signature_or_verification_does_not_begin_while_one_is_active, Operations) {
     REQUIRE_OK(sign_init());
     CHECK_RV(sign_init(), CKR_OPERATION_ACTIVE);
     REQUIRE_OK(C_SignUpdate(session, data.data(), 2));
@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(a_second_signature_or_verification_does_not_begin_while_
     CHECK_RV(verify(), CKR_OK);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_search_a_signature_and_a_verification_live_side_by_side, Operations) {
+BOOST_FIXTURE_TEST_CASE(search_signature_and_verification_live_side_by_side, Operations) {
     REQUIRE_OK(sign_init());
     REQUIRE_OK(sign());
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
@@ -87,13 +87,13 @@ BOOST_FIXTURE_TEST_CASE(what_cannot_begin_leaves_nothing_begun, Operations) {
     BOOST_CHECK_EQUAL(card->counts().signatures[0], 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_key_of_the_other_slot_is_no_key_here, Operations) {
+BOOST_FIXTURE_TEST_CASE(key_of_other_slot_is_no_key_here, Operations) {
     const auto other = open_logged_in(sign_slot);
     CHECK_RV(C_SignInit(other, &mechanism, key), CKR_KEY_HANDLE_INVALID);
     CHECK_RV(C_SignInit(session, &mechanism, find_key(other)), CKR_KEY_HANDLE_INVALID);
 }
 
-BOOST_FIXTURE_TEST_CASE(whatever_ends_a_signature_ends_it_for_good, Operations) {
+BOOST_FIXTURE_TEST_CASE(whatever_ends_signature_ends_it_for_good, Operations) {
     const struct {
         const char* what;
         std::function<CK_RV()> act;
@@ -123,7 +123,7 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_a_signature_ends_it_for_good, Operations) 
         }
 }
 
-BOOST_FIXTURE_TEST_CASE(whatever_ends_a_verification_ends_it_for_good, Operations) {
+BOOST_FIXTURE_TEST_CASE(whatever_ends_verification_ends_it_for_good, Operations) {
     signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     Bytes wrong = signature;
     wrong[100] ^= 1;
@@ -175,7 +175,7 @@ BOOST_FIXTURE_TEST_CASE(cancelling_ends_what_it_names_and_nothing_else, Operatio
     CHECK_RV(verify(), CKR_OPERATION_NOT_INITIALIZED);
 }
 
-BOOST_FIXTURE_TEST_CASE(an_operation_belongs_to_its_session_and_dies_with_it, Operations) {
+BOOST_FIXTURE_TEST_CASE(operation_belongs_to_its_session_and_dies_with_it, Operations) {
     const auto second = open(auth_slot);
     REQUIRE_OK(sign_init());
     CHECK_RV(C_Sign(second, data.data(), 4, signature.data(), &length), CKR_OPERATION_NOT_INITIALIZED);
@@ -185,7 +185,7 @@ BOOST_FIXTURE_TEST_CASE(an_operation_belongs_to_its_session_and_dies_with_it, Op
     CHECK_RV(C_Sign(second, data.data(), 4, signature.data(), &length), CKR_OK);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_signature_that_was_begun_before_a_logout_is_not_made_after_it, Operations) {
+BOOST_FIXTURE_TEST_CASE(signature_that_was_begun_before_logout_is_not_made_after_it, Operations) {
     REQUIRE_OK(sign_init());
     REQUIRE_OK(C_Logout(session));
     CHECK_RV(sign(), CKR_USER_NOT_LOGGED_IN);
@@ -195,7 +195,7 @@ BOOST_FIXTURE_TEST_CASE(a_signature_that_was_begun_before_a_logout_is_not_made_a
     BOOST_CHECK_EQUAL(card->counts().signatures[0], 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(C_LoginUser_knows_the_one_user_without_a_name, Operations) {
+BOOST_FIXTURE_TEST_CASE(C_LoginUser_knows_one_user_without_name, Operations) {
     CK_UTF8CHAR name[] = {'m', 'e'};
     CK_UTF8CHAR pin[] = {'1', '2', '3', '4'};
     REQUIRE_OK(C_Logout(session));

@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(each_is_what_openssl_makes_of_the_same_bytes_in_one_part_an
     BOOST_CHECK_EQUAL(h.card->counts().commands, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(an_operation_begins_once_and_ends_with_its_result_an_error_or_a_cancel) {
+BOOST_AUTO_TEST_CASE(operation_begins_once_and_ends_with_its_result_error_or_cancel) {
     Hashing h;
     CHECK_RV(h.one_part(), CKR_OPERATION_NOT_INITIALIZED);
     CHECK_RV(h.update(), CKR_OPERATION_NOT_INITIALIZED);
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(an_operation_begins_once_and_ends_with_its_result_an_error_
     CHECK_RV(h.init(), CKR_MECHANISM_PARAM_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(a_hash_and_a_signature_of_one_session_do_not_disturb_each_other) {
+BOOST_AUTO_TEST_CASE(hash_and_signature_of_one_session_do_not_disturb_each_other) {
     Hashing h;
     REQUIRE_OK(h.login(h.session, "1234"));
     CHECK_RV(h.init(), CKR_OK);
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_hash_and_a_signature_of_one_session_do_not_disturb_each_o
     BOOST_CHECK(Bytes(h.hash.begin(), h.hash.begin() + 32) == openssl_digest(EVP_sha256(), h.text));
 }
 
-BOOST_AUTO_TEST_CASE(a_key_of_the_card_is_not_hashed) {
+BOOST_AUTO_TEST_CASE(key_of_card_is_not_hashed) {
     Hashing h;
     REQUIRE_OK(h.login(h.session, "1234"));
     for (const auto& [object, code] : {std::pair{find_key(h.session), CKR_KEY_INDIGESTIBLE},

@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(searches_and_attributes_whose_answers_are_known_wait_for_no
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_token_is_described_from_memory_within_a_second_of_the_last_look) {
+BOOST_AUTO_TEST_CASE(token_is_described_from_memory_within_second_of_last_look) {
     Fixture f(patient);
     const std::string serial = serial_of(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(known_answers_wait_for_no_thread_that_waits_for_another_pro
     CHECK_RV(signing.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(what_wants_the_pin_is_in_nobodys_answers_after_the_logout) {
+BOOST_AUTO_TEST_CASE(what_wants_pin_is_in_nobodys_answers_after_logout) {
     for (const bool phone : {true, false}) {
         Knobs knobs;
         knobs.phone = phone;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(what_wants_the_pin_is_in_nobodys_answers_after_the_logout) 
 }
 
 // A bit that was flipped in the certificate is remembered as a doubt: the signature is checked, or not handed out.
-BOOST_AUTO_TEST_CASE(an_authentication_key_whose_certificates_were_not_twice_the_same_signs_nothing_unchecked) {
+BOOST_AUTO_TEST_CASE(authentication_key_whose_certificates_were_not_twice_the_same_signs_nothing_unchecked) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);

@@ -58,7 +58,7 @@ struct World {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_consent_that_fails_for_want_of_memory_is_reported_without_any) {
+BOOST_AUTO_TEST_CASE(end_of_consent_that_fails_for_want_of_memory_is_reported_without_any) {
     const LogFile log;
     World w("[signature]\nconsent = \"each\"\n" + log.settings("error"));
     CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_consent_that_fails_for_want_of_memory_is_repor
     BOOST_CHECK(reported);
 }
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_login_that_fails_for_want_of_memory_is_reported_without_any) {
+BOOST_AUTO_TEST_CASE(end_of_login_that_fails_for_want_of_memory_is_reported_without_any) {
     const LogFile log;
     World w(log.settings("error"));
     {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_login_that_fails_for_want_of_memory_is_reporte
     BOOST_CHECK(lines.front().find("cannot end the login at the card: std::bad_alloc") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(a_call_without_memory_answers_CKR_HOST_MEMORY) {
+BOOST_AUTO_TEST_CASE(call_without_memory_answers_CKR_HOST_MEMORY) {
     World w("");
     CK_RV rv = CKR_OK;
     unsigned char data[1] = {}, hash[32];

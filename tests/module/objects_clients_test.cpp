@@ -56,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(nss_searches_for_objects_that_no_card_has_and_is_told_th
     BOOST_CHECK(find(open(sign_slot), {is(CKA_CLASS, profile_class)}).empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_the_users_before_login, Clients) {
+BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_users_before_login, Clients) {
     const auto session = open(auth_slot);
     const auto certificates = find(session, {is(CKA_TOKEN, yes), is(CKA_CLASS, certificate_class)});
     BOOST_REQUIRE_EQUAL(certificates.size(), 2u);
@@ -74,7 +74,7 @@ BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_the_users_before_login,
     BOOST_CHECK_EQUAL(find(session, {is(CKA_VALUE, value)}).size(), 1u);
 }
 
-BOOST_FIXTURE_TEST_CASE(nss_finds_the_key_of_a_certificate_after_login, Clients) {
+BOOST_FIXTURE_TEST_CASE(nss_finds_key_of_certificate_after_login, Clients) {
     const auto session = open_logged_in(auth_slot);
     const auto key = find(session, {is(CKA_CLASS, private_key_class), {CKA_ID, &id_01, 1}});
     BOOST_REQUIRE_EQUAL(key.size(), 1u);
@@ -109,7 +109,7 @@ BOOST_FIXTURE_TEST_CASE(libp11_walks_through_each_class_and_asks_one_by_one, Cli
     BOOST_CHECK(ask(session, key, {CKA_ALLOWED_MECHANISMS})[0].size() >= 4 * sizeof(CK_ULONG));
 }
 
-BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_the_numbers_of_the_key_on_the_private_key, Clients) {
+BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_numbers_of_key_on_private_key, Clients) {
     const auto session = open_logged_in(auth_slot);
     const auto key = find(session, {is(CKA_CLASS, private_key_class), {CKA_ID, &id_01, 1}});
     BOOST_REQUIRE_EQUAL(key.size(), 1u);
@@ -141,7 +141,7 @@ BOOST_FIXTURE_TEST_CASE(gnutls_asks_many_at_once_and_lives_with_what_is_not_ther
     BOOST_CHECK_EQUAL(find(session, {is(CKA_CLASS, private_key_class), is(CKA_KEY_TYPE, rsa), {CKA_ID, &id_01, 1}}).size(), 1u);
 }
 
-BOOST_FIXTURE_TEST_CASE(java_joins_keys_and_certificates_by_id_and_follows_the_chain_by_subject, Clients) {
+BOOST_FIXTURE_TEST_CASE(java_joins_keys_and_certificates_by_id_and_follows_chain_by_subject, Clients) {
     const auto session = open_logged_in(auth_slot);
     const auto keys = find(session, {is(CKA_TOKEN, yes), is(CKA_CLASS, private_key_class)});
     BOOST_REQUIRE_EQUAL(keys.size(), 1u);

@@ -119,7 +119,7 @@ constexpr CK_ULONG token_user = 1, authority = 2;
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_authentication_slot_shows_all_but_the_key_before_login_and_the_key_after) {
+BOOST_AUTO_TEST_CASE(authentication_slot_shows_all_but_key_before_login_and_key_after) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const std::map<CK_OBJECT_CLASS, int> before = {{CKO_CERTIFICATE, 2}, {CKO_PUBLIC_KEY, 1}, {CKO_PROFILE, 1}};
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(the_authentication_slot_shows_all_but_the_key_before_login_
     BOOST_CHECK(classes(session) == before);
 }
 
-BOOST_AUTO_TEST_CASE(the_signature_slot_shows_its_ca_certificate_before_login_and_all_after) {
+BOOST_AUTO_TEST_CASE(signature_slot_shows_its_ca_certificate_before_login_and_all_after) {
     Fixture f;
     const auto session = f.open(sign_slot);
     const std::map<CK_OBJECT_CLASS, int> before = {{CKO_CERTIFICATE, 1}};
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(the_signature_slot_shows_its_ca_certificate_before_login_an
     CHECK_RV(C_GetAttributeValue(session, certificate, &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(a_login_on_one_slot_shows_nothing_more_on_the_other) {
+BOOST_AUTO_TEST_CASE(login_on_one_slot_shows_nothing_more_on_other) {
     Fixture f;
     const auto session = f.open(auth_slot);
     f.open_logged_in(sign_slot);
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_login_on_one_slot_shows_nothing_more_on_the_other) {
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
 }
 
-BOOST_AUTO_TEST_CASE(a_search_that_began_before_the_login_looks_at_the_objects_as_they_are_asked_for) {
+BOOST_AUTO_TEST_CASE(search_that_began_before_login_looks_at_objects_as_they_are_asked_for) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CK_OBJECT_HANDLE found[8];
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_search_that_began_before_the_login_looks_at_the_objects_a
     BOOST_CHECK_EQUAL(count, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(every_attribute_of_the_authentication_slot_is_what_openssl_reads) {
+BOOST_AUTO_TEST_CASE(every_attribute_of_authentication_slot_is_what_openssl_reads) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto& pki = f.card->pki();
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_the_authentication_slot_is_what_openssl_
     check_attributes(session, find_class(session, CKO_PROFILE).at(0), profile);
 }
 
-BOOST_AUTO_TEST_CASE(every_attribute_of_the_signature_slot_is_what_openssl_reads) {
+BOOST_AUTO_TEST_CASE(every_attribute_of_signature_slot_is_what_openssl_reads) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto& pki = f.card->pki();
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_the_signature_slot_is_what_openssl_reads
     check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x02), key_attributes(pki.signature_certificate, CKO_PRIVATE_KEY, 0x02, true));
 }
 
-BOOST_AUTO_TEST_CASE(labels_are_unique_in_ascii_and_without_a_colon) {
+BOOST_AUTO_TEST_CASE(labels_are_unique_in_ascii_and_without_colon) {
     Fixture f;
     std::set<std::string> labels;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(two_cards_have_two_serial_numbers_and_one_card_has_one_for_
     BOOST_CHECK_EQUAL(serials.size(), 2u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_says_what_the_card_is) {
+BOOST_AUTO_TEST_CASE(token_information_says_what_card_is) {
     Fixture f;
     f.open(auth_slot);
     f.open(auth_slot, CKF_RW_SESSION);
@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(token_information_says_what_the_card_is) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_signature_only_the_signature_key_asks_for_it) {
+BOOST_AUTO_TEST_CASE(with_consent_for_each_signature_only_signature_key_asks_for_it) {
     Fixture f("[signature]\nconsent = \"each\"\n");
     const auto auth = f.open_logged_in(auth_slot);
     BOOST_CHECK(attribute(auth, find_key(auth), CKA_ALWAYS_AUTHENTICATE) == flag(false));

@@ -122,7 +122,7 @@ std::string name_of(const std::vector<std::size_t>& order) {
 BOOST_AUTO_TEST_SUITE(orders)
 
 // 720 orders of six calls; the session is opened by the first call that needs one.
-BOOST_AUTO_TEST_CASE(in_every_order_a_program_is_told_the_same_for_a_bounded_number_of_commands) {
+BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_of_commands) {
     std::vector<std::size_t> order = {0, 1, 2, 3, 4, 5};
     const Ended first = run({}, order);
     BOOST_REQUIRE(first.signed_well);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(in_every_order_a_program_is_told_the_same_for_a_bounded_num
     BOOST_CHECK_LE(most - least, 2 * order.size());
 }
 
-BOOST_AUTO_TEST_CASE(a_tokens_serial_number_is_the_same_before_and_after_a_login_whatever_came_first) {
+BOOST_AUTO_TEST_CASE(tokens_serial_number_is_the_same_before_and_after_login_whatever_came_first) {
     for (const char* kind : {"adult", "child", "phone", "iphone", "resident", "no-authentication", "bare", "no-short-forms", "strict"})
         BOOST_TEST_CONTEXT(kind) {
             const Knobs knobs = knobs_of(kind);
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_tokens_serial_number_is_the_same_before_and_after_a_login
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_cards_serial_number_is_the_hash_of_the_beginning_of_its_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(cards_serial_number_is_hash_of_beginning_of_its_authentication_certificate) {
     for (const bool logged_in : {false, true}) {
         Fixture f;
         if (logged_in) f.open_logged_in(sign_slot);
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_cards_serial_number_is_the_hash_of_the_beginning_of_its_a
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_asks_for_the_pin_before_it_tells_of_pss_is_asked_again_after_the_login) {
+BOOST_AUTO_TEST_CASE(card_that_asks_for_pin_before_it_tells_of_pss_is_asked_again_after_login) {
     for (const bool pss : {true, false})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
             for (const bool asked_before : {true, false}) {
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_asks_for_the_pin_before_it_tells_of_pss_is_aske
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_never_tells_of_pss_is_asked_once_before_and_once_after_the_login) {
+BOOST_AUTO_TEST_CASE(card_that_never_tells_of_pss_is_asked_once_before_and_once_after_login) {
     Knobs knobs;
     knobs.model = "E99X99XX";
     Fixture f(knobs);
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_never_tells_of_pss_is_asked_once_before_and_onc
     jpki::fake::on_answer({});
 }
 
-BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_a_missing_authentication_certificate_takes_key_and_token_along) {
+BOOST_AUTO_TEST_CASE(without_word_of_card_missing_authentication_certificate_takes_key_and_token_along) {
     using Missing = Knobs::Missing;
     for (const auto missing : {Missing::not_found, Missing::empty, Missing::filler})
         for (const bool list_first : {true, false})
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_a_missing_authentication_certifi
             }
 }
 
-BOOST_AUTO_TEST_CASE(without_a_word_of_the_card_both_keys_that_are_there_are_offered) {
+BOOST_AUTO_TEST_CASE(without_word_of_card_both_keys_that_are_there_are_offered) {
     Knobs knobs;
     knobs.has_existence_file = false;
     for (const bool phone : {false, true}) {

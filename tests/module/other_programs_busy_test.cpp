@@ -28,7 +28,7 @@ bool comes_true(const std::function<bool()>& condition) {
 
 BOOST_AUTO_TEST_SUITE(busy)
 
-BOOST_AUTO_TEST_CASE(a_transaction_for_longer_than_we_wait_fails_every_call_that_needs_the_card_and_no_other) {
+BOOST_AUTO_TEST_CASE(transaction_for_longer_than_we_wait_fails_every_call_that_needs_card_and_no_other) {
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_transaction_for_longer_than_we_wait_fails_every_call_that
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_transaction_that_ends_in_time_costs_a_wait_and_nothing_else) {
+BOOST_AUTO_TEST_CASE(transaction_that_ends_in_time_costs_wait_and_nothing_else) {
     Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_transaction_that_ends_in_time_costs_a_wait_and_nothing_el
     CHECK_RV(signing.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(finalize_waits_once_for_a_program_that_keeps_the_card_and_says_what_it_could_not_do) {
+BOOST_AUTO_TEST_CASE(finalize_waits_once_for_program_that_keeps_card_and_says_what_it_could_not_do) {
     const LogFile log;
     Fixture f(impatient + log.settings("error"));
     f.open_logged_in(auth_slot);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(finalize_waits_once_for_a_program_that_keeps_the_card_and_s
     BOOST_CHECK(lines.front().find("cannot end the login at the card") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {
+BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_card_busy) {
     Fixture f("[reader]\nbusy_timeout_ms = 0\n");
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_the_card_busy) {
     REQUIRE_OK(f.login(session, auth_pin));
 }
 
-BOOST_AUTO_TEST_CASE(an_exclusive_opening_is_waited_for_and_no_longer_than_asked) {
+BOOST_AUTO_TEST_CASE(exclusive_opening_is_waited_for_and_no_longer_than_asked) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     CK_SESSION_HANDLE session = 0;
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(an_exclusive_opening_is_waited_for_and_no_longer_than_asked
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(an_exclusive_opening_that_ends_in_time_costs_a_wait) {
+BOOST_AUTO_TEST_CASE(exclusive_opening_that_ends_in_time_costs_wait) {
     Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     fake::on_call([asked = std::make_shared<int>(0)](fake::Function function) {
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(an_exclusive_opening_that_ends_in_time_costs_a_wait) {
     fake::on_call({});
 }
 
-BOOST_AUTO_TEST_CASE(a_first_connection_that_waits_inside_pcscd_holds_nobody_else_up) {
+BOOST_AUTO_TEST_CASE(first_connection_that_waits_inside_pcscd_holds_nobody_else_up) {
     // Nothing but a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads it must be the only
     // thing that waits.
     const std::string second_reader = "Another Reader 01 00";
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_first_connection_that_waits_inside_pcscd_holds_nobody_els
     CHECK_RV(opening.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_keeps_waiting_is_given_up_in_time_and_made_at_a_later_call) {
+BOOST_AUTO_TEST_CASE(connection_that_pcscd_keeps_waiting_is_given_up_in_time_and_made_at_later_call) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     fake::reset_calls();
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_keeps_waiting_is_given_up_in_time_a
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_lets_through_in_time_is_used) {
+BOOST_AUTO_TEST_CASE(connection_that_pcscd_lets_through_in_time_is_used) {
     Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     auto opening = std::async(std::launch::async, [&] { return f.open(auth_slot); });
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_pcscd_lets_through_in_time_is_used) {
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_a_connection_that_pcscd_keeps_waiting_and_nothing_is_left_of_it) {
+BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_that_pcscd_keeps_waiting_and_nothing_is_left_of_it) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CK_TOKEN_INFO token{};
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_a_connection_that_pcscd_keeps_wa
     BOOST_CHECK(comes_true([] { return fake::open_now() == fake::Open{}; }));
 }
 
-BOOST_AUTO_TEST_CASE(a_transaction_is_not_begun_in_the_middle_of_a_gap_between_another_programs_transactions) {
+BOOST_AUTO_TEST_CASE(transaction_is_not_begun_in_middle_of_gap_between_another_programs_transactions) {
     // SCardBeginTransaction would wait for the end of the one that comes then.
     Fixture f("[reader]\nbusy_timeout_ms = 200\n");
     const auto session = f.open_logged_in(auth_slot);
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_transaction_is_not_begun_in_the_middle_of_a_gap_between_a
     CHECK_RV(signing.get(), CKR_FUNCTION_FAILED);
 }
 
-BOOST_AUTO_TEST_CASE(finalize_with_a_busy_card_is_bounded_and_leaves_no_connection) {
+BOOST_AUTO_TEST_CASE(finalize_with_busy_card_is_bounded_and_leaves_no_connection) {
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);

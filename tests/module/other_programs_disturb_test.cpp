@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(another_application_is_never_read_in_place_of_ours) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(another_application_ends_the_login_with_the_right_code_and_a_new_one_works_at_once) {
+BOOST_AUTO_TEST_CASE(another_application_ends_login_with_right_code_and_new_one_works_at_once) {
     for (const bool resets : {false, true})
         for (const bool opposite : {false, true}) {
             Knobs knobs;
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(another_application_ends_the_login_with_the_right_code_and_
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_that_another_program_changes_is_the_new_one_for_us_too) {
+BOOST_AUTO_TEST_CASE(pin_that_another_program_changes_is_new_one_for_us_too) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, auth_pin), 0x9000);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_another_program_changes_is_the_new_one_for_us_to
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_that_another_program_blocks_is_locked_for_us_and_the_rest_serves_on) {
+BOOST_AUTO_TEST_CASE(pin_that_another_program_blocks_is_locked_for_us_and_rest_serves_on) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_another_program_blocks_is_locked_for_us_and_the_
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_is_reset_in_the_middle_of_every_other_transaction_is_served_in_between) {
+BOOST_AUTO_TEST_CASE(card_that_is_reset_in_middle_of_every_other_transaction_is_served_in_between) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_reset_in_the_middle_of_every_other_transacti
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_is_reset_at_the_beginning_of_every_transaction_is_busy_and_not_lost) {
+BOOST_AUTO_TEST_CASE(card_that_is_reset_at_beginning_of_every_transaction_is_busy_and_not_lost) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_a
     serves(f, auth_slot, *ours);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_is_reset_again_and_again_is_busy_and_no_pin_is_sent) {
+BOOST_AUTO_TEST_CASE(card_that_is_reset_again_and_again_is_busy_and_no_pin_is_sent) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);

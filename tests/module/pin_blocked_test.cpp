@@ -29,7 +29,7 @@ void answer_tries_queries(std::uint16_t status) {
 
 BOOST_AUTO_TEST_SUITE(blocked_pins)
 
-BOOST_AUTO_TEST_CASE(a_pin_that_is_known_to_be_blocked_is_not_sent_whatever_the_card_says_for_blocked) {
+BOOST_AUTO_TEST_CASE(pin_that_is_known_to_be_blocked_is_not_sent_whatever_card_says_for_blocked) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms) {
             Fixture f(blocked(use, query));
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_is_known_to_be_blocked_is_not_sent_whatever_the_
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_verify_that_meets_a_blocked_pin_says_so_once_and_is_not_repeated) {
+BOOST_AUTO_TEST_CASE(verify_that_meets_blocked_pin_says_so_once_and_is_not_repeated) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms)
             for (const Form verify : forms) {
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_verify_that_meets_a_blocked_pin_says_so_once_and_is_not_r
             }
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_a_blocked_pin_is_not_sent_either) {
+BOOST_AUTO_TEST_CASE(with_keep_last_try_blocked_pin_is_not_sent_either) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms) {
             const Knobs knobs = blocked(use, query);
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(with_keep_last_try_a_blocked_pin_is_not_sent_either) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(the_wrong_pin_that_blocks_answers_locked_and_so_does_everything_after_it) {
+BOOST_AUTO_TEST_CASE(wrong_pin_that_blocks_answers_locked_and_so_does_everything_after_it) {
     for (const KeyUse use : both_keys)
         for (const Form form : forms) {
             Knobs knobs = blocked(use, form, form);
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(the_wrong_pin_that_blocks_answers_locked_and_so_does_everyt
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_that_is_opened_again_while_the_card_stays_is_asked_for_and_not_refused_from_memory) {
+BOOST_AUTO_TEST_CASE(pin_that_is_opened_again_while_card_stays_is_asked_for_and_not_refused_from_memory) {
     Fixture f(blocked(KeyUse::authentication));
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_is_opened_again_while_the_card_stays_is_asked_fo
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_tries_query_that_says_verified_is_no_number_of_tries_and_no_fault) {
+BOOST_AUTO_TEST_CASE(tries_query_that_says_verified_is_no_number_of_tries_and_no_fault) {
     // ISO/IEC 7816-4, 11.5.6: 9000 where no verification is needed. No JPKI card that was measured says so.
     for (const KeyUse use : both_keys) {
         Fixture f;
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_tries_query_that_says_verified_is_no_number_of_tries_and_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_tries_query_that_says_blocked_in_whatever_words_locks_one_slot_and_hides_none) {
+BOOST_AUTO_TEST_CASE(tries_query_that_says_blocked_in_whatever_words_locks_one_slot_and_hides_none) {
     for (const std::uint16_t status : {std::uint16_t{0x6984}, std::uint16_t{0x6983}, std::uint16_t{0x63C0}})
         for (const KeyUse use : both_keys) {
             Fixture f;
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_tries_query_that_says_blocked_in_whatever_words_locks_one
         }
 }
 
-BOOST_AUTO_TEST_CASE(an_unknown_status_word_is_no_number_of_tries) {
+BOOST_AUTO_TEST_CASE(unknown_status_word_is_no_number_of_tries) {
     Fixture f;
     pin_flags(auth_slot);
     f.card->inject({Fault::Kind::unknown_status, 1});  // 69C2, to the VERIFY
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_status_word_is_no_number_of_tries) {
     CHECK_RV(C_GetTokenInfo(auth_slot, &info), CKR_DEVICE_ERROR);
 }
 
-BOOST_AUTO_TEST_CASE(the_flags_follow_our_own_tries_at_once) {
+BOOST_AUTO_TEST_CASE(flags_follow_our_own_tries_at_once) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(the_flags_follow_our_own_tries_at_once) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_right_pin_clears_the_flags_at_once) {
+BOOST_AUTO_TEST_CASE(right_pin_clears_flags_at_once) {
     Fixture f;
     f.card->set_tries(KeyUse::authentication, 1);
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_right_pin_clears_the_flags_at_once) {
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_second_after_another_program_burned_tries_the_flags_tell_also_while_logged_in) {
+BOOST_AUTO_TEST_CASE(second_after_another_program_burned_tries_flags_tell_also_while_logged_in) {
     for (const bool logged_in : {false, true}) {
         Fixture f;
         const auto session = f.open(auth_slot);
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_second_after_another_program_burned_tries_the_flags_tell_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_with_a_blocked_pin_still_serves_its_certificates_and_its_other_key) {
+BOOST_AUTO_TEST_CASE(card_with_blocked_pin_still_serves_its_certificates_and_its_other_key) {
     for (const Form form : forms) {
         Fixture f(blocked(KeyUse::authentication, form, form));
         const auto auth = f.open(auth_slot);

@@ -19,7 +19,7 @@ std::size_t changes(const CardModel& card, KeyUse use) { return card.counts().ch
 
 BOOST_AUTO_TEST_SUITE(change)
 
-BOOST_AUTO_TEST_CASE(the_pin_is_changed_with_one_verify_and_the_card_left_locked_as_it_was) {
+BOOST_AUTO_TEST_CASE(pin_is_changed_with_one_verify_and_card_left_locked_as_it_was) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(the_pin_is_changed_with_one_verify_and_the_card_left_locked
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_lasts_through_the_change_and_so_does_the_other_keys) {
+BOOST_AUTO_TEST_CASE(login_lasts_through_change_and_so_does_other_keys) {
     for (const KeyUse use : both_keys) {
         const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_login_lasts_through_the_change_and_so_does_the_other_keys
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_change_while_only_the_other_key_is_logged_in_logs_nobody_in_or_out) {
+BOOST_AUTO_TEST_CASE(change_while_only_other_key_is_logged_in_logs_nobody_in_or_out) {
     for (const KeyUse use : both_keys) {
         const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -66,13 +66,13 @@ BOOST_AUTO_TEST_CASE(a_change_while_only_the_other_key_is_logged_in_logs_nobody_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_read_only_session_may_not) {
+BOOST_AUTO_TEST_CASE(read_only_session_may_not) {
     Fixture f;
     CHECK_RV(set_pin(f.open(auth_slot), auth_pin, "9876"), CKR_SESSION_READ_ONLY);
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_new_pin_against_the_rules_is_named_before_the_card_is_touched) {
+BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_named_before_card_is_touched) {
     Fixture f;
     const auto auth = f.open(auth_slot, CKF_RW_SESSION), sign = f.open(sign_slot, CKF_RW_SESSION);
     f.card->reset_counts();
@@ -88,13 +88,13 @@ BOOST_AUTO_TEST_CASE(a_new_pin_against_the_rules_is_named_before_the_card_is_tou
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_new_password_in_lower_case_is_raised) {
+BOOST_AUTO_TEST_CASE(new_password_in_lower_case_is_raised) {
     Fixture f;
     REQUIRE_OK(set_pin(f.open(sign_slot, CKF_RW_SESSION), "abc123", "fresh99"));
     BOOST_CHECK_EQUAL(f.card->pin(KeyUse::signature), "FRESH99");
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_old_pin_costs_one_try_and_is_not_sent_again) {
+BOOST_AUTO_TEST_CASE(wrong_old_pin_costs_one_try_and_is_not_sent_again) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_old_pin_costs_one_try_and_is_not_sent_again) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_old_pin_while_logged_in_ends_the_login_as_on_the_card) {
+BOOST_AUTO_TEST_CASE(wrong_old_pin_while_logged_in_ends_login_as_on_card) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     CHECK_RV(set_pin(session, "0000", "9876"), CKR_PIN_INCORRECT);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_old_pin_while_logged_in_ends_the_login_as_on_the_ca
     BOOST_CHECK(!f.card->verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(a_power_cut_between_the_two_commands_leaves_the_old_pin_valid_and_says_so) {
+BOOST_AUTO_TEST_CASE(power_cut_between_two_commands_leaves_old_pin_valid_and_says_so) {
     for (const KeyUse use : both_keys) {
         char log[] = "/tmp/jpki-log-XXXXXX";
         ::close(::mkstemp(log));
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_power_cut_between_the_two_commands_leaves_the_old_pin_val
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_fault_at_the_change_is_no_success_and_leaves_the_card_locked_as_it_was) {
+BOOST_AUTO_TEST_CASE(fault_at_change_is_no_success_and_leaves_card_locked_as_it_was) {
     for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::reset,
                                 Fault::Kind::bits_flipped, Fault::Kind::other_application})
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_fault_at_the_change_is_no_success_and_leaves_the_card_loc
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_fault_at_the_change_leaves_a_login_as_it_was) {
+BOOST_AUTO_TEST_CASE(fault_at_change_leaves_login_as_it_was) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.card->inject({Fault::Kind::sw_6f00, 2});
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_fault_at_the_change_leaves_a_login_as_it_was) {
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_a_change_leaves_login_and_lock_as_they_were) {
+BOOST_AUTO_TEST_CASE(with_consent_for_each_change_leaves_login_and_lock_as_they_were) {
     Fixture f(consent_each);
     const auto session = f.open_logged_in(sign_slot, CKF_RW_SESSION);
     REQUIRE_OK(set_pin(session, sign_pin, "FRESH99"));
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(there_is_no_security_officer) {
     BOOST_CHECK_EQUAL(f.card->counts().issuer_commands, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_change_that_gets_lost_on_its_way_is_not_repeated) {
+BOOST_AUTO_TEST_CASE(change_that_gets_lost_on_its_way_is_not_repeated) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     fake::on_transmit([](const std::string&, jpki::model::ByteView command) {
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_gets_lost_on_its_way_is_not_repeated) {
     BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
 }
 
-BOOST_AUTO_TEST_CASE(a_change_that_the_card_refuses_after_the_right_old_pin_has_failed_and_the_old_pin_is_still_valid) {
+BOOST_AUTO_TEST_CASE(change_that_card_refuses_after_right_old_pin_has_failed_and_old_pin_is_still_valid) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);

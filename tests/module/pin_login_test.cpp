@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(right_and_wrong_pins_are_one_verify_each) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_of_a_shape_that_cannot_be_right_does_not_touch_the_card) {
+BOOST_AUTO_TEST_CASE(pin_of_shape_that_cannot_be_right_does_not_touch_card) {
     Fixture f;
     const auto auth = f.open(auth_slot), sign = f.open(sign_slot);
     f.card->reset_counts();
@@ -38,21 +38,21 @@ BOOST_AUTO_TEST_CASE(a_pin_of_a_shape_that_cannot_be_right_does_not_touch_the_ca
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(lower_case_of_the_signature_password_is_raised) {
+BOOST_AUTO_TEST_CASE(lower_case_of_signature_password_is_raised) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "aBc123"), CKR_OK);
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_password_of_letters_or_digits_alone_may_be_an_old_one_and_is_sent) {
+BOOST_AUTO_TEST_CASE(password_of_letters_or_digits_alone_may_be_old_one_and_is_sent) {
     Knobs knobs;
     knobs.pins[1] = "ABCDEF";
     Fixture f(knobs);
     CHECK_RV(f.login(f.open(sign_slot), "ABCDEF"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_fault_at_any_command_of_a_login_causes_no_second_verify) {
+BOOST_AUTO_TEST_CASE(fault_at_any_command_of_login_causes_no_second_verify) {
     for (const auto kind : {Fault::Kind::card_gone, Fault::Kind::card_gone_after, Fault::Kind::reset, Fault::Kind::sw_6f00,
                             Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty,
                             Fault::Kind::bits_flipped, Fault::Kind::other_application})
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_fault_at_any_command_of_a_login_causes_no_second_verify) 
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_whose_answer_was_spoilt_leaves_the_card_locked_for_others) {
+BOOST_AUTO_TEST_CASE(login_whose_answer_was_spoilt_leaves_card_locked_for_others) {
     for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::too_long}) {
             Fixture f;
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_login_whose_answer_was_spoilt_leaves_the_card_locked_for_
         }
 }
 
-BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_the_one_that_was_looked_at) {
+BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_one_that_was_looked_at) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     for (const KeyUse use : both_keys) {
         Fixture f;
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_the_one_that_was_looked_at
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_swap_that_the_service_did_not_notice_is_noticed_by_the_login) {
+BOOST_AUTO_TEST_CASE(swap_that_service_did_not_notice_is_noticed_by_login) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open(auth_slot);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_swap_that_the_service_did_not_notice_is_noticed_by_the_lo
     BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_swap_during_the_login_gives_the_pin_to_neither) {
+BOOST_AUTO_TEST_CASE(swap_during_login_gives_pin_to_neither) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     for (std::size_t nth = 0; nth < 2; ++nth) {
         Fixture f;
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_swap_during_the_login_gives_the_pin_to_neither) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_same_wrong_pin_is_not_sent_twice) {
+BOOST_AUTO_TEST_CASE(same_wrong_pin_is_not_sent_twice) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(the_same_wrong_pin_is_not_sent_twice) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_same_wrong_password_in_lower_case_is_the_same) {
+BOOST_AUTO_TEST_CASE(same_wrong_password_in_lower_case_is_the_same) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "WRONG1"), CKR_PIN_INCORRECT);
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(the_same_wrong_password_in_lower_case_is_the_same) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_a_login_forgets_them) {
+BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_login_forgets_them) {
     Fixture f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_a_login_fo
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
-BOOST_AUTO_TEST_CASE(a_removal_and_a_finalize_forget_the_rejected_pins) {
+BOOST_AUTO_TEST_CASE(removal_and_finalize_forget_rejected_pins) {
     Fixture f;
     CHECK_RV(f.login(f.open(auth_slot), "0000"), CKR_PIN_INCORRECT);
     fake::remove_card(reader_name);
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_removal_and_a_finalize_forget_the_rejected_pins) {
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_the_last_try_is_never_spent) {
+BOOST_AUTO_TEST_CASE(with_keep_last_try_last_try_is_never_spent) {
     for (const KeyUse use : both_keys) {
         Fixture f("[pin]\nkeep_last_try = true\n");
         f.card->set_tries(use, 1);
@@ -193,13 +193,13 @@ BOOST_AUTO_TEST_CASE(with_keep_last_try_the_last_try_is_never_spent) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(without_keep_last_try_the_last_try_may_be_spent) {
+BOOST_AUTO_TEST_CASE(without_keep_last_try_last_try_may_be_spent) {
     Fixture f;
     f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(the_security_officer_and_unknown_users_are_no_user_types_of_this_token) {
+BOOST_AUTO_TEST_CASE(security_officer_and_unknown_users_are_no_user_types_of_this_token) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();

@@ -34,7 +34,7 @@ const std::vector<Way>& ways() {
 
 BOOST_AUTO_TEST_SUITE(logout_of_a_busy_card)
 
-BOOST_AUTO_TEST_CASE(every_end_of_a_login_at_a_busy_card_has_its_effect_and_the_log_says_that_the_card_is_not_locked) {
+BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_has_its_effect_and_log_says_that_card_is_not_locked) {
     for (const auto& way : ways()) {
         BOOST_TEST_CONTEXT(way.name) {
             const LogFile log;
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(every_end_of_a_login_at_a_busy_card_has_its_effect_and_the_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_second_logout_says_that_nobody_is_logged_in_and_tries_to_lock_again) {
+BOOST_AUTO_TEST_CASE(second_logout_says_that_nobody_is_logged_in_and_tries_to_lock_again) {
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_second_logout_says_that_nobody_is_logged_in_and_tries_to_
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(all_sessions_of_a_slot_are_closed_although_the_card_is_busy) {
+BOOST_AUTO_TEST_CASE(all_sessions_of_slot_are_closed_although_card_is_busy) {
     Fixture f(impatient);
     std::vector<CK_SESSION_HANDLE> sessions = {f.open_logged_in(auth_slot)};
     for (int i = 0; i < 3; ++i) sessions.push_back(f.open(auth_slot));
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(all_sessions_of_a_slot_are_closed_although_the_card_is_busy
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(a_connection_that_fails_at_the_end_of_a_login_is_an_error_of_logout_alone) {
+BOOST_AUTO_TEST_CASE(connection_that_fails_at_end_of_login_is_error_of_logout_alone) {
     for (const auto& way : ways()) {
         BOOST_TEST_CONTEXT(way.name) {
             Fixture f(impatient);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_fails_at_the_end_of_a_login_is_an_error_o
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_at_the_end_of_a_login_is_no_error_of_a_close) {
+BOOST_AUTO_TEST_CASE(card_that_is_pulled_at_end_of_login_is_no_error_of_close) {
     for (const auto& way : ways()) {
         if (way.answer != CKR_OK) continue;
         BOOST_TEST_CONTEXT(way.name) {
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_at_the_end_of_a_login_is_no_error_of_
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_consented_operation_that_cannot_lock_the_card_is_no_error_of_the_call) {
+BOOST_AUTO_TEST_CASE(end_of_consented_operation_that_cannot_lock_card_is_no_error_of_call) {
     const std::vector<std::pair<const char*, std::function<CK_RV(Begun&)>>> ends = {
         {"C_Sign", [](Begun& f) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 1);
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_consented_operation_that_cannot_lock_the_card_
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_answer_that_the_card_gave_is_the_calls_although_the_connection_fails_after_it) {
+BOOST_AUTO_TEST_CASE(answer_that_card_gave_is_calls_although_connection_fails_after_it) {
     {
         Fixture f(impatient);
         const auto session = f.open(auth_slot, CKF_RW_SESSION);

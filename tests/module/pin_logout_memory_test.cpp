@@ -22,7 +22,7 @@ std::weak_ptr<const jpki::Certificate> kept_certificate(CK_SESSION_HANDLE sessio
 
 BOOST_AUTO_TEST_SUITE(logout_memory)
 
-BOOST_AUTO_TEST_CASE(a_logout_drops_the_signature_certificate_under_every_name) {
+BOOST_AUTO_TEST_CASE(logout_drops_signature_certificate_under_every_name) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto certificate = kept_certificate(session);
@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(a_logout_drops_the_signature_certificate_under_every_name) 
     BOOST_CHECK(certificate.expired());
 }
 
-BOOST_AUTO_TEST_CASE(a_logout_drops_it_also_when_the_login_was_lost_before) {
+BOOST_AUTO_TEST_CASE(logout_drops_it_also_when_login_was_lost_before) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(a_logout_drops_it_also_when_the_login_was_lost_before) {
     BOOST_CHECK(certificate.expired());
 }
 
-BOOST_AUTO_TEST_CASE(after_a_logout_the_certificate_is_read_and_checked_against_its_ca_again) {
+BOOST_AUTO_TEST_CASE(after_logout_certificate_is_read_and_checked_against_its_ca_again) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     kept_certificate(session);

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign)
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_does_not_let_its_application_go_loses_its_power) {
+BOOST_AUTO_TEST_CASE(card_that_does_not_let_its_application_go_loses_its_power) {
     for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::too_long,
                             Fault::Kind::bits_flipped, Fault::Kind::reset})
         for (const auto& [name, way] : ways()) {
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_does_not_let_its_application_go_loses_its_power
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_connection_that_breaks_ends_the_login_at_the_card) {
+BOOST_AUTO_TEST_CASE(connection_that_breaks_ends_login_at_card) {
     Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_the_other_and_refuses_its_own_key) {
+BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_other_and_refuses_its_own_key) {
     for (const KeyUse leaving : both_keys) {
         const KeyUse staying = leaving == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_the_other_and_refuses_its_own_ke
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_the_other_login_is_lost) {
+BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_other_login_is_lost) {
     // Logged out in this process only, since the other key was logged in; then that one's login ends by a wrong PIN.
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot, CKF_RW_SESSION);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_the_o
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_a_signature_shows_that_the_other_login_is_lost) {
+BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_signature_shows_that_other_login_is_lost) {
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
     const auto key = find_key(sign);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(a_key_whose_pin_the_card_still_honours_is_locked_when_a_sig
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_the_authentication_logout_locks_although_the_signature_session_goes_on) {
+BOOST_AUTO_TEST_CASE(with_consent_for_each_authentication_logout_locks_although_signature_session_goes_on) {
     Fixture f(consent_each);
     const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
     REQUIRE_OK(C_Logout(auth));
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_ar
     BOOST_CHECK_EQUAL(find(session).size(), 4u);
 }
 
-BOOST_AUTO_TEST_CASE(a_search_under_way_finds_no_private_object_after_the_logout) {
+BOOST_AUTO_TEST_CASE(search_under_way_finds_no_private_object_after_logout) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_search_under_way_finds_no_private_object_after_the_logout
     BOOST_CHECK(attribute(session, found[0], CKA_PRIVATE) == Bytes{CK_FALSE});
 }
 
-BOOST_AUTO_TEST_CASE(a_logout_that_another_program_delayed_is_made_up_for) {
+BOOST_AUTO_TEST_CASE(logout_that_another_program_delayed_is_made_up_for) {
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_logout_that_another_program_delayed_is_made_up_for) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(logging_out_without_a_login_is_an_error_and_costs_nothing) {
+BOOST_AUTO_TEST_CASE(logging_out_without_login_is_error_and_costs_nothing) {
     Fixture f;
     const auto session = f.open(auth_slot);
     f.card->reset_counts();

@@ -24,7 +24,7 @@ bool protected_path(CK_SLOT_ID slot) { return (token_flags(slot) & CKF_PROTECTED
 
 BOOST_AUTO_TEST_SUITE(pin_pad)
 
-BOOST_AUTO_TEST_CASE(the_flag_says_whether_the_reader_takes_this_tokens_pin) {
+BOOST_AUTO_TEST_CASE(flag_says_whether_reader_takes_this_tokens_pin) {
     {
         Fixture f;
         BOOST_CHECK(!protected_path(auth_slot));
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(the_flag_says_whether_the_reader_takes_this_tokens_pin) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_at_the_pad_asks_for_four_digits_in_a_block_of_four) {
+BOOST_AUTO_TEST_CASE(login_at_pad_asks_for_four_digits_in_block_of_four) {
     Padded f;
     const auto session = f.open(auth_slot);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_login_at_the_pad_asks_for_four_digits_in_a_block_of_four)
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(on_a_card_without_the_short_forms_the_pad_names_the_selected_file) {
+BOOST_AUTO_TEST_CASE(on_card_without_short_forms_pad_names_selected_file) {
     Knobs knobs;
     knobs.short_forms = false;
     Padded f("", {}, knobs);
@@ -83,13 +83,13 @@ BOOST_AUTO_TEST_CASE(on_a_card_without_the_short_forms_the_pad_names_the_selecte
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_in_the_call_goes_to_the_card_as_without_a_pad) {
+BOOST_AUTO_TEST_CASE(pin_in_call_goes_to_card_as_without_pad) {
     Padded f;
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_pad_costs_one_try_and_blocks_in_the_end) {
+BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_costs_one_try_and_blocks_in_end) {
     Padded f;
     const auto session = f.open(auth_slot);
     for (const CK_RV expected : {CKR_PIN_INCORRECT, CKR_PIN_INCORRECT, CKR_PIN_LOCKED}) {
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
     CHECK_RV(f.pad_login(session), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_right_pin_at_the_pad_ends_the_memory_of_the_wrong_ones) {
+BOOST_AUTO_TEST_CASE(right_pin_at_pad_ends_memory_of_wrong_ones) {
     Padded f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_right_pin_at_the_pad_ends_the_memory_of_the_wrong_ones) {
     CHECK_RV(f.login(session, "0000"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_that_was_wrong_before_it_was_set_at_the_pad_is_sent) {
+BOOST_AUTO_TEST_CASE(pin_that_was_wrong_before_it_was_set_at_pad_is_sent) {
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     CHECK_RV(f.login(session, "9876"), CKR_PIN_INCORRECT);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_was_wrong_before_it_was_set_at_the_pad_is_sent) 
     CHECK_RV(f.login(session, "9876"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_while_its_owner_types_is_a_removal) {
+BOOST_AUTO_TEST_CASE(card_that_is_pulled_while_its_owner_types_is_removal) {
     Padded f;
     const auto session = f.open(auth_slot);
     PinEntry entry = PinEntry::typed(auth_pin);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_pulled_while_its_owner_types_is_a_removal) {
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(a_password_with_letters_is_typed_only_where_the_settings_say_that_the_pad_can) {
+BOOST_AUTO_TEST_CASE(password_with_letters_is_typed_only_where_settings_say_that_pad_can) {
     {
         Padded f("", pad_with_letters);
         CHECK_RV(f.pad_login(f.open(sign_slot)), CKR_ARGUMENTS_BAD);
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_password_with_letters_is_typed_only_where_the_settings_sa
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_the_pad_too) {
+BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_pad_too) {
     Padded f(letters + consent_each, pad_with_letters);
     const auto session = f.open(sign_slot);
     fake::user_will(reader_name, PinEntry::typed(sign_pin));
@@ -184,14 +184,14 @@ BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_the_pad_too) {
     check_locked_for_others(KeyUse::signature);
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_nobody_is_asked_to_type_the_last_one) {
+BOOST_AUTO_TEST_CASE(with_keep_last_try_nobody_is_asked_to_type_last_one) {
     Padded f("[pin]\nkeep_last_try = true\n");
     f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_PIN_LOCKED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_change_at_the_pad_verifies_the_old_pin_and_sets_the_one_typed_twice) {
+BOOST_AUTO_TEST_CASE(change_at_pad_verifies_old_pin_and_sets_one_typed_twice) {
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_change_at_the_pad_verifies_the_old_pin_and_sets_the_one_t
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and_the_card_locked) {
+BOOST_AUTO_TEST_CASE(change_that_is_given_up_at_pad_leaves_old_pin_and_card_locked) {
     PinEntry differs = PinEntry::changed("", "9876");
     differs.again = "9875";
     const std::vector<std::pair<PinEntry, CK_RV>> entries = {{PinEntry::cancelled(), CKR_FUNCTION_CANCELED},
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_is_given_up_at_the_pad_leaves_the_old_pin_and
     BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
 }
 
-BOOST_AUTO_TEST_CASE(giving_up_a_change_at_the_pad_leaves_a_login_as_it_was) {
+BOOST_AUTO_TEST_CASE(giving_up_change_at_pad_leaves_login_as_it_was) {
     Padded f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     fake::user_will(reader_name, PinEntry::cancelled());
@@ -242,13 +242,13 @@ BOOST_AUTO_TEST_CASE(giving_up_a_change_at_the_pad_leaves_a_login_as_it_was) {
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(a_pad_that_cannot_change_pins_is_not_asked_to_and_no_try_is_risked) {
+BOOST_AUTO_TEST_CASE(pad_that_cannot_change_pins_is_not_asked_to_and_no_try_is_risked) {
     Padded f("", {true, false, false, {}});
     CHECK_RV(f.pad_change(f.open(auth_slot, CKF_RW_SESSION)), CKR_FUNCTION_NOT_SUPPORTED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_new_password_that_the_card_refuses_is_an_invalid_pin) {
+BOOST_AUTO_TEST_CASE(new_password_that_card_refuses_is_invalid_pin) {
     Knobs knobs;
     knobs.enforces_password_rules = true;
     Padded f(letters, pad_with_letters, knobs);

@@ -58,7 +58,7 @@ bool all_zero(std::uintptr_t page) {
 
 BOOST_AUTO_TEST_SUITE(rejected_pins)
 
-BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_logs_in) {
+BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_logs_in) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_can_be_changed) {
+BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_can_be_changed) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_pin_that_was_rejected_and_became_the_right_one_elsewhere_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_rejected_pin_costs_a_look_at_the_counter_and_no_try_while_that_has_not_risen) {
+BOOST_AUTO_TEST_CASE(rejected_pin_costs_look_at_counter_and_no_try_while_that_has_not_risen) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_rejected_pin_costs_a_look_at_the_counter_and_no_try_while
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_rejected_pin_of_a_card_that_was_blocked_since_is_locked) {
+BOOST_AUTO_TEST_CASE(rejected_pin_of_card_that_was_blocked_since_is_locked) {
     Fixture f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_rejected_pin_of_a_card_that_was_blocked_since_is_locked) 
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_rise_of_the_counter_is_noticed_although_tries_were_spent_after_it) {
+BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_although_tries_were_spent_after_it) {
     const std::vector<std::pair<const char*, std::function<void(Fixture&, CK_SESSION_HANDLE)>>> ways = {
         {"another wrong PIN of this process", [](Fixture& f, CK_SESSION_HANDLE session) {
              CHECK_RV(f.login(session, "1111"), CKR_PIN_INCORRECT);
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_rise_of_the_counter_is_noticed_although_tries_were_spent_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_reader_lowers_the_count_that_a_rise_is_told_by) {
+BOOST_AUTO_TEST_CASE(wrong_pin_at_reader_lowers_count_that_rise_is_told_by) {
     Fixture f;
     fake::give_pad(reader_name, {});
     const auto session = f.open(auth_slot);
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_pin_at_the_reader_lowers_the_count_that_a_rise_is_t
     CHECK_RV(f.login(session, "9999"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_kept_of_a_rejected_pin_is_in_no_core_dump_nor_in_a_child_and_wiped_by_a_login) {
+BOOST_AUTO_TEST_CASE(what_is_kept_of_rejected_pin_is_in_no_core_dump_nor_in_child_and_wiped_by_login) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto kept_out = mappings_with("dd"), wiped_on_fork = mappings_with("wf");
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(what_is_kept_of_a_rejected_pin_is_in_no_core_dump_nor_in_a_
     BOOST_CHECK(new_ones(kept_out, mappings_with("dd")).empty());
 }
 
-BOOST_AUTO_TEST_CASE(key_and_prints_are_on_the_page_alone_and_wiped_when_the_counter_rises) {
+BOOST_AUTO_TEST_CASE(key_and_prints_are_on_page_alone_and_wiped_when_counter_rises) {
     const jpki::Crypto crypto;
     const auto before = mappings_with("dd");
     jpki::RejectedPins pins(crypto);
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(key_and_prints_are_on_the_page_alone_and_wiped_when_the_cou
     BOOST_CHECK(pins.print(pin).mac != print.mac);  // another key
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_never_counts_down_fills_no_memory) {
+BOOST_AUTO_TEST_CASE(card_that_never_counts_down_fills_no_memory) {
     const jpki::Crypto crypto;
     jpki::RejectedPins pins(crypto);
     for (int i = 0; i < 1000; ++i) {

@@ -31,7 +31,7 @@ Knobs stumbling() {
 
 BOOST_AUTO_TEST_SUITE(power)
 
-BOOST_AUTO_TEST_CASE(the_first_command_after_a_loss_of_power_may_fail_and_no_call_does) {
+BOOST_AUTO_TEST_CASE(first_command_after_loss_of_power_may_fail_and_no_call_does) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys)
             BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(the_first_command_after_a_loss_of_power_may_fail_and_no_cal
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_loss_of_power_that_is_told_ends_the_login_at_the_next_word_to_the_card) {
+BOOST_AUTO_TEST_CASE(loss_of_power_that_is_told_ends_login_at_next_word_to_card) {
     for (const KeyUse use : both_keys) {
         Fixture f(stumbling());
         const auto session = f.open_logged_in(slot_of(use));
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_loss_of_power_that_is_told_ends_the_login_at_the_next_wor
     }
 }
 
-BOOST_AUTO_TEST_CASE(who_logs_in_again_after_a_loss_of_power_is_let_do_so) {
+BOOST_AUTO_TEST_CASE(who_logs_in_again_after_loss_of_power_is_let_do_so) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys)
             BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(who_logs_in_again_after_a_loss_of_power_is_let_do_so) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_warm_reset_ends_no_login_and_asks_for_no_second_one) {
+BOOST_AUTO_TEST_CASE(warm_reset_ends_no_login_and_asks_for_no_second_one) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open_logged_in(slot_of(use));
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_warm_reset_ends_no_login_and_asks_for_no_second_one) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_login_of_one_key_that_ended_with_the_power_does_not_keep_the_other_from_one) {
+BOOST_AUTO_TEST_CASE(login_of_one_key_that_ended_with_power_does_not_keep_other_from_one) {
     Fixture f(stumbling());
     f.open_logged_in(auth_slot);
     const auto session = f.open(sign_slot);

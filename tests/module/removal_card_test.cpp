@@ -6,7 +6,7 @@ using namespace jpki::test;
 
 BOOST_AUTO_TEST_SUITE(card)
 
-BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_the_session_dead) {
+BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_session_dead) {
     for (const Going& going : goings())
         for (const SessionCall& first : session_calls()) {
             BOOST_TEST_CONTEXT(going.name << ", first " << first.name) {
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_the_session_dead) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(the_next_open_session_works_and_serves_the_card_that_is_there) {
+BOOST_AUTO_TEST_CASE(next_open_session_works_and_serves_card_that_is_there) {
     for (const Going& going : goings())
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             BOOST_TEST_CONTEXT(going.name << ", slot " << slot) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(while_there_is_no_card_every_call_says_so_and_slots_stay) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_session_count_is_of_the_card_that_is_there) {
+BOOST_AUTO_TEST_CASE(session_count_is_of_card_that_is_there) {
     Fixture f;
     f.open(auth_slot);
     f.open(auth_slot, CKF_RW_SESSION);
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(the_session_count_is_of_the_card_that_is_there) {
     BOOST_CHECK_EQUAL(token.ulRwSessionCount, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(the_serial_number_tells_two_cards_apart_and_is_the_same_again) {
+BOOST_AUTO_TEST_CASE(serial_number_tells_two_cards_apart_and_is_the_same_again) {
     Fixture f;
     const auto serial = [] {
         CK_TOKEN_INFO token{};
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(the_serial_number_tells_two_cards_apart_and_is_the_same_aga
     BOOST_CHECK_EQUAL(serial(), first);
 }
 
-BOOST_AUTO_TEST_CASE(a_swap_that_the_service_does_not_notice_serves_nothing_of_the_earlier_card) {
+BOOST_AUTO_TEST_CASE(swap_that_service_does_not_notice_serves_nothing_of_earlier_card) {
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto other = card_of_person(1);
     const auto session = serves(f, auth_slot, *f.card);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_swap_that_the_service_does_not_notice_serves_nothing_of_t
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(a_swap_that_only_another_programs_command_noticed_is_found_by_the_face_of_the_card) {
+BOOST_AUTO_TEST_CASE(swap_that_only_another_programs_command_noticed_is_found_by_face_of_card) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         Fixture f;
         const auto other = card_of_person(1);
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_swap_that_only_another_programs_command_noticed_is_found_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_mute_card_is_no_card_and_a_good_one_after_it_is) {
+BOOST_AUTO_TEST_CASE(mute_card_is_no_card_and_good_one_after_it_is) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::remove_card(reader_name);
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_mute_card_is_no_card_and_a_good_one_after_it_is) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(after_a_reset_the_session_lives_and_the_login_is_what_the_card_says) {
+BOOST_AUTO_TEST_CASE(after_reset_session_lives_and_login_is_what_card_says) {
     // Suspend and resume are a reset, or a loss of power, that the card stays in the reader for.
     for (const auto how : std::initializer_list<DWORD>{SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
         for (const bool clears : {false, true}) {
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(after_a_reset_the_session_lives_and_the_login_is_what_the_c
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_swap_of_persons_with_equal_pins_never_shows_the_first_ones_certificate) {
+BOOST_AUTO_TEST_CASE(swap_of_persons_with_equal_pins_never_shows_first_ones_certificate) {
     Fixture f;
     const auto other = card_of_person(1);
     for (int round = 0; round < 3; ++round)

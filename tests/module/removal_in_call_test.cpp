@@ -82,12 +82,12 @@ constexpr std::uint8_t ins_verify = 0x20, ins_sign = 0x2A, ins_read = 0xB0, ins_
 
 BOOST_AUTO_TEST_SUITE(in_the_middle)
 
-BOOST_AUTO_TEST_CASE(of_a_signature) {
+BOOST_AUTO_TEST_CASE(of_signature) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         check_pulled_in(ins_sign, 0, slot, log_in, [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) { return try_sign(session, key); });
 }
 
-BOOST_AUTO_TEST_CASE(of_a_login) {
+BOOST_AUTO_TEST_CASE(of_login) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         for (const std::uint8_t ins : {ins_select, ins_verify})
             check_pulled_in(ins, 0, slot, [](Fixture&, CK_SESSION_HANDLE) {}, [&](Fixture& f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) {
@@ -97,16 +97,16 @@ BOOST_AUTO_TEST_CASE(of_a_login) {
             });
 }
 
-BOOST_AUTO_TEST_CASE(of_a_search) {
+BOOST_AUTO_TEST_CASE(of_search) {
     for (const int n : {0, 3, 8}) check_pulled_in(ins_read, n, auth_slot, [](Fixture&, CK_SESSION_HANDLE) {}, find_all);
     check_pulled_in(ins_read, 3, sign_slot, log_in, find_all);
 }
 
-BOOST_AUTO_TEST_CASE(of_a_logout) {
+BOOST_AUTO_TEST_CASE(of_logout) {
     check_pulled_in(ins_select, 0, auth_slot, log_in, [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) { return C_Logout(session); });
 }
 
-BOOST_AUTO_TEST_CASE(of_a_change_of_the_pin) {
+BOOST_AUTO_TEST_CASE(of_change_of_pin) {
     for (const Pull& pull : pulls())
         for (const std::uint8_t ins : {ins_verify, ins_change}) {
             Fixture f;
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(of_a_change_of_the_pin) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(of_the_first_look_at_a_card_is_a_token_that_is_not_there) {
+BOOST_AUTO_TEST_CASE(of_first_look_at_card_is_token_that_is_not_there) {
     for (const Pull& pull : pulls()) {
         if (std::string(pull.name).starts_with("swapped")) continue;  // the other card is looked at instead
         BOOST_TEST_CONTEXT(pull.name) {
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(of_the_first_look_at_a_card_is_a_token_that_is_not_there) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(of_the_first_look_by_a_swap_is_a_look_at_the_other_card) {
+BOOST_AUTO_TEST_CASE(of_first_look_by_swap_is_look_at_other_card) {
     Fixture f;
     const auto other = card_of_person(1);
     pull_at(ins_select, 0, pulls()[3], other);
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(of_many_first_looks_ends_too) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_exchanged_and_reset_between_the_last_question_and_the_transaction_is_not_taken_for_the_first) {
+BOOST_AUTO_TEST_CASE(card_exchanged_and_reset_between_last_question_and_transaction_is_not_taken_for_first) {
     // pcsc-lite tells a connection of its last event only: a reset, it says, of the card that it was made to.
     Fixture f;
     const auto other = card_of_person(1);
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_card_exchanged_and_reset_between_the_last_question_and_th
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_does_not_know_our_application_any_more_is_another_one_and_is_sent_no_pin) {
+BOOST_AUTO_TEST_CASE(card_that_does_not_know_our_application_any_more_is_another_one_and_is_sent_no_pin) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {

@@ -31,7 +31,7 @@ using Slots = std::vector<CK_SLOT_ID>;
 
 BOOST_AUTO_TEST_SUITE(reader)
 
-BOOST_AUTO_TEST_CASE(two_readers_serve_two_cards_and_what_happens_in_one_is_nothing_to_the_other) {
+BOOST_AUTO_TEST_CASE(two_readers_serve_two_cards_and_what_happens_in_one_is_nothing_to_other) {
     Fixture f;
     const auto other = card_of_person(1);
     fake::add_reader(second_reader, other);
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(slot_ids_keep_their_meaning_whatever_readers_do) {
     serves(f, 0, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(a_reader_that_appears_after_initialize_is_listed_when_the_count_is_asked_for) {
+BOOST_AUTO_TEST_CASE(reader_that_appears_after_initialize_is_listed_when_count_is_asked_for) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto other = card_of_person(1);
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_appears_after_initialize_is_listed_when_the_c
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
 }
 
-BOOST_AUTO_TEST_CASE(a_slot_may_be_used_by_who_never_asked_for_the_list) {
+BOOST_AUTO_TEST_CASE(slot_may_be_used_by_who_never_asked_for_list) {
     const std::vector<std::function<CK_RV()>> first_calls = {
         [] { CK_SESSION_HANDLE session = 0; return C_OpenSession(sign_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); },
         [] { CK_SLOT_INFO info{}; return C_GetSlotInfo(sign_slot, &info); },
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_slot_may_be_used_by_who_never_asked_for_the_list) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_service_that_is_absent_at_initialize_may_come_later) {
+BOOST_AUTO_TEST_CASE(service_that_is_absent_at_initialize_may_come_later) {
     fake::reset_everything();
     fake::stop_service();
     const auto card = card_of_person(0);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_service_that_is_absent_at_initialize_may_come_later) {
     BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 
-BOOST_AUTO_TEST_CASE(a_service_that_never_is_there_is_no_error_and_no_delay) {
+BOOST_AUTO_TEST_CASE(service_that_never_is_there_is_no_error_and_no_delay) {
     fake::reset_everything();
     fake::stop_service();
     const SettingsFile settings("");
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_service_that_never_is_there_is_no_error_and_no_delay) {
     REQUIRE_OK(C_Finalize(nullptr));
 }
 
-BOOST_AUTO_TEST_CASE(a_service_that_stops_and_starts_again_and_again_is_caught_up_with) {
+BOOST_AUTO_TEST_CASE(service_that_stops_and_starts_again_and_again_is_caught_up_with) {
     Fixture f;
     for (int round = 0; round < 5; ++round) {
         const auto session = serves(f, auth_slot, *f.card);
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_service_that_stops_and_starts_again_and_again_is_caught_u
     BOOST_CHECK_LE(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(after_a_restart_of_the_service_the_first_look_shows_the_card) {
+BOOST_AUTO_TEST_CASE(after_restart_of_service_first_look_shows_card) {
     const std::vector<std::pair<const char*, std::function<CK_RV()>>> first_calls = {
         {"C_GetTokenInfo", [] { CK_TOKEN_INFO info{}; return C_GetTokenInfo(auth_slot, &info); }},
         {"C_OpenSession", [] { CK_SESSION_HANDLE s = 0; return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &s); }},
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(sixteen_readers_are_as_good_as_one) {
     for (CK_SLOT_ID id = 0; id < 32; id += 10) serves(f, id, *cards[id / 2]);
 }
 
-BOOST_AUTO_TEST_CASE(a_refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_when_pcscd_lets_us_in) {
+BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_when_pcscd_lets_us_in) {
     const LogFile log;
     const auto refusals = [&] {
         const auto lines = log.lines();

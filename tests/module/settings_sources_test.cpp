@@ -6,7 +6,7 @@
 
 using namespace jpki::test;
 
-BOOST_AUTO_TEST_CASE(the_environment_overrides_the_file) {
+BOOST_AUTO_TEST_CASE(environment_overrides_file) {
     {
         const Environment consent("JPKI_PKCS11_CONSENT", "each"), pss("JPKI_PKCS11_PSS", "off");
         Fixture f(at_login + "[mechanisms]\npss = \"on\"\n");
@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_CASE(the_environment_overrides_the_file) {
     BOOST_CHECK(!std::filesystem::exists(directory.path + "/elsewhere"));
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_or_empty_environment_leaves_what_the_file_says) {
+BOOST_AUTO_TEST_CASE(bad_or_empty_environment_leaves_what_file_says) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     {
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_bad_or_empty_environment_leaves_what_the_file_says) {
     BOOST_CHECK(consent_each(f));
 }
 
-BOOST_AUTO_TEST_CASE(the_users_file_overrides_the_systems_and_one_named_file_replaces_both) {
+BOOST_AUTO_TEST_CASE(users_file_overrides_systems_and_one_named_file_replaces_both) {
     const Directory directory;
     const SystemFile system(each + "[mechanisms]\npss = \"off\"\n");
     directory.write("config/jpki-pkcs11.toml", at_login);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(the_users_file_overrides_the_systems_and_one_named_file_rep
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_named_file_that_cannot_be_used_is_one_line_and_the_defaults) {
+BOOST_AUTO_TEST_CASE(named_file_that_cannot_be_used_is_one_line_and_defaults) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_named_file_that_cannot_be_used_is_one_line_and_the_defaul
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_others_can_write_to_or_that_another_user_owns_is_one_line_and_not_obeyed) {
+BOOST_AUTO_TEST_CASE(file_that_others_can_write_to_or_that_another_user_owns_is_one_line_and_not_obeyed) {
     const Directory directory;
     const std::string path = directory.write("settings.toml", each);
     const auto obeyed = [&](const char* complaint) {
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_can_write_to_or_that_another_user_owns_i
     BOOST_CHECK(!obeyed("owned by another user"));
 }
 
-BOOST_AUTO_TEST_CASE(a_pipe_as_log_file_keeps_nobody_waiting) {
+BOOST_AUTO_TEST_CASE(pipe_as_log_file_keeps_nobody_waiting) {
     const Directory directory;
     BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
     const auto begin = std::chrono::steady_clock::now();
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_pipe_as_log_file_keeps_nobody_waiting) {
     BOOST_CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
 }
 
-BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_written_is_no_reason_to_refuse) {
+BOOST_AUTO_TEST_CASE(log_that_cannot_be_written_is_no_reason_to_refuse) {
     const Directory directory;
     BOOST_REQUIRE(::symlink((directory.path + "/target").c_str(), (directory.path + "/link").c_str()) == 0);
     for (const std::string& path : {directory.path, directory.path + "/no/such/directory", directory.path + "/link"}) {
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_written_is_no_reason_to_refuse) {
     BOOST_CHECK(!std::filesystem::exists(directory.path + "/target"));  // links are not followed
 }
 
-BOOST_AUTO_TEST_CASE(no_pin_and_no_name_reaches_the_log) {
+BOOST_AUTO_TEST_CASE(no_pin_and_no_name_reaches_log) {
     const Directory directory;
     Knobs knobs;
     knobs.pins = {"7391", "XQZ94817"};

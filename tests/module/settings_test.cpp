@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(log_file_and_level) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_value_keeps_the_default_and_is_one_line_of_the_log) {
+BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_line_of_log) {
     const struct {
         const char *table, *key;
         std::vector<const char*> bad;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_bad_value_keeps_the_default_and_is_one_line_of_the_log) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_value_does_not_take_the_good_ones_with_it) {
+BOOST_AUTO_TEST_CASE(bad_value_does_not_take_good_ones_with_it) {
     Fixture f("[signature]\nconsent = \"each\"\n[mechanisms]\npss = 7\n[pin]\npinpad = \"x\"\n");
     BOOST_CHECK(consent_each(f));
     BOOST_CHECK(offers_pss());
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(unknown_keys_and_tables_are_named_one_line_each) {
     BOOST_CHECK(consent_each(f));
 }
 
-BOOST_AUTO_TEST_CASE(a_broken_file_is_one_line_and_the_defaults) {
+BOOST_AUTO_TEST_CASE(broken_file_is_one_line_and_defaults) {
     const struct {
         std::string text;
         int line;
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_broken_file_is_one_line_and_the_defaults) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_log_file_that_is_refused_has_no_effect) {
+BOOST_AUTO_TEST_CASE(log_file_that_is_refused_has_no_effect) {
     const Directory directory;
     for (const bool zero_byte : {true, false}) {
         Fixture f("[log]\nfile = \"" + directory.path + "/log" + (zero_byte ? "\\u0000b" : "") + "\"\nlevel = \"debug\"\n");
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_log_file_that_is_refused_has_no_effect) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_value_leaves_what_another_source_said) {
+BOOST_AUTO_TEST_CASE(refused_value_leaves_what_another_source_said) {
     jpki::Settings settings;
     jpki::apply_settings("[log]\nfile = \"/first\"\nlevel = \"error\"\n[signature]\nconsent = \"each\"\n[mechanisms]\npss = \"off\"\n[reader]\nbusy_timeout_ms = 5\n", "one", settings);
     BOOST_CHECK(settings.complaints.empty());
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(a_refused_value_leaves_what_another_source_said) {
     BOOST_CHECK(settings.pss == jpki::Settings::Pss::off && settings.busy_timeout == std::chrono::milliseconds(5));
 }
 
-BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_a_small_stack) {
+BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
     const auto repeated = [](const std::string& part, const std::string& end) {
         std::string text;
         while (text.size() + part.size() + end.size() < 64 * 1024) text += part;
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_a_small_stack) {
     BOOST_CHECK_EQUAL(complaints, texts.size());
 }
 
-BOOST_AUTO_TEST_CASE(a_path_may_have_many_dots_and_brackets) {
+BOOST_AUTO_TEST_CASE(path_may_have_many_dots_and_brackets) {
     jpki::Settings settings;
     jpki::apply_settings("[log]\nfile = \"/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\\\"#.x\" # . . . . . . . . . [[[[[[[[[\nlevel = 'error'\n", "file", settings);
     BOOST_CHECK(settings.complaints.empty());
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(a_path_may_have_many_dots_and_brackets) {
     BOOST_CHECK(settings.log_level == jpki::LogLevel::error);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_is_all_wrong_does_not_fill_the_log) {
+BOOST_AUTO_TEST_CASE(file_that_is_all_wrong_does_not_fill_log) {
     std::string text;
     for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + " = 1\n";
     jpki::Settings settings;

@@ -92,7 +92,7 @@ BOOST_FIXTURE_TEST_CASE(empty_parts_and_no_parts_are_empty_data, Signer) {
     BOOST_CHECK(openssl_verifies(auth.certificate, CKM_SHA256_RSA_PKCS, {}, signature));
 }
 
-BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_else_to_the_card, Signer) {
+BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_else_to_card, Signer) {
     for (const Token* token : both()) {
         for (const std::size_t size : {1u, 20u, 32u, 51u, 244u, 245u}) {
             const Bytes data = message(size);
@@ -108,7 +108,7 @@ BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_els
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(pss_alone_takes_a_sha256_hash_and_sends_nothing_else_to_the_card, Signer) {
+BOOST_FIXTURE_TEST_CASE(pss_alone_takes_sha256_hash_and_sends_nothing_else_to_card, Signer) {
     for (const Token* token : both()) {
         const Bytes hash = message(32);
         BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS_PSS, hash, signed_by(token->session, token->key, CKM_RSA_PKCS_PSS, hash)));
@@ -129,7 +129,7 @@ BOOST_FIXTURE_TEST_CASE(sha1_and_others_go_through_padding_alone_with_their_dige
         BOOST_CHECK(openssl_verifies(auth.certificate, CKM_RSA_PKCS, info, signed_by(auth.session, auth.key, CKM_RSA_PKCS, info)));
 }
 
-BOOST_FIXTURE_TEST_CASE(mechanisms_without_a_parameter_take_none, Signer) {
+BOOST_FIXTURE_TEST_CASE(mechanisms_without_parameter_take_none, Signer) {
     Bytes parameter(16);
     for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS}) {
         CK_MECHANISM with = {type, parameter.data(), static_cast<CK_ULONG>(parameter.size())};
@@ -159,7 +159,7 @@ BOOST_FIXTURE_TEST_CASE(two_sessions_sign_their_own_data, Signer) {
     BOOST_CHECK(openssl_verifies(auth.certificate, CKM_SHA256_RSA_PKCS, one, signature));
 }
 
-BOOST_AUTO_TEST_CASE(without_a_login_there_is_no_key_to_sign_with) {
+BOOST_AUTO_TEST_CASE(without_login_there_is_no_key_to_sign_with) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);

@@ -32,7 +32,7 @@ struct Verifier : Fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(right_signatures_verify_in_one_part_and_in_many_without_the_card, Verifier) {
+BOOST_FIXTURE_TEST_CASE(right_signatures_verify_in_one_part_and_in_many_without_card, Verifier) {
     for (const auto type : all) {
         Bytes signature = signed_by(session, key, type, data);
         card->reset_counts();
@@ -45,7 +45,7 @@ BOOST_FIXTURE_TEST_CASE(right_signatures_verify_in_one_part_and_in_many_without_
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_a_signature_wrong, Verifier) {
+BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_signature_wrong, Verifier) {
     for (const auto type : all) {
         const Bytes signature = signed_by(session, key, type, data);
         for (const std::size_t at : {0u, 1u, 127u, 254u, 255u})
@@ -63,7 +63,7 @@ BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_a_signature_wrong, Verifier) {
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_signature_of_another_mechanism_or_key_is_wrong, Verifier) {
+BOOST_FIXTURE_TEST_CASE(signature_of_another_mechanism_or_key_is_wrong, Verifier) {
     const auto other = open_logged_in(sign_slot);
     CHECK_RV(verify(CKM_SHA256_RSA_PKCS, data, signed_by(other, find_key(other), CKM_SHA256_RSA_PKCS, data)), CKR_SIGNATURE_INVALID);
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
@@ -71,7 +71,7 @@ BOOST_FIXTURE_TEST_CASE(a_signature_of_another_mechanism_or_key_is_wrong, Verifi
         if (type != CKM_SHA256_RSA_PKCS) CHECK_RV(verify(type, data, signature), CKR_SIGNATURE_INVALID);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_signature_is_256_bytes_long, Verifier) {
+BOOST_FIXTURE_TEST_CASE(signature_is_256_bytes_long, Verifier) {
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     for (const std::size_t size : {0u, 1u, 128u, 255u, 257u, 512u, 70000u}) {
         Bytes wrong = signature;
@@ -80,7 +80,7 @@ BOOST_FIXTURE_TEST_CASE(a_signature_is_256_bytes_long, Verifier) {
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(data_that_the_mechanism_cannot_take_is_named, Verifier) {
+BOOST_FIXTURE_TEST_CASE(data_that_mechanism_cannot_take_is_named, Verifier) {
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     for (const std::size_t size : {0u, 246u, 1000u}) CHECK_RV(verify(CKM_RSA_PKCS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
     for (const std::size_t size : {0u, 31u, 33u, 1000u}) CHECK_RV(verify(CKM_RSA_PKCS_PSS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
@@ -101,7 +101,7 @@ BOOST_FIXTURE_TEST_CASE(signatures_made_by_openssl_verify_but_not_with_another_s
     for (const int salt : {0, 20, 31, 33, 64}) CHECK_RV(verify(CKM_RSA_PKCS_PSS, data, made_with_salt(salt)), CKR_SIGNATURE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(the_authentication_slot_verifies_without_a_login) {
+BOOST_AUTO_TEST_CASE(authentication_slot_verifies_without_login) {
     Fixture f;
     Bytes data(10, 1), signature;
     {

@@ -30,7 +30,7 @@ CK_OBJECT_HANDLE private_key_if_shown(CK_SESSION_HANDLE session) {
 
 BOOST_AUTO_TEST_SUITE(changes_of_two_threads)
 
-BOOST_AUTO_TEST_CASE(a_change_of_the_pin_takes_nothing_from_the_login_while_it_is_under_way) {
+BOOST_AUTO_TEST_CASE(change_of_pin_takes_nothing_from_login_while_it_is_under_way) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION), second = f.open(auth_slot);
     const auto key = find_key(session);
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_pin_takes_nothing_from_the_login_while_it_i
     CHECK_RV(try_sign(second, key), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(a_change_of_the_pin_does_not_bring_a_lost_login_back) {
+BOOST_AUTO_TEST_CASE(change_of_pin_does_not_bring_lost_login_back) {
     Fixture f;
     const auto lost = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.open_logged_in(sign_slot);  // keeps the card open
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_pin_does_not_bring_a_lost_login_back) {
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_logout_during_a_search_leaves_no_certificate_in_memory) {
+BOOST_AUTO_TEST_CASE(logout_during_search_leaves_no_certificate_in_memory) {
     // Nothing can stop a thread between the end of a read and what is kept of it; on a busy machine half of the rounds meet.
     for (int round = 0; round < 30; ++round) {
         Fixture f;
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_logout_during_a_search_leaves_no_certificate_in_memory) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_library_does_not_log_out_the_next_one) {
+BOOST_AUTO_TEST_CASE(end_of_library_does_not_log_out_next_one) {
     Fixture f;
     f.open_logged_in(auth_slot);
     Stop locking(Function::get_attrib);

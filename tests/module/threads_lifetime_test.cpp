@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
     BOOST_TEST_MESSAGE("counted: " << signatures << " signatures in the way of 10 C_Finalize");
 }
 
-BOOST_AUTO_TEST_CASE(finalize_while_a_command_is_with_the_card) {
+BOOST_AUTO_TEST_CASE(finalize_while_command_is_with_card) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(finalize_while_a_command_is_with_the_card) {
     BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 
-BOOST_AUTO_TEST_CASE(initialize_and_finalize_a_thousand_times_without_growth) {
+BOOST_AUTO_TEST_CASE(initialize_and_finalize_thousand_times_without_growth) {
     Fixture f;
     REQUIRE_OK(C_Finalize(nullptr));
     const auto round = [](bool with_the_card) {
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_a_thousand_times_without_growth) {
     if (heap_before != 0) BOOST_CHECK_LE(resident_after, resident_before + 512);
 }
 
-BOOST_AUTO_TEST_CASE(a_child_after_fork_is_not_initialised_may_initialise_anew_and_disturbs_nobody) {
+BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_may_initialise_anew_and_disturbs_nobody) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_child_after_fork_is_not_initialised_may_initialise_anew_a
     signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(a_child_that_just_exits_or_finalises_leaves_the_parent_alone) {
+BOOST_AUTO_TEST_CASE(child_that_just_exits_or_finalises_leaves_parent_alone) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_child_that_just_exits_or_finalises_leaves_the_parent_alon
     signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(a_child_forked_while_other_threads_are_inside_the_library) {
+BOOST_AUTO_TEST_CASE(child_forked_while_other_threads_are_inside_library) {
     Fixture f;
     std::atomic<bool> stop = false;
     std::thread busy([&] {

@@ -65,7 +65,7 @@ bool standard(CK_RV rv) {
 
 BOOST_AUTO_TEST_SUITE(threads)
 
-BOOST_AUTO_TEST_CASE(eight_threads_sign_a_hundred_times_each_with_both_keys) {
+BOOST_AUTO_TEST_CASE(eight_threads_sign_hundred_times_each_with_both_keys) {
     Fixture f;
     const std::size_t good = good_threads(8, [&](std::size_t n) {
         const CK_SLOT_ID slot = n % 2;

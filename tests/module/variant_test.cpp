@@ -18,7 +18,7 @@ const Bytes& certificate_of(const CardModel& card) { return auth ? card.pki().au
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_reader_has_one_slot_and_two_readers_two) {
+BOOST_AUTO_TEST_CASE(reader_has_one_slot_and_two_readers_two) {
     Fixture f;
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_reader_has_one_slot_and_two_readers_two) {
     CHECK_RV(C_GetSlotInfo(2, &info), CKR_SLOT_ID_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_the_other_key_is_never_touched) {
+BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_never_touched) {
     Fixture f;
     CK_TOKEN_INFO info{};
     REQUIRE_OK(C_GetTokenInfo(the_slot, &info));
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_the_other_key_i
         }
 }
 
-BOOST_AUTO_TEST_CASE(token_information_asks_for_the_tries_of_its_own_pin_alone) {
+BOOST_AUTO_TEST_CASE(token_information_asks_for_tries_of_its_own_pin_alone) {
     Fixture f;
     bool other_asked = false;
     f.card->on_command([&](jpki::model::ByteView command, jpki::model::ByteView) { other_asked |= command[1] == 0x20 && command[3] == (auth ? 0x9B : 0x98); });
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(token_information_asks_for_the_tries_of_its_own_pin_alone) 
     BOOST_CHECK_LE(f.card->counts().commands, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_the_key_has_no_token_here) {
+BOOST_AUTO_TEST_CASE(card_without_key_has_no_token_here) {
     Knobs knobs;
     (auth ? knobs.has_authentication : knobs.has_signature) = false;
     Fixture f(knobs);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_the_key_has_no_token_here) {
     BOOST_CHECK_EQUAL(count, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_the_other_key_is_complete_here) {
+BOOST_AUTO_TEST_CASE(card_without_other_key_is_complete_here) {
     Knobs knobs;
     (auth ? knobs.has_signature : knobs.has_authentication) = false;
     Fixture f(knobs);

@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_is_sent_once_whatever_the_form_and_a_wrong_one_costs_one_try) {
+BOOST_AUTO_TEST_CASE(pin_is_sent_once_whatever_form_and_wrong_one_costs_one_try) {
     for (const bool short_forms : {true, false})
         for (const bool form_known : {true, false}) {
             model::Knobs knobs;
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_pin_is_sent_once_whatever_the_form_and_a_wrong_one_costs_
         }
 }
 
-BOOST_AUTO_TEST_CASE(the_form_is_found_out_by_the_tries_query_which_costs_nothing) {
+BOOST_AUTO_TEST_CASE(form_is_found_out_by_tries_query_which_costs_nothing) {
     for (const bool short_forms : {true, false}) {
         model::Knobs knobs;
         knobs.short_forms = short_forms;
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(the_form_is_found_out_by_the_tries_query_which_costs_nothin
     }
 }
 
-BOOST_AUTO_TEST_CASE(only_the_first_command_after_a_cold_reset_is_repeated_on_6f00_and_once) {
+BOOST_AUTO_TEST_CASE(only_first_command_after_cold_reset_is_repeated_on_6f00_and_once) {
     model::Knobs knobs;
     knobs.first_command_6f00 = true;
     OnReader on(knobs);
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
                     }
 }
 
-BOOST_AUTO_TEST_CASE(a_second_read_that_hits_another_file_is_noticed) {
+BOOST_AUTO_TEST_CASE(second_read_that_hits_another_file_is_noticed) {
     // After the first read by SFI another file is the current one: without the overlap its bytes would be taken.
     model::Knobs knobs;
     knobs.sfi_read_sets_current_file = false;
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_second_read_that_hits_another_file_is_noticed) {
     BOOST_CHECK(!on.profile.sfi_read_selects);
 }
 
-BOOST_AUTO_TEST_CASE(a_lie_about_the_length_is_malformed_and_ends) {
+BOOST_AUTO_TEST_CASE(lie_about_length_is_malformed_and_ends) {
     for (const char* head : {"3082 0622", "3082 1FFC", "3081 FF", "30 7F"}) {
         auto pki = std::make_shared<model::TestPki>();
         const Bytes lie = hex(head);
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_lie_about_the_length_is_malformed_and_ends) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(status_words_of_a_verify_mean_what_the_page_says_and_nothing_else) {
+BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_page_says_and_nothing_else) {
     const struct {
         std::uint16_t status;
         PinAnswer::Kind kind;
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(status_words_of_a_verify_mean_what_the_page_says_and_nothin
         BOOST_CHECK_THROW(Applet::pin_answer(static_cast<std::uint16_t>(status)), CardFault);
 }
 
-BOOST_AUTO_TEST_CASE(a_new_pin_is_set_after_the_old_one_and_refused_without_it) {
+BOOST_AUTO_TEST_CASE(new_pin_is_set_after_old_one_and_refused_without_it) {
     for (const bool short_forms : {true, false}) {
         model::Knobs knobs;
         knobs.short_forms = short_forms;

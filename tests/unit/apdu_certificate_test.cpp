@@ -110,7 +110,7 @@ Bytes replaced(Bytes der, std::string_view text, std::string_view by) {
 
 BOOST_AUTO_TEST_SUITE(certificate)
 
-BOOST_AUTO_TEST_CASE(the_fields_of_the_test_cards_certificates_are_those_that_openssl_finds) {
+BOOST_AUTO_TEST_CASE(fields_of_test_cards_certificates_are_those_that_openssl_finds) {
     const auto pki = model::TestPki::shared();
     for (const auto* der : {&pki->authentication_certificate, &pki->signature_certificate, &pki->authentication_ca, &pki->signature_ca}) {
         const auto certificate = read_both_ways(*der);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(the_fields_of_the_test_cards_certificates_are_those_that_op
     }
 }
 
-BOOST_AUTO_TEST_CASE(key_types_sizes_and_parameters_come_from_the_public_key_info) {
+BOOST_AUTO_TEST_CASE(key_types_sizes_and_parameters_come_from_public_key_info) {
     const Key issuer = rsa_key(2048);
     const struct {
         Key key;
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(key_types_sizes_and_parameters_come_from_the_public_key_inf
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_well_formed_certificate_with_a_key_that_cannot_be_used_is_read_and_its_key_is_of_type_other) {
+BOOST_AUTO_TEST_CASE(well_formed_certificate_with_key_that_cannot_be_used_is_read_and_its_key_is_of_type_other) {
     const Key issuer = rsa_key(2048), curve = ec_key("P-384");
     const Bytes rsa = der_of_certificate(make_certificate(issuer.get(), issuer.get()));
     Bytes even_modulus = rsa, wrong_oid = rsa;
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(dates_are_read_from_utc_time_and_generalized_time) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_date_that_does_not_exist_is_empty) {
+BOOST_AUTO_TEST_CASE(date_that_does_not_exist_is_empty) {
     const Key key = rsa_key(1024);
     const Bytes good = der_of_certificate(make_certificate(key.get(), key.get()));
     for (const char* bad : {"200001000000Z", "201301000000Z", "200100000000Z", "200230000000Z", "210229000000Z", "200101240000Z", "200101006000Z",
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(whatever_byte_is_changed_what_both_accept_is_read_as_openss
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_the_fuzzer_has_found_is_read_as_openssl_reads_it) {
+BOOST_AUTO_TEST_CASE(what_fuzzer_has_found_is_read_as_openssl_reads_it) {
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(JPKI_SOURCE_DIR "/tests/fuzz/corpus/parsers")) {
         std::ifstream file(entry.path(), std::ios::binary);
@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(what_the_fuzzer_has_found_is_read_as_openssl_reads_it) {
     BOOST_CHECK_GT(files, 50u);
 }
 
-BOOST_AUTO_TEST_CASE(reading_leaves_nothing_in_the_hosts_queue_of_openssl_errors) {
+BOOST_AUTO_TEST_CASE(reading_leaves_nothing_in_hosts_queue_of_openssl_errors) {
     ERR_clear_error();
     for (const Bytes& bad : {Bytes{0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF}, Bytes{0x30, 0x05, 0x00}, Bytes(100, 0xFF)}) parse_certificate(bad);
     BOOST_CHECK_EQUAL(ERR_peek_error(), 0u);

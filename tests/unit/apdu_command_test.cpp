@@ -23,7 +23,7 @@ std::string answer_of(std::size_t data) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_command_has_one_of_the_four_short_forms) {
+BOOST_AUTO_TEST_CASE(command_has_one_of_four_short_forms) {
     const Header header{0x00, 0xA4, 0x02, 0x0C};
     BOOST_CHECK(wire(Command(header)) == hex("00A4020C"));
     BOOST_CHECK(wire(Command(header, {}, 1)) == hex("00A4020C01"));
@@ -36,14 +36,14 @@ BOOST_AUTO_TEST_CASE(a_command_has_one_of_the_four_short_forms) {
     BOOST_CHECK_EQUAL(Command(header, hex("31323334")).header_text(), "00A4 020C");  // never the data
 }
 
-BOOST_AUTO_TEST_CASE(a_command_that_has_no_short_form_is_not_made) {
+BOOST_AUTO_TEST_CASE(command_that_has_no_short_form_is_not_made) {
     const Header header{0x00, 0xB0, 0x00, 0x00};
     BOOST_CHECK_THROW(Command(header, Bytes(256)), std::invalid_argument);
     BOOST_CHECK_THROW(Command(header, {}, 0), std::invalid_argument);
     BOOST_CHECK_THROW(Command(header, {}, 257), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(a_command_is_wiped_where_it_stood) {
+BOOST_AUTO_TEST_CASE(command_is_wiped_where_it_stood) {
     alignas(Command) std::uint8_t room[sizeof(Command)];
     auto* command = new (room) Command({0x00, 0x20, 0x00, 0x98}, hex("31323334"));
     const Bytes pin = hex("31323334");
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_command_is_wiped_where_it_stood) {
     BOOST_CHECK(std::search(std::begin(room), std::end(room), pin.begin(), pin.end()) == std::end(room));
 }
 
-BOOST_AUTO_TEST_CASE(an_answer_is_data_and_a_status_word) {
+BOOST_AUTO_TEST_CASE(answer_is_data_and_status_word) {
     const struct {
         std::string answer;
         std::size_t data;
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(an_answer_is_data_and_a_status_word) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_answer_without_a_status_word_or_with_too_much_data_is_a_fault) {
+BOOST_AUTO_TEST_CASE(answer_without_status_word_or_with_too_much_data_is_fault) {
     for (const std::string& answer : {std::string(), std::string("90"), answer_of(257), answer_of(300), answer_of(2000)}) {
         ScriptedLink link{answer};
         Link::Transaction transaction(link);
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(an_answer_without_a_status_word_or_with_too_much_data_is_a_
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_a_card_keeps_back_is_fetched) {
+BOOST_AUTO_TEST_CASE(what_card_keeps_back_is_fetched) {
     ScriptedLink link{"01026102", "03049000"};
     const Response response = Link::Transaction(link).transmit(Command({0x80, 0x2A, 0, 0x97}, hex("AA"), 256));
     BOOST_CHECK(response.data == hex("01020304"));
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(what_a_card_keeps_back_is_fetched) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_keeps_something_back_for_ever_is_a_fault_after_a_bounded_time) {
+BOOST_AUTO_TEST_CASE(card_that_keeps_something_back_for_ever_is_fault_after_bounded_time) {
     for (const char* answer : {"6101", "016101", "6100"}) {
         ScriptedLink link{answer};
         Link::Transaction transaction(link);
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_keeps_something_back_for_ever_is_a_fault_after_
     BOOST_CHECK_LE(much.commands.size(), 3u);
 }
 
-BOOST_AUTO_TEST_CASE(a_command_is_said_again_with_the_length_that_the_card_names_and_once_only) {
+BOOST_AUTO_TEST_CASE(command_is_said_again_with_length_that_card_names_and_once_only) {
     ScriptedLink link{"6C03", "0102039000"};
     BOOST_CHECK(Link::Transaction(link).transmit(Command({0, 0xB0, 0, 0}, {}, 256)).data == hex("010203"));
     BOOST_CHECK(link.commands.at(1) == hex("00B0000003"));
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_command_is_said_again_with_the_length_that_the_card_names
     BOOST_CHECK_EQUAL(verify.commands.size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_transaction_ends_however_it_is_left) {
+BOOST_AUTO_TEST_CASE(transaction_ends_however_it_is_left) {
     ScriptedLink link{"90"};
     try {
         Link::Transaction transaction(link);

@@ -65,7 +65,7 @@ struct StandardError {
 
 BOOST_AUTO_TEST_SUITE(log_target)
 
-BOOST_AUTO_TEST_CASE(a_file_is_made_for_its_owner_alone_and_appended_to) {
+BOOST_AUTO_TEST_CASE(file_is_made_for_its_owner_alone_and_appended_to) {
     const Directory directory;
     for (int i = 0; i < 2; ++i) {
         Log log;
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_file_is_made_for_its_owner_alone_and_appended_to) {
     BOOST_CHECK_EQUAL(status.st_mode & 07777, 0600u);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_a_regular_file_is_refused_at_once) {
+BOOST_AUTO_TEST_CASE(what_is_not_regular_file_is_refused_at_once) {
     const Directory directory;
     BOOST_REQUIRE(::mkfifo(directory.file("fifo").c_str(), 0600) == 0);
     BOOST_REQUIRE(::symlink(directory.file("target").c_str(), directory.file("link").c_str()) == 0);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_regular_file_is_refused_at_once) {
     BOOST_CHECK(!std::filesystem::exists(directory.file("target")));
 }
 
-BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_refused) {
+BOOST_AUTO_TEST_CASE(file_with_two_names_is_refused) {
     const Directory directory;
     std::ofstream(directory.file("precious")) << "text";
     BOOST_REQUIRE(::link(directory.file("precious").c_str(), directory.file("log").c_str()) == 0);
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(another_users_file_is_refused_even_if_everybody_may_write_t
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_a_file_of_the_hosts_and_the_log_goes_on) {
+BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_file_of_hosts_and_log_goes_on) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_a_file_of_the_hosts_and_t
     BOOST_CHECK(content(directory.file("log")).find("after") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_a_line_still_goes_into_the_log) {
+BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_line_still_goes_into_log) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           ::closefrom(0);
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_a_line_still_goes_into
     BOOST_CHECK(content(directory.file("log")).find("line") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(a_standard_error_output_that_became_another_file_is_not_written_to) {
+BOOST_AUTO_TEST_CASE(standard_error_output_that_became_another_file_is_not_written_to) {
     const Directory directory;
     const int first = ::open(directory.file("first").c_str(), O_WRONLY | O_CREAT, 0600), second = ::open(directory.file("second").c_str(), O_WRONLY | O_CREAT, 0600);
     Log log;
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_standard_error_output_that_became_another_file_is_not_wri
     ::close(second);
 }
 
-BOOST_AUTO_TEST_CASE(a_closed_pipe_or_socket_as_standard_error_output_ends_nobody) {
+BOOST_AUTO_TEST_CASE(closed_pipe_or_socket_as_standard_error_output_ends_nobody) {
     for (const bool socket : {false, true}) {
         const int status = in_child([&] {
             int ends[2];
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_closed_pipe_or_socket_as_standard_error_output_ends_nobod
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_sigpipe_that_was_pending_before_stays_pending) {
+BOOST_AUTO_TEST_CASE(sigpipe_that_was_pending_before_stays_pending) {
     BOOST_CHECK_EQUAL(in_child([] {
                           int ends[2];
                           if (::pipe(ends) != 0) ::_exit(1);
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(a_sigpipe_that_was_pending_before_stays_pending) {
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(a_full_pipe_as_standard_error_output_keeps_nobody_waiting) {
+BOOST_AUTO_TEST_CASE(full_pipe_as_standard_error_output_keeps_nobody_waiting) {
     BOOST_CHECK_EQUAL(in_child([] {
                           int ends[2];
                           if (::pipe(ends) != 0) ::_exit(1);
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(a_full_pipe_as_standard_error_output_keeps_nobody_waiting) 
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(a_limit_on_file_sizes_ends_nobody) {
+BOOST_AUTO_TEST_CASE(limit_on_file_sizes_ends_nobody) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(a_limit_on_file_sizes_ends_nobody) {
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(a_log_grows_to_its_largest_size_and_no_further) {
+BOOST_AUTO_TEST_CASE(log_grows_to_its_largest_size_and_no_further) {
     const Directory directory;
     Log log;
     BOOST_REQUIRE(log.open(directory.file("log"), LogLevel::info));
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_log_grows_to_its_largest_size_and_no_further) {
     BOOST_CHECK_EQUAL(std::filesystem::file_size(directory.file("log")), size);
 }
 
-BOOST_AUTO_TEST_CASE(a_relative_path_stays_where_it_was) {
+BOOST_AUTO_TEST_CASE(relative_path_stays_where_it_was) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;

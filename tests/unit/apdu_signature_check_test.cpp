@@ -80,7 +80,7 @@ template <class Check> void check_every_byte_counts(const Bytes& original, const
 
 BOOST_AUTO_TEST_SUITE(signature_check)
 
-BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_the_blocks) {
+BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_blocks) {
     const CryptoContext context;
     for (const Hash hash : all_hashes)
         for (const std::size_t size : {0u, 1u, 55u, 56u, 63u, 64u, 65u, 111u, 112u, 127u, 128u, 129u, 1000u}) {
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_the_blocks
         }
 }
 
-BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_a_block_are_refused) {
+BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_block_are_refused) {
     const CryptoContext context;
     for (const std::size_t key_size : {1u, 32u, 63u, 64u}) {
         const Bytes key(key_size, 0xA7), data(100, 0x11);
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_no_byte_of_them_may_change) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_key_of_another_type_verifies_nothing) {
+BOOST_AUTO_TEST_CASE(key_of_another_type_verifies_nothing) {
     const CryptoContext context;
     const Key rsa = rsa_key(2048), ec = ec_key("P-384");
     const PublicKey curve = public_key(ec.get(), rsa.get()), modulus = public_key(rsa.get()), none;
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_key_of_another_type_verifies_nothing) {
     for (const PublicKey* key : {&modulus, &none}) BOOST_CHECK(!verify_ecdsa(context, *key, digest, Bytes(96, 1)));
 }
 
-BOOST_AUTO_TEST_CASE(a_certificate_is_signed_by_its_issuer_with_every_algorithm_of_the_list_and_by_nobody_else) {
+BOOST_AUTO_TEST_CASE(certificate_is_signed_by_its_issuer_with_every_algorithm_of_list_and_by_nobody_else) {
     const CryptoContext context;
     const Key rsa = rsa_key(2048), curve = ec_key("P-384"), small_curve = ec_key("P-256"), other = rsa_key(2048);
     const auto read = [](const X509Pointer& x509) { return parse_certificate(der_of<X509>(x509.get(), i2d_X509)); };
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_is_signed_by_its_issuer_with_every_algorithm_
     BOOST_CHECK(!is_signed_by(context, *read(make_certificate(other.get(), rsa.get(), {.pss = true})), *read(make_certificate(rsa.get(), rsa.get()))));
 }
 
-BOOST_AUTO_TEST_CASE(no_bit_of_a_certificate_may_change_under_its_issuers_signature) {
+BOOST_AUTO_TEST_CASE(no_bit_of_certificate_may_change_under_its_issuers_signature) {
     const CryptoContext context;
     const auto pki = model::TestPki::shared();
     const auto issuer = parse_certificate(pki->signature_ca);
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(no_bit_of_a_certificate_may_change_under_its_issuers_signat
     BOOST_CHECK_GT(read, der.size() / 3);
 }
 
-BOOST_AUTO_TEST_CASE(checking_leaves_nothing_in_the_hosts_queue_of_openssl_errors) {
+BOOST_AUTO_TEST_CASE(checking_leaves_nothing_in_hosts_queue_of_openssl_errors) {
     ERR_clear_error();
     const CryptoContext context;
     const Key rsa = rsa_key(1024), ec = ec_key("P-256");

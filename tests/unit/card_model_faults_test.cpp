@@ -15,7 +15,7 @@ using Kind = Fault::Kind;
 
 BOOST_AUTO_TEST_SUITE(faults)
 
-BOOST_AUTO_TEST_CASE(a_fault_strikes_once_at_its_command) {
+BOOST_AUTO_TEST_CASE(fault_strikes_once_at_its_command) {
     OpenCard card;
     card.inject({Kind::sw_6f00, 2});
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(a_fault_strikes_once_at_its_command) {
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_pulled_out_before_or_after_the_command) {
+BOOST_AUTO_TEST_CASE(card_pulled_out_before_or_after_command) {
     OpenCard card;
     card.inject({Kind::card_gone, 0});
     BOOST_CHECK_THROW(card.transmit(hex(verify_auth_wrong)), CardModel::CardGone);
@@ -40,13 +40,13 @@ BOOST_AUTO_TEST_CASE(a_card_pulled_out_before_or_after_the_command) {
     BOOST_CHECK_THROW(card.transmit(hex(select_jpki)), CardModel::CardGone);
 }
 
-BOOST_AUTO_TEST_CASE(a_reset_before_the_command_leaves_no_application_selected) {
+BOOST_AUTO_TEST_CASE(reset_before_command_leaves_no_application_selected) {
     OpenCard card;
     card.inject({Kind::reset, 0});
     BOOST_TEST(card.sw("00B08A00 04") == 0x6986U);
 }
 
-BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_the_command_was_carried_out) {
+BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_command_was_carried_out) {
     OpenCard card;
     card.inject({Kind::unknown_status, 0});
     BOOST_TEST(card.sw("00200098") == 0x69C2U);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_the_command_was_carried_out) {
     BOOST_TEST(card.sw("00200098") == 0x63C2U);
 }
 
-BOOST_AUTO_TEST_CASE(a_delay_calls_its_hook_which_may_use_the_card) {
+BOOST_AUTO_TEST_CASE(delay_calls_its_hook_which_may_use_card) {
     OpenCard card;
     card.sw(verify_auth);
     card.on_delay([&card] { card.other_program_selects_another_application(); });
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(another_application_answers_reads_with_its_own_files) {
     BOOST_TEST(card.sw("00B08A00 02") == 0x6E00U);
 }
 
-BOOST_AUTO_TEST_CASE(the_security_domain_knows_none_of_our_commands) {
+BOOST_AUTO_TEST_CASE(security_domain_knows_none_of_our_commands) {
     OpenCard card;
     card.sw(select_security_domain);
     for (const char* command : {"00B08A00 04", "00200098", "802A0097 01 41 00", "00840000 08"})
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(the_security_domain_knows_none_of_our_commands) {
     BOOST_TEST(card.sw("00A4020C 02 000A") == 0x6A82U);
 }
 
-BOOST_AUTO_TEST_CASE(the_first_command_after_each_cold_reset_may_answer_6f00) {
+BOOST_AUTO_TEST_CASE(first_command_after_each_cold_reset_may_answer_6f00) {
     Card card(with([](Knobs& k) { k.first_command_6f00 = true; }));
     BOOST_TEST(card.sw(select_jpki) == 0x6F00U);
     BOOST_TEST(card.sw(select_jpki) == 0x9000U);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(the_first_command_after_each_cold_reset_may_answer_6f00) {
     BOOST_TEST(card.sw(select_jpki) == 0x6F00U);
 }
 
-BOOST_AUTO_TEST_CASE(the_atr_is_the_contact_one_or_a_knob) {
+BOOST_AUTO_TEST_CASE(atr_is_contact_one_or_knob) {
     Card card;
     BOOST_TEST(card.power_on() == hex("3BE000FF8131FE4514"));
     card.change_knobs([](Knobs& k) { k.atr = {0x3B, 0x80}; });
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(counters_count_commands_and_bytes) {
     BOOST_TEST(card.counts().commands == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(the_command_hook_sees_each_command_and_its_answer) {
+BOOST_AUTO_TEST_CASE(command_hook_sees_each_command_and_its_answer) {
     Card card;
     std::vector<std::pair<Bytes, Bytes>> seen;
     card.on_command([&](ByteView command, ByteView answer) {
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(the_command_hook_sees_each_command_and_its_answer) {
     BOOST_TEST(seen[0].second == hex("9000"));
 }
 
-BOOST_AUTO_TEST_CASE(threads_may_share_a_card) {
+BOOST_AUTO_TEST_CASE(threads_may_share_card) {
     OpenCard card;
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(texts)
 
-BOOST_AUTO_TEST_CASE(a_log_shows_no_pin_not_even_a_malformed_one) {
+BOOST_AUTO_TEST_CASE(log_shows_no_pin_not_even_malformed_one) {
     using jpki::model::masked;
     BOOST_TEST(masked(hex(verify_auth)) == "00 20 00 98 04 ** ** ** **");
     BOOST_TEST(masked(hex("0024019B 06 414243313233")) == "00 24 01 9B 06 ** ** ** ** ** **");
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(every_knob_is_set_by_its_name) {
         BOOST_CHECK_THROW(set_knob(knobs, bad), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(every_fault_has_a_name) {
+BOOST_AUTO_TEST_CASE(every_fault_has_name) {
     std::set<Kind> kinds;
     for (const std::string& name : jpki::model::fault_names()) kinds.insert(jpki::model::fault_kind(name));
     BOOST_TEST(kinds.size() == 12U);
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_but_those_of_other_kinds_is_recognised) 
     BOOST_TEST(jpki::model::find_card_kind("x") == nullptr);
 }
 
-BOOST_AUTO_TEST_CASE(a_nfc_link_takes_its_time) {
+BOOST_AUTO_TEST_CASE(nfc_link_takes_its_time) {
     const jpki::model::Latency latency;
     BOOST_TEST(latency.of(0, 0, false).count() == 3000);
     BOOST_TEST(latency.of(5, 258, false).count() == 3000 + 19849);

@@ -7,7 +7,7 @@ using namespace card_model_test;
 
 BOOST_AUTO_TEST_SUITE(pins)
 
-BOOST_AUTO_TEST_CASE(the_tries_query_costs_nothing_and_never_tells_of_a_login) {
+BOOST_AUTO_TEST_CASE(tries_query_costs_nothing_and_never_tells_of_login) {
     OpenCard card;
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
     BOOST_TEST(card.sw("0020009B") == 0x63C5U);
@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(the_tries_query_costs_nothing_and_never_tells_of_a_login) {
     BOOST_TEST(card.counts().verify[0] == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(the_tries_query_has_exactly_four_bytes_or_exactly_five) {
+BOOST_AUTO_TEST_CASE(tries_query_has_exactly_four_bytes_or_exactly_five) {
     OpenCard card;
     BOOST_TEST(card.sw("00200098 00") == 0x6700U);
     OpenCard other(with([](Knobs& k) { k.query_needs_le = true; }));
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(the_tries_query_has_exactly_four_bytes_or_exactly_five) {
     BOOST_TEST(other.sw("00200098 04") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_asked_with_p2_80) {
+BOOST_AUTO_TEST_CASE(selected_pin_file_is_asked_with_p2_80) {
     OpenCard card;
     BOOST_TEST(card.sw("00200080") == 0x6986U);
     card.sw("00A4020C 02 001B");
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(wrong_references_answer_by_their_fault) {
     BOOST_TEST(card.sw("00200083") == 0x6A82U);
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_pin_costs_a_try_and_a_right_one_restores_them) {
+BOOST_AUTO_TEST_CASE(wrong_pin_costs_try_and_right_one_restores_them) {
     OpenCard card;
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C2U);
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C1U);
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(pins_are_compared_byte_by_byte) {
     BOOST_TEST(card.sw("0020009B 05 4142433132") == 0x63C2U);      // the beginning
 }
 
-BOOST_AUTO_TEST_CASE(the_try_that_blocks_gives_63c0_and_then_even_the_right_pin_is_refused) {
+BOOST_AUTO_TEST_CASE(try_that_blocks_gives_63c0_and_then_even_right_pin_is_refused) {
     OpenCard card(with([](Knobs& k) { k.tries = {1, 5}; }));
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C0U);
     BOOST_TEST(card.sw(verify_auth) == 0x6984U);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_try_that_blocks_gives_63c0_and_then_even_the_right_pin_
     BOOST_TEST(card.counts().wrong[0] == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_blocked_card_says_is_a_knob) {
+BOOST_AUTO_TEST_CASE(what_blocked_card_says_is_knob) {
     using Form = Knobs::TriesForm;
     constexpr std::array<std::pair<Form, unsigned>, 3> forms = {
         {{Form::x63c0, 0x63C0U}, {Form::x6983, 0x6983U}, {Form::x6984, 0x6984U}}};
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(what_a_blocked_card_says_is_a_knob) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_a_failure_ends_its_own_login) {
+BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_failure_ends_its_own_login) {
     OpenCard card;
     card.sw(verify_auth);
     card.sw(verify_sign);
@@ -95,14 +95,14 @@ BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_a_failure_ends_its_ow
     BOOST_TEST(!card.verified(KeyUse::signature));
 }
 
-BOOST_AUTO_TEST_CASE(a_failure_may_end_both_logins) {
+BOOST_AUTO_TEST_CASE(failure_may_end_both_logins) {
     OpenCard card(with([](Knobs& k) { k.failure_clears_other_login = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign_wrong);
     BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(a_success_may_end_the_other_login) {
+BOOST_AUTO_TEST_CASE(success_may_end_other_login) {
     OpenCard card(with([](Knobs& k) { k.one_pin_at_a_time = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_success_may_end_the_other_login) {
     BOOST_TEST(card.verified(KeyUse::signature));
 }
 
-BOOST_AUTO_TEST_CASE(a_login_lasts_through_select_file_reselection_and_warm_reset) {
+BOOST_AUTO_TEST_CASE(login_lasts_through_select_file_reselection_and_warm_reset) {
     OpenCard card;
     card.sw(verify_auth);
     card.sw("00A4020C 02 0006");
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_login_lasts_through_select_file_reselection_and_warm_rese
     BOOST_TEST(card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(a_login_ends_with_the_power_and_with_another_application) {
+BOOST_AUTO_TEST_CASE(login_ends_with_power_and_with_another_application) {
     OpenCard card;
     card.sw(verify_auth);
     card.power_off();
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_login_ends_with_the_power_and_with_another_application) {
     BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(a_card_may_forget_a_login_on_reselection_or_reset) {
+BOOST_AUTO_TEST_CASE(card_may_forget_login_on_reselection_or_reset) {
     OpenCard card(with([](Knobs& k) { k.reselect_clears_pin = true; }));
     card.sw(verify_auth);
     card.sw(select_jpki);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_card_may_forget_a_login_on_reselection_or_reset) {
     BOOST_TEST(!other.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_is_changed_after_its_verification_only) {
+BOOST_AUTO_TEST_CASE(pin_is_changed_after_its_verification_only) {
     OpenCard card;
     BOOST_TEST(card.sw("00240198 04 39383736") == 0x6982U);
     card.sw(verify_sign);
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_pin_is_changed_after_its_verification_only) {
     BOOST_TEST(card.sw("00200098 04 39383736") == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(a_selected_pin_file_is_changed_with_p2_80) {
+BOOST_AUTO_TEST_CASE(selected_pin_file_is_changed_with_p2_80) {
     OpenCard card;
     card.sw("00A4020C 02 001B");
     card.sw("00200080 06 414243313233");
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
     BOOST_TEST(card.pin(KeyUse::authentication) == "1234");
 }
 
-BOOST_AUTO_TEST_CASE(a_card_may_enforce_the_rules_for_passwords) {
+BOOST_AUTO_TEST_CASE(card_may_enforce_rules_for_passwords) {
     OpenCard lax;
     lax.sw(verify_sign);
     BOOST_TEST(lax.sw("0024019B 04 61626364") == 0x9000U);
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(a_card_may_enforce_the_rules_for_passwords) {
     BOOST_TEST(card.sw("00240198 04 39383736") == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_a_signature_certificate_answers_in_one_of_three_ways) {
+BOOST_AUTO_TEST_CASE(card_without_signature_certificate_answers_in_one_of_three_ways) {
     const auto card_with = [](Knobs::Missing missing) {
         Knobs knobs;
         knobs.has_signature = false;
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_a_signature_certificate_answers_in_one_of_th
     BOOST_TEST(filler.send("00B08100 04").data == Bytes(4, 0xFF));
 }
 
-BOOST_AUTO_TEST_CASE(a_card_may_lack_the_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(card_may_lack_authentication_certificate) {
     OpenCard card(with([](Knobs& k) { k.has_authentication = false; }));
     for (const char* command : {"00B08A00 04", "00200098", "00A4020C 02 0017"})
         BOOST_TEST(card.sw(command) == 0x6A82U, command);

@@ -80,7 +80,7 @@ const Bytes message = {'h', 'e', 'l', 'l', 'o'};
 
 BOOST_AUTO_TEST_SUITE(signing)
 
-BOOST_AUTO_TEST_CASE(p1_00_pads_the_bytes_as_they_are) {
+BOOST_AUTO_TEST_CASE(p1_00_pads_bytes_as_they_are) {
     SigningCard card;
     for (const std::size_t length : {1U, 51U, 245U}) {
         const Bytes data(length, 0x42);
@@ -90,14 +90,14 @@ BOOST_AUTO_TEST_CASE(p1_00_pads_the_bytes_as_they_are) {
     BOOST_TEST(card.counts().signatures[0] == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(p1_01_pads_the_bare_hash) {
+BOOST_AUTO_TEST_CASE(p1_01_pads_bare_hash) {
     SigningCard card;
     BOOST_TEST(opened(KeyUse::signature, card.sign(0x01, KeyUse::signature, message).data) == type_1_block(sha256(message)));
     BOOST_TEST(card.sign(0x01, KeyUse::signature, Bytes(255)).sw == 0x9000U);
     BOOST_TEST(card.counts().signatures[1] == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(p1_02_signs_a_hash_with_its_digest_info) {
+BOOST_AUTO_TEST_CASE(p1_02_signs_hash_with_its_digest_info) {
     SigningCard card;
     const Bytes hash = sha256(message);
     BOOST_TEST(verifies(KeyUse::signature, hash, card.sign(0x02, KeyUse::signature, hash).data, RSA_PKCS1_PADDING));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(p1_03_hashes_and_signs) {
                         RSA_PKCS1_PADDING));
 }
 
-BOOST_AUTO_TEST_CASE(p1_04_makes_a_pss_signature_of_a_hash) {
+BOOST_AUTO_TEST_CASE(p1_04_makes_pss_signature_of_hash) {
     SigningCard card;
     const Bytes hash = sha256(message);
     const Bytes first = card.sign(0x04, KeyUse::authentication, hash).data;
@@ -120,34 +120,34 @@ BOOST_AUTO_TEST_CASE(p1_04_makes_a_pss_signature_of_a_hash) {
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(20)).sw == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(p1_05_hashes_and_makes_a_pss_signature) {
+BOOST_AUTO_TEST_CASE(p1_05_hashes_and_makes_pss_signature) {
     SigningCard card;
     BOOST_TEST(verifies(KeyUse::signature, sha256(message), card.sign(0x05, KeyUse::signature, message).data,
                         RSA_PKCS1_PSS_PADDING));
 }
 
-BOOST_AUTO_TEST_CASE(any_other_p1_answers_6a86_before_the_pin_is_looked_at) {
+BOOST_AUTO_TEST_CASE(any_other_p1_answers_6a86_before_pin_is_looked_at) {
     OpenCard card;
     for (const int p1 : {0x06, 0x0F, 0x80, 0xFF})
         BOOST_TEST(card.sign(static_cast<std::uint8_t>(p1), KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(1)).sw == 0x6982U);
 }
 
-BOOST_AUTO_TEST_CASE(the_pin_may_come_before_p1) {
+BOOST_AUTO_TEST_CASE(pin_may_come_before_p1) {
     OpenCard card(with([](Knobs& k) { k.checks_pin_before_p1 = true; }));
     BOOST_TEST(card.sign(0x06, KeyUse::authentication, Bytes(32)).sw == 0x6982U);
     card.sw(verify_auth);
     BOOST_TEST(card.sign(0x06, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
 }
 
-BOOST_AUTO_TEST_CASE(a_card_without_pss_answers_6a86) {
+BOOST_AUTO_TEST_CASE(card_without_pss_answers_6a86) {
     SigningCard card(with([](Knobs& k) { k.pss = false; }));
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
     BOOST_TEST(card.sign(0x05, KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
     BOOST_TEST(card.sign(0x02, KeyUse::authentication, Bytes(32)).sw == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_length_may_answer_6985) {
+BOOST_AUTO_TEST_CASE(wrong_length_may_answer_6985) {
     SigningCard card(with([](Knobs& k) { k.wrong_length_6985 = true; }));
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(20)).sw == 0x6985U);
     BOOST_TEST(card.sign(0x00, KeyUse::authentication, Bytes(246)).sw == 0x6985U);
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(each_key_wants_its_own_pin_and_one_login_is_good_for_many_s
     for (int i = 0; i < 3; ++i) BOOST_TEST(card.sign(0x00, KeyUse::authentication, message).sw == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(a_selected_key_signs_with_p2_80) {
+BOOST_AUTO_TEST_CASE(selected_key_signs_with_p2_80) {
     SigningCard card;
     BOOST_TEST(card.sw("802A0080 01 41 00") == 0x6986U);
     card.sw("00A4020C 02 001A");
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_selected_key_signs_with_p2_80) {
     BOOST_TEST(card.sw("802A0080 01 41 00") == 0x6981U);
 }
 
-BOOST_AUTO_TEST_CASE(an_answer_needs_room_and_data_is_not_optional) {
+BOOST_AUTO_TEST_CASE(answer_needs_room_and_data_is_not_optional) {
     SigningCard card;
     BOOST_TEST(card.sw("802A0097 01 41") == 0x6700U);
     BOOST_TEST(card.sw("802A0097 01 41 80") == 0x6700U);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(t0)
 
-BOOST_AUTO_TEST_CASE(a_signature_waits_for_get_response) {
+BOOST_AUTO_TEST_CASE(signature_waits_for_get_response) {
     SigningCard card(with([](Knobs& k) { k.answers_61xx = true; }));
     BOOST_TEST(card.sw("802A0097 01 41") == 0x6100U);
     BOOST_TEST(opened(KeyUse::authentication, card.send("00C00000 00").data) == type_1_block({0x41}));
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(get_response_may_take_it_in_pieces_and_another_command_forg
     BOOST_TEST(card.sw("00C00100 00") == 0x6A86U);
 }
 
-BOOST_AUTO_TEST_CASE(too_large_an_le_is_corrected) {
+BOOST_AUTO_TEST_CASE(too_large_le_is_corrected) {
     SigningCard card(with([](Knobs& k) { k.answers_61xx = k.answers_6cxx = true; }));
     BOOST_TEST(card.sw("00B08800 00") == 0x6C03U);
     BOOST_TEST(card.send("00B08800 03").data == hex("8F8F00"));
@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(too_large_an_le_is_corrected) {
     BOOST_TEST(card.send("00C00000 10").data.size() == 16U);
 }
 
-BOOST_AUTO_TEST_CASE(too_small_an_le_for_a_signature_is_corrected) {
+BOOST_AUTO_TEST_CASE(too_small_le_for_signature_is_corrected) {
     SigningCard card(with([](Knobs& k) { k.answers_6cxx = true; }));
     BOOST_TEST(card.sw("802A0097 01 41 80") == 0x6C00U);
     BOOST_TEST(card.sw("802A0097 01 41 00") == 0x9000U);

@@ -11,7 +11,7 @@ using namespace card_model_test;
 
 BOOST_AUTO_TEST_SUITE(selecting)
 
-BOOST_AUTO_TEST_CASE(the_application_is_found_by_its_whole_name) {
+BOOST_AUTO_TEST_CASE(application_is_found_by_its_whole_name) {
     Card card;
     BOOST_TEST(!card.application_selected());
     BOOST_TEST(card.sw(select_jpki) == 0x9000U);
@@ -34,14 +34,14 @@ BOOST_AUTO_TEST_CASE(other_forms_of_select_answer_6a86) {
     BOOST_TEST(card.sw("00A4040C") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(a_foreign_card_answers_6a82) {
+BOOST_AUTO_TEST_CASE(foreign_card_answers_6a82) {
     Card card(with([](Knobs& k) { k.is_jpki = false; }));
     BOOST_TEST(card.sw(select_jpki) == 0x6A82U);
     BOOST_TEST(card.sw(select_security_domain) == 0x6A82U);
     BOOST_TEST(card.sw("00200098") == 0x6D00U);
 }
 
-BOOST_AUTO_TEST_CASE(an_odd_card_gives_its_odd_answer_to_every_command) {
+BOOST_AUTO_TEST_CASE(odd_card_gives_its_odd_answer_to_every_command) {
     for (const unsigned status : {0x6300U, 0x6F00U, 0x6881U}) {
         Knobs knobs;
         knobs.is_jpki = false;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(an_odd_card_gives_its_odd_answer_to_every_command) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_storage_card_answers_without_a_byte) {
+BOOST_AUTO_TEST_CASE(storage_card_answers_without_byte) {
     Card card(with([](Knobs& k) {
         k.is_jpki = false;
         k.other_card_answer.reset();
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(a_storage_card_answers_without_a_byte) {
     BOOST_TEST(card.transmit(hex(select_jpki)).empty());
 }
 
-BOOST_AUTO_TEST_CASE(every_file_of_the_table_can_be_selected) {
+BOOST_AUTO_TEST_CASE(every_file_of_table_can_be_selected) {
     OpenCard card;
     for (const char* id : {"0001", "0002", "0006", "0008", "000A", "000B", "0017", "0018", "001A", "001B"})
         BOOST_TEST(card.sw(std::string("00A4020C 02 ") + id) == 0x9000U, id);
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(every_file_of_the_table_can_be_selected) {
     BOOST_TEST(card.sw("00A4020C 03 000A00") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(no_file_is_found_before_the_application_is_selected) {
+BOOST_AUTO_TEST_CASE(no_file_is_found_before_application_is_selected) {
     Card card;
     BOOST_TEST(card.sw("00A4020C 02 000A") == 0x6A82U);
     BOOST_TEST(card.sw("00B08A00 00") == 0x6986U);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(reading)
 
-BOOST_AUTO_TEST_CASE(a_selected_file_is_read_from_an_offset) {
+BOOST_AUTO_TEST_CASE(selected_file_is_read_from_offset) {
     OpenCard card;
     const Bytes& der = card.pki().authentication_certificate;
     card.sw("00A4020C 02 000A");
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_selected_file_is_read_from_an_offset) {
     BOOST_TEST(card.send("00B00000 00").data.size() == 256U);
 }
 
-BOOST_AUTO_TEST_CASE(a_short_identifier_reads_without_selecting) {
+BOOST_AUTO_TEST_CASE(short_identifier_reads_without_selecting) {
     OpenCard card;
     const Bytes& der = card.pki().authentication_ca;
     BOOST_TEST(card.send("00B08B02 08").data == Bytes(der.begin() + 2, der.begin() + 10));
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(a_short_identifier_reads_without_selecting) {
     BOOST_TEST(card.sw("00B0CA00 04") == 0x6A86U);
 }
 
-BOOST_AUTO_TEST_CASE(after_a_short_read_the_file_is_the_current_one_or_not) {
+BOOST_AUTO_TEST_CASE(after_short_read_file_is_current_one_or_not) {
     OpenCard card;
     card.sw("00B08B00 04");
     BOOST_TEST(card.sw("00B00100 04") == 0x9000U);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(after_a_short_read_the_file_is_the_current_one_or_not) {
     BOOST_TEST(other.sw("00B00100 04") == 0x6986U);
 }
 
-BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_the_long_ones_work) {
+BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_long_ones_work) {
     OpenCard card(with([](Knobs& k) { k.short_forms = false; }));
     BOOST_TEST(card.sw("00B08B00 04") == 0x6A86U);
     BOOST_TEST(card.sw("00200098") == 0x6A86U);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_the_long_ones_work
     BOOST_TEST(card.send("802A0080 01 41 00").data.size() == 256U);
 }
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_file) {
+BOOST_AUTO_TEST_CASE(end_of_file) {
     OpenCard card(with([](Knobs& k) { k.certificate_file_size = 3808; }));
     card.sw("00A4020C 02 000A");
     BOOST_TEST(card.send("00B00ED0 00").data == Bytes(16, 0xFF));  // 3792: 16 bytes of filler are left
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(filler_and_file_size_are_knobs) {
     BOOST_TEST(exact.send(command).data.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(without_a_file_6986_a_key_or_pin_6981_no_le_6700) {
+BOOST_AUTO_TEST_CASE(without_file_6986_key_or_pin_6981_no_le_6700) {
     OpenCard card;
     BOOST_TEST(card.sw("00B00000 04") == 0x6986U);
     for (const char* command : {"00B09700 04", "00B09800 04", "00B09A00 04", "00B09B00 04"})
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(without_a_file_6986_a_key_or_pin_6981_no_le_6700) {
     BOOST_TEST(card.sw("00B08A00 01 00 04") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(the_signature_certificate_wants_its_password_and_no_other) {
+BOOST_AUTO_TEST_CASE(signature_certificate_wants_its_password_and_no_other) {
     OpenCard card;
     BOOST_TEST(card.sw("00B08100 04") == 0x6982U);
     card.sw(verify_auth);
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(the_signature_certificate_wants_its_password_and_no_other) 
         BOOST_TEST(OpenCard().sw(command) == 0x9000U, command);
 }
 
-BOOST_AUTO_TEST_CASE(a_phone_wants_the_pin_for_the_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(phone_wants_pin_for_authentication_certificate) {
     for (const auto phone : {&Knobs::phone, &Knobs::iphone}) {
         Knobs knobs;
         knobs.*phone = true;
@@ -194,13 +194,13 @@ BOOST_AUTO_TEST_CASE(a_phone_wants_the_pin_for_the_authentication_certificate) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_iphone_knows_a_command_of_its_own_that_no_card_knows) {
+BOOST_AUTO_TEST_CASE(iphone_knows_command_of_its_own_that_no_card_knows) {
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.iphone = true; })).sw("80FC0000") == 0x9000U);
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.phone = true; })).sw("80FC0000") == 0x6700U);
     BOOST_TEST(OpenCard().sw("80FC0000") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_has_160_bytes_and_the_label_of_its_kind) {
+BOOST_AUTO_TEST_CASE(token_information_has_160_bytes_and_label_of_its_kind) {
     const auto label = [](const Knobs& knobs) {
         const Bytes bytes = OpenCard(knobs).send("00B08600 00").data;
         BOOST_TEST(bytes.size() == 160U);
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(token_information_has_160_bytes_and_the_label_of_its_kind) 
     BOOST_TEST(bytes[142] == 1);
 }
 
-BOOST_AUTO_TEST_CASE(the_existence_file_names_the_certificates) {
+BOOST_AUTO_TEST_CASE(existence_file_names_certificates) {
     BOOST_TEST(OpenCard().send("00B08800 00").data == hex("8F8F00"));
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.has_signature = false; })).send("00B08800 00").data == hex("008F00"));
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.has_authentication = false; })).send("00B08800 00").data == hex("8F0000"));
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(unknown_instructions_and_classes) {
     BOOST_TEST(card.sw("0CA4040C 0A D392F000260100000001") == 0x6E00U);
 }
 
-BOOST_AUTO_TEST_CASE(commands_that_only_the_office_sends_are_counted) {
+BOOST_AUTO_TEST_CASE(commands_that_only_office_sends_are_counted) {
     OpenCard card;
     for (const char* command : {"80320000", "80500000 08 0000000000000000", "808A0000"})
         BOOST_TEST(card.sw(command) == 0x6D00U, command);

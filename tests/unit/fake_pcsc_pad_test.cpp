@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(four_digits_are_verified) {
     BOOST_CHECK_EQUAL(requests[1].status, 0x63C2);
 }
 
-BOOST_AUTO_TEST_CASE(a_block_of_no_size_is_as_long_as_the_pin) {
+BOOST_AUTO_TEST_CASE(block_of_no_size_is_as_long_as_pin) {
     give_pad(reader_name, {.has_letters = true});
     user_will(reader_name, PinEntry::typed("ABC123"));
     BOOST_CHECK_EQUAL(ask(verify_code, verify(password, 0, 6, 16)), 0x9000U);

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(exclusive_connections) {
     BOOST_CHECK(!other_opens_exclusively(reader_name));
 }
 
-BOOST_AUTO_TEST_CASE(one_busy_context_stops_the_whole_process) {
+BOOST_AUTO_TEST_CASE(one_busy_context_stops_whole_process) {
     // libpcsclite waits for the busy context with its central lock held, and SCardCancel needs that lock.
     SCARDCONTEXT second = 0;
     CHECK_RC(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &second), SCARD_S_SUCCESS);

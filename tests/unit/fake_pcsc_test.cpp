@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 BOOST_FIXTURE_TEST_SUITE(connections, Fixture)
 
-BOOST_AUTO_TEST_CASE(readers_are_listed_as_a_multi_string) {
+BOOST_AUTO_TEST_CASE(readers_are_listed_as_multi_string) {
     add_reader("Second 01 00");
     DWORD size = 0;
     CHECK_RC(SCardListReaders(context, nullptr, nullptr, &size), SCARD_S_SUCCESS);
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(connect_says_what_is_wrong) {
     BOOST_CHECK(open_now() == (Open{1, 0, 0}));
 }
 
-BOOST_AUTO_TEST_CASE(commands_reach_the_card) {
+BOOST_AUTO_TEST_CASE(commands_reach_card) {
     const SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     BOOST_CHECK_EQUAL(status_of(handle, right_pin), 0x9000);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(dispositions) {
     BOOST_CHECK_EQUAL(status_of(connect(), select_jpki), 0x9000);
 }
 
-BOOST_AUTO_TEST_CASE(releasing_a_context_in_a_transaction_resets_the_card) {
+BOOST_AUTO_TEST_CASE(releasing_context_in_transaction_resets_card) {
     const SCARDHANDLE handle = connect();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(releasing_a_context_in_a_transaction_resets_the_card) {
     CHECK_RC(SCardIsValidContext(context), SCARD_E_INVALID_HANDLE);
 }
 
-BOOST_AUTO_TEST_CASE(a_stopped_service_is_no_service) {
+BOOST_AUTO_TEST_CASE(stopped_service_is_no_service) {
     const SCARDHANDLE handle = connect();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     stop_service();
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_service_is_no_service) {
     BOOST_CHECK_EQUAL(status_of(connect(), select_jpki), 0x9000);
 }
 
-BOOST_AUTO_TEST_CASE(the_service_stops_under_a_waiting_call) {
+BOOST_AUTO_TEST_CASE(service_stops_under_waiting_call) {
     BOOST_REQUIRE(other_begins_transaction(reader_name));
     LONG rc = 0;
     std::thread waiting([&] {

@@ -63,7 +63,7 @@ bool near_size(std::size_t size, std::size_t wanted) { return size + 5 >= wanted
 
 BOOST_AUTO_TEST_SUITE(pki)
 
-BOOST_AUTO_TEST_CASE(certificates_have_the_size_of_the_real_ones) {
+BOOST_AUTO_TEST_CASE(certificates_have_size_of_real_ones) {
     const auto shared = TestPki::shared();
     BOOST_TEST(near_size(shared->authentication_certificate.size(), 1570));
     BOOST_TEST(near_size(shared->signature_certificate.size(), 1745));
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(certificates_have_the_size_of_the_real_ones) {
     BOOST_TEST(shared == TestPki::shared());
 }
 
-BOOST_AUTO_TEST_CASE(the_authentication_certificate_has_no_personal_data) {
+BOOST_AUTO_TEST_CASE(authentication_certificate_has_no_personal_data) {
     const Certificate certificate = parse(TestPki::shared()->authentication_certificate);
     const std::string subject = one_line(X509_get_subject_name(certificate.get()));
     BOOST_TEST(subject.starts_with("/C=JP/CN="));
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(the_authentication_certificate_has_no_personal_data) {
     BOOST_TEST(X509_get_signature_nid(certificate.get()) == NID_sha256WithRSAEncryption);
 }
 
-BOOST_AUTO_TEST_CASE(the_signature_certificate_names_its_holder) {
+BOOST_AUTO_TEST_CASE(signature_certificate_names_its_holder) {
     const Certificate certificate = parse(TestPki::shared()->signature_certificate);
     BOOST_TEST(one_line(X509_get_subject_name(certificate.get())).starts_with("/C=JP/L="));
     BOOST_TEST(X509_get_key_usage(certificate.get()) == std::uint32_t{KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION});
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(the_signature_certificate_names_its_holder) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_cas_are_self_signed_and_issued_the_certificates) {
+BOOST_AUTO_TEST_CASE(cas_are_self_signed_and_issued_certificates) {
     const auto shared = TestPki::shared();
     const Certificate authentication_ca = parse(shared->authentication_ca), signature_ca = parse(shared->signature_ca);
     BOOST_TEST(one_line(X509_get_subject_name(authentication_ca.get())) ==
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(another_holder_differs_and_certificates_may_have_expired) {
     BOOST_TEST(!verifies(certificate.get(), parse(pki->authentication_ca).get()));
 }
 
-BOOST_AUTO_TEST_CASE(a_pki_comes_back_from_its_directory) {
+BOOST_AUTO_TEST_CASE(pki_comes_back_from_its_directory) {
     char pattern[] = "/tmp/jpki-test-pki.XXXXXX";
     BOOST_REQUIRE(mkdtemp(pattern) != nullptr);
     const std::string directory = std::string(pattern) + "/pki";
