@@ -128,6 +128,9 @@ void rethrow_as_failure() {
         throw Failure(Exit::no_card, _("The card or its reader was removed."));
     } catch (const CardBusy&) {
         throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
+    } catch (const TransportFault& fault) {
+        // What most readers say when the card leaves in the middle of a command.
+        throw Failure(Exit::no_card, fill(_("The card was removed, or lost contact with the reader ({0}). Place it again."), {fault.what()}));
     } catch (const CardFault& fault) {
         throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {fault.what()}));
     }

@@ -36,6 +36,9 @@ void add_pin(CLI::App& app, Context& context);
 void add_cert(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_survey(CLI::App& app, Context& context);
+void add_sign(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
+void add_git(CLI::App& app, Context& context);
 
 // A subcommand of `app` that runs `run`. `name` is what --json calls it.
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,

@@ -62,6 +62,9 @@ void build_command_line(CLI::App& app, Context& context, bool& json, std::string
     add_status(app, context);
     add_pin(app, context);
     add_cert(app, context);
+    add_sign(app, context);
+    add_verify(app, context);
+    add_git(app, context);
 }
 
 }  // namespace jpki::tool

@@ -75,7 +75,7 @@ void judge_answer(KeyUse use, const Card::VerifyAnswer& answer) {
     }
 }
 
-void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose) {
+void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose, Card::Holder hold) {
     const int tries = tries_before_asking(context, card, use);
     PinRequest request;
     request.title = fill(_("{0}\nCard in {1}: {2}"), {purpose, printable(card.reader()), pin_name(use)});
@@ -85,7 +85,7 @@ void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, con
     Secret pin;
     enter_pin(source, use, request, false, pin);
     context.signals.check();
-    judge_answer(use, on_card([&] { return card->verify(use, pin, !context.pin.last_try); }));
+    judge_answer(use, on_card([&] { return card->verify(use, pin, !context.pin.last_try, std::move(hold)); }));
 }
 
 }  // namespace jpki::tool

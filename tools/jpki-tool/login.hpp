@@ -11,8 +11,8 @@ namespace jpki::tool {
 int tries_before_asking(Context& context, OpenCard& card, KeyUse use);
 
 // Asks for the PIN of `use`, saying which, for which card and with how many tries left, and has the card verify it. Once; the
-// card is asked again for nothing. Throws Failure(pin_wrong, pin_blocked, pin_not_sent ...).
-void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose);
+// card is asked again for nothing. `hold` as for Card::verify. Throws Failure(pin_wrong, pin_blocked, pin_not_sent ...).
+void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose, Card::Holder hold = {});
 
 // One PIN entered, by the rules of `use`; `fresh` for a PIN that must be set. Throws Failure(pin_not_sent).
 void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fresh, Secret& pin);

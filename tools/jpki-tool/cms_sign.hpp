@@ -1,0 +1,31 @@
+// Signing with the card, as CMS.
+#pragma once
+
+#include "cms_build.hpp"
+#include "cms_judge.hpp"
+#include "command.hpp"
+#include "login.hpp"
+
+namespace jpki::tool {
+
+// What the card made of one SHA-256, and with what. Nothing in it is verified yet.
+struct CardSignature {
+    std::shared_ptr<const Certificate> certificate;
+    Bytes ca;  // DER; empty when the card has none
+    Bytes attributes, value;
+    TimePoint time{};
+
+    CmsFrame frame(std::optional<std::uint64_t> content_size) const { return cms_frame(*certificate, ca, attributes, value, content_size); }
+};
+
+// Throws Failure(not_on_card, pin_blocked, last_try_withheld) when `use` cannot sign, before anybody is asked for anything.
+void check_card_can_sign(Context& context, OpenCard& card, KeyUse use);
+
+// Asks for the PIN, which is sent once; reads the certificates, signs and locks the card, in one transaction. Throws Failure, also
+// for a certificate that is not valid now.
+CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteView sha256, const std::string& purpose);
+
+// Judges the signature as verify does, against the CA certificate of the card. Throws Failure(failure) unless all is right.
+void check_own_signature(const CardSignature& signature, const ContentDigests& digests);
+
+}  // namespace jpki::tool
