@@ -4,7 +4,7 @@
 // answer goes to standard error when it is there. Sessions have names.
 //
 //   initialize | finalize | reload | cycle N
-//   slots | token SLOT | event | wait
+//   slots | token SLOT | mechanisms SLOT | event | wait
 //   open NAME SLOT | close NAME | state NAME | login NAME PIN | logout NAME
 //   find NAME | key NAME | holder NAME | sign NAME TIMES [CERTIFICATE.pem] | resign NAME TIMES PIN CERTIFICATE.pem
 //   resources | stop | finalize-at-exit | child HOW: COMMAND; COMMAND; ... | pcsc ... (card_user.hpp)
@@ -55,6 +55,12 @@ std::string token(CK_SLOT_ID slot) {
     if (info.flags & CKF_USER_PIN_COUNT_LOW) text += " count-low";
     if (info.flags & CKF_USER_PIN_FINAL_TRY) text += " final-try";
     return text + " sessions " + std::to_string(info.ulSessionCount);
+}
+
+std::string mechanisms(CK_SLOT_ID slot) {
+    CK_ULONG count = 0;
+    must(f->C_GetMechanismList(slot, nullptr, &count));
+    return "CKR_OK " + std::to_string(count);
 }
 
 std::string state(CK_SESSION_HANDLE handle) {
@@ -149,6 +155,7 @@ std::string obey(const std::string& line) {
         return "CKR_OK";
     }
     if (verb == "slots") return slots();
+    if (verb == "mechanisms") return mechanisms(static_cast<CK_SLOT_ID>(number(1)));
     if (verb == "token") return token(static_cast<CK_SLOT_ID>(number(1)));
     if (verb == "event") return event(CKF_DONT_BLOCK);
     if (verb == "wait") return event(0);
