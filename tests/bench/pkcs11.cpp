@@ -56,13 +56,30 @@ Module::Module(const std::string& path) {
 void Module::initialize() const { check(functions_->C_Initialize(nullptr), "C_Initialize"); }
 void Module::finalize() const { check(functions_->C_Finalize(nullptr), "C_Finalize"); }
 
-std::vector<CK_SLOT_ID> Module::slots() const {
+std::vector<CK_SLOT_ID> Module::slots(CK_BBOOL token_present) const {
     CK_ULONG count = 0;
-    check(functions_->C_GetSlotList(CK_TRUE, nullptr, &count), "C_GetSlotList");
+    check(functions_->C_GetSlotList(token_present, nullptr, &count), "C_GetSlotList");
     std::vector<CK_SLOT_ID> slots(count);
-    check(functions_->C_GetSlotList(CK_TRUE, slots.data(), &count), "C_GetSlotList");
+    check(functions_->C_GetSlotList(token_present, slots.data(), &count), "C_GetSlotList");
     slots.resize(count);
     return slots;
+}
+
+void Module::slot_info(CK_SLOT_ID slot) const {
+    CK_SLOT_INFO info{};
+    check(functions_->C_GetSlotInfo(slot, &info), "C_GetSlotInfo");
+}
+
+void Module::token_info(CK_SLOT_ID slot) const {
+    CK_TOKEN_INFO info{};
+    check(functions_->C_GetTokenInfo(slot, &info), "C_GetTokenInfo");
+}
+
+void Module::mechanism_list(CK_SLOT_ID slot) const {
+    CK_ULONG count = 0;
+    check(functions_->C_GetMechanismList(slot, nullptr, &count), "C_GetMechanismList");
+    std::vector<CK_MECHANISM_TYPE> mechanisms(count);
+    check(functions_->C_GetMechanismList(slot, mechanisms.data(), &count), "C_GetMechanismList");
 }
 
 CK_SESSION_HANDLE Module::open_session(CK_SLOT_ID slot) const {

@@ -30,7 +30,11 @@ public:
 
     void initialize() const;
     void finalize() const;
-    std::vector<CK_SLOT_ID> slots() const;  // with a token
+    // With a token; or all, which by the standard asks no card whether it is one.
+    std::vector<CK_SLOT_ID> slots(CK_BBOOL token_present = CK_TRUE) const;
+    void slot_info(CK_SLOT_ID slot) const;
+    void token_info(CK_SLOT_ID slot) const;
+    void mechanism_list(CK_SLOT_ID slot) const;
     CK_SESSION_HANDLE open_session(CK_SLOT_ID slot) const;
     void login(CK_SESSION_HANDLE session, CK_USER_TYPE user, std::string pin) const;
 

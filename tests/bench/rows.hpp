@@ -31,6 +31,8 @@ struct Run {
     static constexpr CK_SLOT_ID authentication = 0, signature = 1;  // place in the list of slots with a token
 
     // Our module and OpenSC's have the slots in the same order, and the same ids: 1 authentication, 2 signature.
+    // The slot is taken from the list of all slots, as by a program that asks for its token by itself.
+    CK_SLOT_ID slot(CK_SLOT_ID place) const;
     CK_SESSION_HANDLE open(CK_SLOT_ID place) const;
     CK_SESSION_HANDLE log_in(CK_SLOT_ID place) const;
     CK_OBJECT_HANDLE key(CK_SESSION_HANDLE session, CK_SLOT_ID place) const;
@@ -58,6 +60,13 @@ CertificateSizes certificate_sizes(const Run& run);
 void login_and_certificate(Run& run);
 void further_signatures_of_one_login(Run& run);
 void signature_with_consent(Run& run);
+
+// rows_orders.cpp
+void first_look(Run& run);
+void session_then_token_info(Run& run);
+void signature_then_token_info(Run& run);
+void mechanisms_then_token_info(Run& run);
+void slot_info_then_signature(Run& run);
 
 inline constexpr unsigned further_signatures = 5;
 
