@@ -150,7 +150,8 @@ for at in 0 1 2 3 4 5 6; do
   output=$(with_pins "3456\n4567\n" "$tool" pin change auth 2>&1) || status=$?
   if [ "$status" = 0 ]; then
     with_pins "4567\n3456\n" "$tool" pin change auth >/dev/null 2>&1 || true
-  elif [ "$status" != 5 ]; then
+  elif [ "$status" != 5 ] && [ "$status" != 1 ]; then
+    # pcscd may be late with the news of a removal: then it is a fault of the transport (1).
     fail "the card goes at command $at: exit status $status: $output"
   fi
   control fault none >/dev/null

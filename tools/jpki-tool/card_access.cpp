@@ -64,6 +64,16 @@ std::vector<ReaderView> look_at_readers(PcscContext& pcsc) {
     return result;
 }
 
+bool refuses_cards(const std::string& reader) {
+    PcscContext pcsc;
+    if (!pcsc.open()) return false;
+    SCARDHANDLE card = 0;
+    DWORD protocol = 0;
+    const LONG rc = SCardConnect(pcsc.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
+    if (rc == SCARD_S_SUCCESS) SCardDisconnect(card, SCARD_LEAVE_CARD);
+    return rc == SCARD_W_SECURITY_VIOLATION;
+}
+
 OpenCard::OpenCard(Log& log, const std::string& reader) : reader_(reader) {
     on_card([&] {
         card_ = std::make_unique<Card>(std::make_unique<PcscLink>(log, reader, patience), log);

@@ -31,6 +31,9 @@ std::vector<ReaderView> look_at_readers(PcscContext& pcsc);
 // number.
 bool names_reader(const std::string& wanted, const std::string& name, std::size_t number);
 
+// Whether pcscd refuses this user the cards (polkit's "access_card"): what SCardConnect answers then looks like a card that is gone.
+bool refuses_cards(const std::string& reader);
+
 // A connected card. Its destructor resets the security status that this process set.
 class OpenCard {
 public:

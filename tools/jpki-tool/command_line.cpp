@@ -60,11 +60,13 @@ void build_command_line(CLI::App& app, Context& context, bool& json, std::string
     app.fallthrough();  // the options above are understood behind the command too
     app.require_subcommand(1);
     add_status(app, context);
+    add_doctor(app, context);
     add_pin(app, context);
     add_cert(app, context);
     add_sign(app, context);
     add_verify(app, context);
     add_git(app, context);
+    add_survey(app, context);
 }
 
 }  // namespace jpki::tool

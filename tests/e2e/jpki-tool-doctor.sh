@@ -1,0 +1,120 @@
+#!/bin/bash
+# jpki-tool doctor behind a real pcscd: each fault that can be made here is found, with its remedy, and the exit status follows.
+. "$(dirname "$0")/lib.sh"
+. "$here/lib-tool.sh"
+need python3 openssl
+
+doctor() { "$tool" doctor --module "$module" "$@"; }
+finds() { # DESCRIPTION CODE VERDICT [ENVIRONMENT...]
+  local description=$1 code=$2 verdict=$3 found
+  shift 3
+  found=$(env "$@" "$tool" --json doctor --module "$module" </dev/null 2>/dev/null) || true
+  check "$description: $code is a $verdict" test "$(json "[f['verdict'] for f in d['result']['findings'] if f['code'] == '$code']" <<<"$found")" = "['$verdict']"
+}
+misses() { # DESCRIPTION CODE
+  check "$1" test "$("$tool" --json doctor --module "$module" 2>/dev/null | json "[f for f in d['result']['findings'] if f['code'] == '$2']")" = "[]"
+}
+
+finds "no card" no-card warning
+start_card --control "$JPKI_RUN_DIR/control"
+finds "an ordinary card" card ok
+finds "its certificate" certificate-authentication ok
+finds "PSS" pss ok
+finds "the module" module ok
+misses "nothing is expired" expired
+said=$(doctor 2>/dev/null </dev/null || true)
+last=$(grep -E '^(OK|NOTE|WARNING|FAULT)' <<<"$said" | cut -d' ' -f1)
+check "the worst comes last" test "$(sed 's/OK/1/;s/NOTE/2/;s/WARNING/3/;s/FAULT/4/' <<<"$last" | sort -c 2>&1)" = ""
+expect "no VERIFY was sent" "$(control counts)" '"verify":\{"authentication":0,"signature":0\}'
+expect "and nothing signed" "$(control counts)" '"signatures":\{"authentication":0,"signature":0\}'
+
+for row in "blocked reset-pin" "expired expired" "no-authentication certificate-missing-authentication"; do
+  read -r kind code <<<"$row"
+  control swap "$kind" >/dev/null
+  until_true 20 reader_shows Yes || fail "no card"
+  exits 16 "a card of the kind $kind is a fault" doctor
+  check "found as $code" grep -q "\"$code\"" <(doctor --json 2>/dev/null </dev/null)
+done
+control swap last-try >/dev/null
+until_true 20 reader_shows Yes || fail "no card"
+check "the last try is a warning" grep -q '"last-try"' <(doctor --json 2>/dev/null </dev/null)
+control swap child >/dev/null
+until_true 20 reader_shows Yes || fail "no card"
+finds "no signature certificate" certificate-missing-signature note
+control swap no-pss >/dev/null
+until_true 20 reader_shows Yes || fail "no card"
+finds "a card without PSS" pss note
+control swap foreign >/dev/null
+until_true 20 reader_shows Yes || fail "no card"
+finds "a card of another kind" card-foreign warning
+control swap adult >/dev/null
+until_true 20 reader_shows Yes || fail "no card"
+
+# The module.
+exits 16 "a module that is not there" "$tool" doctor --module /nonexistent/module.so
+expect "it is named" "$said" "/nonexistent/module.so is not there"
+exits 16 "a file that is no module" "$tool" doctor --module "$here/lib.sh"
+expect "it cannot be used" "$said" "cannot be used"
+
+# The report: what a developer needs, and nothing of a person.
+doctor --report report.txt >/dev/null 2>&1 </dev/null || true
+report=$(cat report.txt)
+expect "the ATR" "$report" "ATR 3BE000FF8131FE4514"
+expect "status words" "$report" "0020 0098 -> 63C3"
+"$tool" cert auth --der --output auth.der 2>/dev/null
+serial=$(openssl x509 -inform der -in auth.der -noout -serial | sed 's/.*=//')
+subject=$(openssl x509 -inform der -in auth.der -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')
+until_date=$(openssl x509 -inform der -in auth.der -noout -enddate | awk '{print $4}')
+refuse "no serial number" "$report" "$serial"
+refuse "no code of the holder" "$report" "$subject"
+refuse "no end of a certificate, which is a birthday" "$report" "$until_date-|/$until_date|$until_date年"
+refuse "no name" "$report" "花子|東京都"
+refuse "no home directory" "$report" "$HOME"
+exits 14 "a report that cannot be written" doctor --report nowhere/report.txt
+
+# Browsers' profiles.
+mkdir -p "$HOME/.mozilla/firefox/abc.default" "$XDG_CONFIG_HOME/mozilla/firefox/new.default" "$HOME/.pki/nssdb" \
+  "$HOME/snap/firefox/common/.mozilla/firefox/s.default" "$HOME/.var/app/org.mozilla.firefox/.mozilla/firefox/f.default"
+for profile in "$HOME"/.mozilla/firefox/abc.default "$XDG_CONFIG_HOME"/mozilla/firefox/new.default "$HOME"/.pki/nssdb \
+  "$HOME"/snap/firefox/common/.mozilla/firefox/s.default "$HOME"/.var/app/org.mozilla.firefox/.mozilla/firefox/f.default; do
+  : >"$profile/cert9.db"
+done
+echo "library=/usr/lib/x86_64-linux-gnu/pkcs11/jpki-pkcs11-auth.so" >"$HOME/.mozilla/firefox/abc.default/pkcs11.txt"
+finds "a registered Firefox" browser ok
+finds "a Snap" browser-snap note
+finds "a Flatpak" browser-flatpak note
+check "the new folder of Firefox and Chromium's are seen" test \
+  "$("$tool" --json doctor --module "$module" 2>/dev/null | json "len([f for f in d['result']['findings'] if f['code'] == 'browser-not-registered'])")" = 2
+
+# pcscd that refuses, speaks another version, or is not there: a socket of our own in its place.
+cat >service.py <<'P'
+import os, socket, struct, sys
+path, mode = sys.argv[1:]
+if os.path.exists(path): os.unlink(path)
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+if mode != "refused": server.listen(8)
+print("ready", flush=True)
+while mode != "refused":
+    client, _ = server.accept()
+    if mode == "version":
+        while True:
+            data = client.recv(20)
+            if len(data) < 20: break
+            client.sendall(struct.pack("=iiI", 9, 9, 0x8010001D))  # SCARD_E_NO_SERVICE
+    client.close()
+P
+for row in "closed pcscd-refused" "version pcscd-version"; do
+  read -r mode code <<<"$row"
+  coproc python3 service.py "$work/socket" "$mode"
+  service=$COPROC_PID
+  read -r _ <&"${COPROC[0]}"
+  finds "pcscd: $mode" "$code" fault "PCSCLITE_CSOCK_NAME=$work/socket"
+  kill "$service"
+  wait "$service" 2>/dev/null || true
+done
+rm -f "$work/socket"
+finds "pcscd is not running" pcscd-stopped fault "PCSCLITE_CSOCK_NAME=$work/socket"
+japanese "$tool" doctor --module "$module" >ja.txt 2>/dev/null </dev/null || true
+expect "in Japanese" "$(cat ja.txt)" "正常 .*pcscd が応答しています"
+stop_card

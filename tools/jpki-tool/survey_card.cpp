@@ -1,0 +1,135 @@
+#include "survey_card.hpp"
+
+#include "exit_status.hpp"
+#include "i18n.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+
+namespace jpki::tool {
+
+namespace {
+
+bool begins_with(ByteView apdu, std::initializer_list<std::uint8_t> header) {
+    return apdu.size() >= header.size() && std::equal(header.begin(), header.end(), apdu.begin());
+}
+
+bool ends_with(ByteView apdu, ByteView data) {
+    return apdu.size() == 5 + data.size() && apdu[4] == data.size() && std::ranges::equal(apdu.subspan(5), data);
+}
+
+// Lengths that the command cannot sign (CARD.md, P1 table): 02 and 04 take 32 bytes, 00 takes 245 at most. For 01, 03 and 05
+// every length that fits in a short command is a message.
+bool cannot_sign(ByteView apdu) {
+    if (apdu.size() < 7 || apdu.size() != 6U + apdu[4]) return false;
+    const std::uint8_t p1 = apdu[2];
+    const std::size_t length = apdu[4];
+    if (p1 == 0x02 || p1 == 0x04) return length == 1;
+    if (p1 == 0x00) return length > pkcs1_data_max;
+    return p1 == unassigned_signature_scheme && length == 1;
+}
+
+}  // namespace
+
+bool is_harmless(ByteView apdu) {
+    if (begins_with(apdu, {0x00, 0xA4, 0x04, 0x0C})) return ends_with(apdu, jpki_aid) || ends_with(apdu, issuer_security_domain_aid);
+    if (begins_with(apdu, {0x00, 0xA4, 0x02, 0x0C, 0x02})) return apdu.size() == 7;
+    if (begins_with(apdu, {0x00, 0xB0})) return apdu.size() == 5 || (apdu.size() == 7 && apdu[4] == 0);
+    if (begins_with(apdu, {0x00, 0x84, 0x00, 0x00})) return apdu.size() == 5;
+    if (begins_with(apdu, {0x00, 0xC0, 0x00, 0x00})) return apdu.size() == 5;
+    // VERIFY without a byte of data: four bytes, or a fifth that is Le = 00.
+    if (begins_with(apdu, {0x00, 0x20, 0x00})) return apdu.size() == 4 || (apdu.size() == 5 && apdu[4] == 0);
+    if (begins_with(apdu, {0x80, 0x2A})) return cannot_sign(apdu);
+    return false;
+}
+
+SurveyCard::SurveyCard(const std::string& reader) {
+    if (!context_.open()) throw Failure(Exit::no_service, _("The smart card service (pcscd) does not answer. \"jpki-tool doctor\" finds out why."));
+    const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
+    if (rc != SCARD_S_SUCCESS) fail(rc);
+    std::array<std::uint8_t, MAX_ATR_SIZE> atr{};
+    DWORD size = atr.size(), name = 0, state = 0, protocol = 0;
+    if (SCardStatus(card_, nullptr, &name, &state, &protocol, atr.data(), &size) == SCARD_S_SUCCESS && size <= atr.size())
+        atr_.assign(atr.begin(), atr.begin() + static_cast<std::ptrdiff_t>(size));
+}
+
+SurveyCard::~SurveyCard() {
+    if (card_ != 0) SCardDisconnect(card_, SCARD_LEAVE_CARD);
+}
+
+bool SurveyCard::t0() const noexcept { return protocol_ == SCARD_PROTOCOL_T0; }
+
+void SurveyCard::fail(LONG rc) const {
+    if (rc == SCARD_E_SHARING_VIOLATION) throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
+    if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE || rc == SCARD_E_UNKNOWN_READER)
+        throw Failure(Exit::no_card, _("The card or its reader was removed."));
+    char code[16];
+    std::snprintf(code, sizeof code, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
+    throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {code}));
+}
+
+// Another program's transaction is waited for, and its resets are no fault.
+void SurveyCard::begin() {
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        const LONG rc = SCardBeginTransaction(card_);
+        if (rc == SCARD_S_SUCCESS) return;
+        if (rc != SCARD_W_RESET_CARD && rc != SCARD_W_UNPOWERED_CARD) fail(rc);
+        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    }
+    throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
+}
+
+SurveyCard::Answer SurveyCard::send(const Bytes& apdu) {
+    if (!is_harmless(apdu)) throw std::logic_error("survey: this command may not be sent");
+    begin();
+    std::array<std::uint8_t, 4096> buffer;
+    DWORD size = buffer.size();
+    const LONG rc = SCardTransmit(card_, t0() ? SCARD_PCI_T0 : SCARD_PCI_T1, apdu.data(), static_cast<DWORD>(apdu.size()), nullptr, buffer.data(), &size);
+    SCardEndTransaction(card_, SCARD_LEAVE_CARD);
+    if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE) fail(rc);
+    Answer answer;
+    if (rc != SCARD_S_SUCCESS || size < 2) return answer;
+    answer.status = static_cast<std::uint16_t>(buffer[size - 2] << 8 | buffer[size - 1]);
+    answer.data.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size - 2));
+    return answer;
+}
+
+SurveyCard::Answer SurveyCard::select_application() {
+    Bytes apdu{0x00, 0xA4, 0x04, 0x0C, static_cast<std::uint8_t>(jpki_aid.size())};
+    apdu.insert(apdu.end(), jpki_aid.begin(), jpki_aid.end());
+    return send(apdu);
+}
+
+SurveyCard::Answer SurveyCard::select_issuer_security_domain() {
+    Bytes apdu{0x00, 0xA4, 0x04, 0x0C, static_cast<std::uint8_t>(issuer_security_domain_aid.size())};
+    apdu.insert(apdu.end(), issuer_security_domain_aid.begin(), issuer_security_domain_aid.end());
+    return send(apdu);
+}
+
+SurveyCard::Answer SurveyCard::select_ef(std::uint16_t id) {
+    return send({0x00, 0xA4, 0x02, 0x0C, 0x02, static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id & 0xFF)});
+}
+
+SurveyCard::Answer SurveyCard::read(std::size_t offset, std::size_t le) {
+    return send({0x00, 0xB0, static_cast<std::uint8_t>(offset >> 8), static_cast<std::uint8_t>(offset & 0xFF), static_cast<std::uint8_t>(le & 0xFF)});
+}
+
+SurveyCard::Answer SurveyCard::read_short_form(Ef ef, std::size_t offset, std::size_t le) {
+    return send({0x00, 0xB0, static_cast<std::uint8_t>(0x80 | sfi_of(ef)), static_cast<std::uint8_t>(offset & 0xFF), static_cast<std::uint8_t>(le & 0xFF)});
+}
+
+SurveyCard::Answer SurveyCard::query_tries(std::uint8_t p2, bool with_le) {
+    Bytes apdu{0x00, 0x20, 0x00, p2};
+    if (with_le) apdu.push_back(0x00);
+    return send(apdu);
+}
+
+void SurveyCard::reset() {
+    const LONG rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol_);
+    if (rc != SCARD_S_SUCCESS) fail(rc);
+}
+
+}  // namespace jpki::tool

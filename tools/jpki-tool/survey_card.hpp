@@ -1,0 +1,57 @@
+// A card for `survey`: sends commands that apdu/ would not build (extended lengths, odd forms), and only such as can do no harm.
+#pragma once
+
+#include "card_access.hpp"
+
+#include "apdu/bytes.hpp"
+#include "apdu/facts.hpp"
+
+#include <string>
+
+namespace jpki::tool {
+
+// True for the commands that survey may send: SELECT of the JPKI application, of the issuer security domain and of an EF, READ
+// BINARY, GET CHALLENGE, the tries query (a VERIFY without data), and the sign command with data of a length that its P1 can
+// never sign. Everything else is refused before it reaches the card.
+bool is_harmless(ByteView apdu);
+
+class SurveyCard {
+public:
+    // Shared connection. Throws Failure.
+    explicit SurveyCard(const std::string& reader);
+    ~SurveyCard();
+    SurveyCard(const SurveyCard&) = delete;
+    SurveyCard& operator=(const SurveyCard&) = delete;
+
+    struct Answer {
+        std::uint16_t status = 0;  // 0: the reader or driver gave no answer
+        Bytes data;
+    };
+    // One command in a transaction of its own; 61xx and 6Cxx are answers. Throws std::logic_error for a command that is not
+    // harmless, Failure when the card is gone or busy.
+    Answer send(const Bytes& apdu);
+
+    Answer select_application();
+    Answer select_issuer_security_domain();
+    Answer select_ef(std::uint16_t id);
+    // READ BINARY of the current file; `le` 1..256.
+    Answer read(std::size_t offset, std::size_t le);
+    Answer read_short_form(Ef ef, std::size_t offset, std::size_t le);
+    Answer query_tries(std::uint8_t p2, bool with_le);
+
+    // Warm reset (SCARD_RESET_CARD): other programs are told.
+    void reset();
+    const Bytes& atr() const noexcept { return atr_; }
+    bool t0() const noexcept;
+
+private:
+    [[noreturn]] void fail(LONG rc) const;
+    void begin();
+
+    PcscContext context_;
+    SCARDHANDLE card_ = 0;
+    DWORD protocol_ = 0;
+    Bytes atr_;
+};
+
+}  // namespace jpki::tool
