@@ -98,7 +98,7 @@ def check_configuration(heading, block, text):
         plain = text.replace("\\$", "$").replace("\\n", "\n")
         match = re.match(r"([\w.$]+)( *= *| +)(.*?)[;{ ]*$", line)
         checked += 1
-        if line.startswith(("if", "map", "{", "[")) or not match:
+        if re.match(r"(if|map)\b|[{\[]", line) or not match:
             word = re.sub(r'"/[^"]*"', '"$module_auth"', line.rstrip(" {;"))  # JSON has paths within
             found = word in plain
         elif re.fullmatch(r"[0-9a-f]{40}", match[1]):
