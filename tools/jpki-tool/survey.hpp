@@ -1,4 +1,4 @@
-// `survey`: what a real card does where CARD.md has a guess or one author's word. Only commands that cost no try, change nothing
+// `survey`: what a real card does where apdu/README.md has a guess or one author's word. Only commands that cost no try, change nothing
 // and cannot sign; see survey_card.hpp for how that is made sure.
 #pragma once
 

@@ -21,7 +21,7 @@ bool ends_with(ByteView apdu, ByteView data) {
     return apdu.size() == 5 + data.size() && apdu[4] == data.size() && std::ranges::equal(apdu.subspan(5), data);
 }
 
-// Lengths that the command cannot sign (CARD.md, P1 table): 02 and 04 take 32 bytes, 00 takes 245 at most. For 01, 03 and 05
+// Lengths that the command cannot sign (apdu/README.md, P1 table): 02 and 04 take 32 bytes, 00 takes 245 at most. For 01, 03 and 05
 // every length that fits in a short command is a message.
 bool cannot_sign(ByteView apdu) {
     if (apdu.size() < 7 || apdu.size() != 6U + apdu[4]) return false;
