@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(file_that_others_can_write_to_or_that_another_user_owns_is_
         return consent_each(f);
     };
     BOOST_CHECK(obeyed(""));
-    for (const mode_t mode : {0620, 0602, 0666}) {
+    for (const mode_t mode : {mode_t{0620}, mode_t{0602}, mode_t{0666}}) {
         BOOST_REQUIRE(::chmod(path.c_str(), mode) == 0);
         BOOST_CHECK(!obeyed("writable by others"));
     }
