@@ -3,6 +3,7 @@
 #include "pin_fixture.hpp"
 #include "test_certificates.hpp"
 
+#include <cstdlib>
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -121,19 +122,23 @@ std::string name_of(const std::vector<std::size_t>& order) {
 
 BOOST_AUTO_TEST_SUITE(orders)
 
-// 720 orders of six calls; the session is opened by the first call that needs one.
+// 720 orders of six calls; the session is opened by the first call that needs one. Without JPKI_ALL_ORDERS every seventh, which has
+// each call in each place: under a sanitizer all of them take minutes.
 BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_of_commands) {
     std::vector<std::size_t> order = {0, 1, 2, 3, 4, 5};
     const Ended first = run({}, order);
     BOOST_REQUIRE(first.signed_well);
-    std::size_t most = 0, least = first.commands;
+    std::size_t most = 0, least = first.commands, run_now = 0, at = 0;
+    const std::size_t step = std::getenv("JPKI_ALL_ORDERS") ? 1 : 7;
     do {
+        if (at++ % step != 0) continue;
+        ++run_now;
         const Ended one = run({}, order);
         most = std::max(most, one.commands);
         least = std::min(least, one.commands);
         BOOST_REQUIRE_MESSAGE(one.signed_well && one.told == first.told, name_of(order));
     } while (std::next_permutation(order.begin(), order.end()));
-    BOOST_TEST_MESSAGE("counted: 720 orders, " << least << " to " << most << " commands");
+    BOOST_TEST_MESSAGE("counted: " << run_now << " orders, " << least << " to " << most << " commands");
     // Nothing is read twice: the orders differ in how often the application is selected, or seen to be, once a call.
     BOOST_CHECK_LE(most - least, 2 * order.size());
 }
