@@ -30,7 +30,9 @@ void Card::forget_file(Ef ef) {
 
 // A search that met a logout: the card may still show a certificate that wants the PIN, but nobody is logged in to see it.
 std::optional<CertificateFile> Card::known_file(KeyUse use, Ef ef) const {
-    if (const auto& file = known()->files[certificate_slot(ef)]) return file;
+    // By name: a reference into what known() returns must not outlive it.
+    const auto snapshot = known();
+    if (const auto& file = snapshot->files[certificate_slot(ef)]) return file;
     if (ef == facts_of(use).certificate && certificate_wants_pin(use) && !verified(use))
         return CertificateFile{FileAnswer::Kind::locked, nullptr};
     return std::nullopt;

@@ -1,6 +1,7 @@
 // The log writes to what it was told to, and to nothing else; it does not wait and raises no signal.
 #include "apdu/log.hpp"
 
+#include <cstdio>
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
@@ -40,6 +41,7 @@ bool opens(const std::string& path) { return Log().open(path, LogLevel::info); }
 
 // Runs `f` in a process of its own, since it takes away descriptors or may be killed by a signal. Returns its wait status.
 template <class F> int in_child(F&& f) {
+    std::fflush(nullptr);  // what the parent has not written yet is not the child's to write
     const pid_t child = ::fork();
     if (child == 0) {
         ::alarm(20);  // instead of waiting forever
