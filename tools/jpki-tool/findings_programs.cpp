@@ -56,8 +56,8 @@ void judge_browser(const BrowserFacts& browser, std::vector<Diagnosis>& findings
     switch (browser.packaging) {
     case Packaging::native:
         findings.push_back({"browser-not-registered", Verdict::note, fill(_("{0}: the module is not registered."), {name}),
-                            browser.kind == BrowserFacts::Kind::firefox ? _("To use the card there: jpki-tool register firefox")
-                                                                        : _("To use the card there: jpki-tool register chromium")});
+                            browser.kind == BrowserFacts::Kind::firefox ? _("To use the card there: load jpki-pkcs11-auth.so under Security Devices in its settings")
+                                                                        : _("To use the card there: run the example chromium-nssdb.sh")});
         break;
     case Packaging::snap:
         findings.push_back({"browser-snap", Verdict::note, fill(_("{0}: a Snap, which loads no module from outside."), {name}),
