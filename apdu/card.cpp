@@ -1,9 +1,9 @@
 #include "apdu/card.hpp"
 
 #include "apdu/card_scope.hpp"
+#include "apdu/patience.hpp"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 namespace jpki {
@@ -125,15 +125,10 @@ bool Card::look_in(Scope& scope) {
 }
 
 std::optional<bool> Card::look() {
-    std::unique_lock lock(mutex_, std::try_to_lock);
     // Another thread of this process is recognising the same card: its answer is worth a moment. Without it this thread would
     // say that there is no card. Not so where that thread itself waits for an exclusive holder.
-    const auto deadline = std::chrono::steady_clock::now() + recognition_max;
-    const bool nothing_known = !recognised_;
-    while (!lock && nothing_known && !link_->held_exclusively() && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        lock.try_lock();
-    }
+    const auto lock = lock_until(mutex_, std::chrono::steady_clock::now() + recognition_max,
+                                 [&, nothing_known = !recognised_] { return nothing_known && !link_->held_exclusively(); });
     if (!lock || held_) return std::nullopt;  // a look ends nobody's consent
     if (recognised_ && keys_known_ && !gone()) return true;
     struct AtOnce {
