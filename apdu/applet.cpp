@@ -24,7 +24,8 @@ constexpr bool is_pin_answer(std::uint16_t status) noexcept {
     return status == sw::ok || sw::counts_tries(status) || is_blocked(status);
 }
 
-// Checking errors of ISO/IEC 7816-4 (5.1.3, table 5) that say: no such reference, file or parameter here. The command was not executed.
+// Checking errors of ISO/IEC 7816-4 (5.1.3, table 5) that say: no such reference, file or parameter here. The command was not
+// executed.
 constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
     switch (status) {
     case sw::file_not_found:
@@ -184,13 +185,15 @@ PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
 SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     const auto p2 = reference(facts_of(use).key);
     if (!p2) return {};
-    Response response = transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(scheme), *p2}, data, Command::le_max));
+    Response response =
+        transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(scheme), *p2}, data, Command::le_max));
     if (response.ok()) {
         if (response.data.size() != signature_size) throw CardFault("signature has the wrong size");
         return {SignAnswer::Kind::done, std::move(response.data)};
     }
     if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};
-    if (response.status == sw::incorrect_p1_p2 && scheme != SignatureScheme::pkcs1_padding) return {SignAnswer::Kind::scheme_unknown, {}};
+    if (response.status == sw::incorrect_p1_p2 && scheme != SignatureScheme::pkcs1_padding)
+        return {SignAnswer::Kind::scheme_unknown, {}};
     if (says_no_such_reference(response.status)) return {};
     unexpected("signature", response.status);
 }

@@ -38,9 +38,9 @@ using TriesAnswer = std::optional<int>;
 struct SignAnswer {
     enum class Kind {
         done,
-        not_verified,  // 6982
+        not_verified,    // 6982
         scheme_unknown,  // 6A86: this card does not have that P1
-        elsewhere      // an answer that the JPKI application does not give: another application is selected
+        elsewhere        // an answer that the JPKI application does not give: another application is selected
     };
     Kind kind = Kind::elsewhere;
     Bytes signature;  // 256 bytes when done
@@ -60,8 +60,9 @@ public:
     Applet(Link::Transaction& transaction, CommandProfile& profile) : transaction_(transaction), profile_(profile) {}
 
     // SELECT by AID. False: the card says that it has no such application (6A82, 6A81 or another of ISO/IEC 7816-4's). Any other
-    // answer is odd: with `first_command` the card is asked once more, since one may say 6F00 once after a cold reset (apdu/README.md,
-    // Recognition) and a fault on the line may hit any answer. Throws CardFault for an odd answer that is the last.
+    // answer is odd: with `first_command` the card is asked once more, since one may say 6F00 once after a cold reset
+    // (apdu/README.md, Recognition) and a fault on the line may hit any answer. Throws CardFault for an odd answer that is the
+    // last.
     bool select(bool first_command);
 
     // Selects the issuer security domain, which ends every PIN state (apdu/README.md, State). False when the card did not:

@@ -34,7 +34,8 @@ Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
     const auto p1 = static_cast<std::uint8_t>(0x80 | sfi_of(ef));
     if (profile_.form != CommandProfile::Form::select_ef) {
         Response response = transaction_.transmit(read_command(p1, offset, size));
-        if (profile_.form == CommandProfile::Form::short_form || response.ok() || response.status == sw::security_status_not_satisfied)
+        if (profile_.form == CommandProfile::Form::short_form || response.ok() ||
+            response.status == sw::security_status_not_satisfied)
             return response;
     }
     if (!select_ef(ef)) return {{}, sw::file_not_found};
@@ -73,9 +74,9 @@ FileAnswer Applet::read_certificate(Ef ef, Bytes start) {
         // in as the SFI form can begin, and what is read twice must be the same.
         const std::size_t from = std::min<std::size_t>(start.size(), 255);
         Response response = read_first(ef, from, std::min(Command::le_max, total - from));
-        if (!response.ok() || !std::equal(start.begin() + static_cast<std::ptrdiff_t>(from), start.end(), response.data.begin(),
-                                          response.data.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                      response.data.size(), start.size() - from))))
+        if (!response.ok() ||
+            !std::equal(start.begin() + static_cast<std::ptrdiff_t>(from), start.end(), response.data.begin(),
+                        response.data.begin() + static_cast<std::ptrdiff_t>(std::min(response.data.size(), start.size() - from))))
             return {FileAnswer::Kind::malformed, {}};
         start.resize(from);
         start.insert(start.end(), response.data.begin(), response.data.end());

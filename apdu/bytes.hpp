@@ -34,6 +34,8 @@ using Bytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
 using ByteView = std::span<const std::uint8_t>;
 
 // With bytes that are kept in another way, as those of a test's card are.
-inline bool operator==(const Bytes& a, const std::vector<std::uint8_t>& b) noexcept { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+inline bool operator==(const Bytes& a, const std::vector<std::uint8_t>& b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 }  // namespace jpki

@@ -184,8 +184,8 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
     }
 }
 
-// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody is logged in, a
-// token information file that only our application has shows that nothing else is selected.
+// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody
+// is logged in, a token information file that only our application has shows that nothing else is selected.
 void Card::confirm_selected(Scope& scope) {
     if (selected_now_) return;
     if (!selected_ || !(verified_[0] || verified_[1])) return select_now(scope);
@@ -238,7 +238,8 @@ bool Card::still_verified(KeyUse use) {
         // What only a login opens: the signature certificate; and the sign command, with too little to sign.
         const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
-                                 : scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) == sw::security_status_not_satisfied;
+                                 : scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) ==
+                                       sw::security_status_not_satisfied;
         if (refused) verified = open_[index_of(use)] = false;
         return verified.load();
     });

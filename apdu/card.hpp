@@ -86,8 +86,8 @@ public:
     bool has_key(KeyUse use);
 
     // Public bytes that differ from card to card: the first 256 of the authentication certificate; of a card that does not
-    // have it and of a phone, which shows it after the PIN only, EF 0006 and the beginnings of the CA certificates, whether or not
-    // somebody is logged in. 1 command, once; 3 or 4 in the second case.
+    // have it and of a phone, which shows it after the PIN only, EF 0006 and the beginnings of the CA certificates, whether or
+    // not somebody is logged in. 1 command, once; 3 or 4 in the second case.
     Bytes identity();
 
     // A certificate of `use`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
@@ -113,11 +113,12 @@ public:
     // Whether the calling thread may use a transaction that is held.
     using Holder = std::function<bool()>;
     // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
-    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until reset_security_status() or end_hold(),
-    // and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and signature are one
-    // transaction). The first command that anybody else in this process needs ends the hold and resets the card's security status before.
-    // When nobody is logged in by it, because the answer was lost or not the right one, no PIN state is left at the card.
-    // An answer that the card gave is returned even if the connection failed after it; the object is gone() then.
+    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until reset_security_status()
+    // or end_hold(), and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and
+    // signature are one transaction). The first command that anybody else in this process needs ends the hold and resets the
+    // card's security status before. When nobody is logged in by it, because the answer was lost or not the right one, no PIN
+    // state is left at the card. An answer that the card gave is returned even if the connection failed after it; the object is
+    // gone() then.
     struct VerifyAnswer : PinAnswer {
         bool last_try_kept = false;
     };
@@ -138,9 +139,9 @@ public:
     // One signature (1 command). `not_verified`: `use` is not logged in, or the card does not honour the PIN any more.
     SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
 
-    // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands), or
-    // the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again once
-    // `use` is logged in: a card that looks at the PIN first says nothing before.
+    // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands),
+    // or the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again
+    // once `use` is logged in: a card that looks at the PIN first says nothing before.
     bool has_pss(KeyUse use);
     // Whether a signature was refused because the card does not have PSS, or a probe said so. Sends nothing.
     bool known_to_lack_pss() const { return known()->pss == std::optional<bool>(false); }
@@ -148,10 +149,11 @@ public:
     // Whether the last VERIFY of `use` was accepted and nothing was heard since that ends it. Does not wait.
     // (After a reset that may have been a loss of power the next signature tells; still_verified() asks.)
     bool verified(KeyUse use) const noexcept { return !gone() && verified_[index_of(use)].load(std::memory_order_acquire); }
-    // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is asked
-    // with something that cannot sign (2 commands): a login is over when it says so.
+    // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is
+    // asked with something that cannot sign (2 commands): a login is over when it says so.
     bool still_verified(KeyUse use);
-    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status() ends that.
+    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status()
+    // ends that.
     bool may_be_open() const noexcept { return !gone() && (open_[0] || open_[1]); }
     // Takes it that `use` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
@@ -167,12 +169,12 @@ public:
     // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
     // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
     void reset_security_status();
-    // For the end of the process (card_exit.cpp): as reset_security_status() where may_be_open(). Waits until `deadline`, on the steady clock, for
-    // other threads and other programs; what is asked of the card later waits for nobody. Returns false, with a line in the
-    // log, when a login may still be open.
+    // For the end of the process (card_exit.cpp): as reset_security_status() where may_be_open(). Waits until `deadline`, on the
+    // steady clock, for other threads and other programs; what is asked of the card later waits for nobody. Returns false, with a
+    // line in the log, when a login may still be open.
     bool reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept;
-    // As reset_security_status(), after the logout of the other key, unless `use` is logged in or nothing may be open: decided when no operation
-    // is under way. A hold ends where the other key was open, since it is that key's.
+    // As reset_security_status(), after the logout of the other key, unless `use` is logged in or nothing may be open: decided
+    // when no operation is under way. A hold ends where the other key was open, since it is that key's.
     void reset_security_status_unless_verified(KeyUse use);
     // Whether a transaction is held. Does not wait.
     bool held() const noexcept { return !gone() && held_; }
@@ -215,7 +217,8 @@ private:
     bool has_pss(Scope& scope, KeyUse use);
     void remember_start(Ef ef, const Bytes& data);
     void note(KeyUse use, const PinAnswer& answer);
-    VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask);
+    VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
+                           const std::function<PinAnswer(Applet)>& ask);
     ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
     void give_up() noexcept;
     void end_logins() noexcept;
@@ -253,14 +256,14 @@ private:
     bool was_let_go_ = false;    // there is no connection
     bool unconfirmed_ = false;   // there was none for a while: it may be another card's now
     std::atomic<bool> recognised_ = false, keys_known_ = false;  // written under mutex_, read by anyone
-    std::array<std::atomic<bool>, 2> absent_{};                   // the same
+    std::array<std::atomic<bool>, 2> absent_{};                  // the same
     bool foreign_ = false;
-    int looks_ = 0;              // at EF 0008, with an odd answer
+    int looks_ = 0;  // at EF 0008, with an odd answer
     CommandProfile profile_;
     bool reset_due_ = false;
     std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
     std::array<std::atomic<bool>, 2> open_{};      // the same; see may_be_open()
-    std::array<bool, 2> login_in_doubt_{};  // the card was reset since, and may have lost its power
+    std::array<bool, 2> login_in_doubt_{};         // the card was reset since, and may have lost its power
     std::array<HeardTries, 2> heard_{};
     std::optional<Existence> existence_;
     std::array<std::optional<bool>, 2> has_key_{};
@@ -272,7 +275,8 @@ private:
     std::array<CertificateFile, 4> files_{};
     std::array<bool, 4> file_known_{};
     std::array<bool, 4> told_odd_{};  // in the log
-    std::array<std::shared_ptr<const Certificate>, 2> chained_{};  // found to fit its CA's (or the CA's itself), or twice the same
+    std::array<std::shared_ptr<const Certificate>, 2>
+        chained_{};  // found to fit its CA's (or the CA's itself), or twice the same
     std::array<bool, 2> certificates_doubted_{};
     std::optional<bool> pss_;
     std::array<PssAsked, 2> pss_asked_{};

@@ -18,7 +18,8 @@ constexpr std::uint8_t exists = 0x8F;
 void Card::remember_start(Ef ef, const Bytes& data) {
     if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
     authentication_read_with_pin_ = verified_[index_of(KeyUse::authentication)];
-    authentication_start_.assign(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
+    authentication_start_.assign(data.begin(),
+                                 data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
 }
 
 void Card::forget_file(Ef ef) {
@@ -183,7 +184,8 @@ Card::Existence Card::existence(Scope& scope) {
             if (again[use] != std::optional<bool>(false)) said[use] = again[use];
     }
     // A card that says 9000 to everything has no application at all. Ours has bytes in EF 0006, or no such file.
-    if (answer.success_without_data && scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
+    if (answer.success_without_data &&
+        scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
         log_.info("not a JPKI card: it answers 9000 to every command");
         foreign_ = true;
         recognised_ = selected_ = selected_now_ = false;

@@ -35,8 +35,8 @@ struct HeardTries {
     bool fresh(std::chrono::milliseconds max_age) const noexcept { return valid && CardClock::now() - when < max_age; }
 };
 
-// In which state of a key's login the card was asked for PSS without success: a card that looks at the PIN before it looks at P1 says
-// nothing of P1 to who is not logged in.
+// In which state of a key's login the card was asked for PSS without success: a card that looks at the PIN before it looks at P1
+// says nothing of P1 to who is not logged in.
 enum class PssAsked { never, logged_out, logged_in };
 
 // Where a certificate file has its place in CardKnown::files.

@@ -115,7 +115,8 @@ const Bytes& Card::identity(Scope& scope) {
     Bytes identity;
     confirm_selected(scope);
     for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
-        const FileAnswer part = scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
+        const FileAnswer part =
+            scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
         identity.insert(identity.end(), part.data.begin(), part.data.end());
     }
     if (identity.empty()) identity.push_back(0);

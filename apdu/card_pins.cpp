@@ -48,7 +48,8 @@ TriesAnswer Card::last_heard_tries(KeyUse use) {
 
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
 // asked for a login makes one; a PIN that must be changed ends one when it is refused.
-Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try, const std::function<PinAnswer(Applet)>& ask) {
+Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
+                                   const std::function<PinAnswer(Applet)>& ask) {
     select_now(scope);
     if (keep_last_try) {
         hear_tries(scope, use);
@@ -68,7 +69,8 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, boo
     try {
         answer = ask(scope.applet());
         // Not a card without this PIN, then, but one that lost the application between two commands.
-        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there) throw CardFault("VERIFY: PIN not found, although the card had it before");
+        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there)
+            throw CardFault("VERIFY: PIN not found, although the card had it before");
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault&) {
@@ -101,7 +103,8 @@ bool Card::held_by_somebody_else() const {
 
 Card::VerifyAnswer Card::verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, use, true, keep_last_try, [&](Applet applet) { return applet.verify(use, pin); });
+        const VerifyAnswer answer =
+            verify_in(scope, use, true, keep_last_try, [&](Applet applet) { return applet.verify(use, pin); });
         if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
         return answer;
     });
@@ -144,7 +147,8 @@ Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
 
 Card::ChangeAnswer Card::change_pin(KeyUse use, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, use, false, keep_last_try, [&](Applet applet) { return applet.verify(use, old_pin); });
+        const VerifyAnswer answer =
+            verify_in(scope, use, false, keep_last_try, [&](Applet applet) { return applet.verify(use, old_pin); });
         return change_in(scope, answer, [&](Applet applet) { return applet.change(use, new_pin); });
     });
 }

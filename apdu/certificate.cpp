@@ -21,13 +21,13 @@ bool is_integer(ByteView contents) noexcept {
 // The strings that stand in names: a DirectoryString, or an IA5String, NumericString (RFC 5280, 4.1.2.4 and appendix A).
 bool is_string(const DerElement& value) noexcept {
     switch (value.identifier) {
-    case 0x0C:                                               // UTF8String
-    case 0x12:                                               // NumericString
-    case 0x13:                                               // PrintableString
-    case 0x14:                                               // TeletexString
-    case 0x16: return true;                                  // IA5String
-    case 0x1C: return value.contents.size() % 4 == 0;        // UniversalString
-    case 0x1E: return value.contents.size() % 2 == 0;        // BMPString
+    case 0x0C:                                         // UTF8String
+    case 0x12:                                         // NumericString
+    case 0x13:                                         // PrintableString
+    case 0x14:                                         // TeletexString
+    case 0x16: return true;                            // IA5String
+    case 0x1C: return value.contents.size() % 4 == 0;  // UniversalString
+    case 0x1E: return value.contents.size() % 2 == 0;  // BMPString
     default: return false;
     }
 }

@@ -31,8 +31,8 @@ struct Certificate {
     Bytes public_key_info;             // DER SubjectPublicKeyInfo (CKA_PUBLIC_KEY_INFO)
     std::string start_date, end_date;  // YYYYMMDD, UTC (CKA_START_DATE, CKA_END_DATE); empty for a time that DER does not have
     PublicKey key;
-    Bytes signature_algorithm;         // DER AlgorithmIdentifier
-    Bytes signature;                   // the BIT STRING's octets
+    Bytes signature_algorithm;  // DER AlgorithmIdentifier
+    Bytes signature;            // the BIT STRING's octets
     std::size_t signed_part_offset = 0, signed_part_size = 0;
 
     // The DER TBSCertificate: what the issuer signed.

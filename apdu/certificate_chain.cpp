@@ -15,7 +15,8 @@ struct Algorithm {
     Hash hash;
 };
 
-// 1.2.840.113549.1.1.11 to .13, sha256, sha384 and sha512WithRSAEncryption; 1.2.840.10045.4.3.2 and .3, ecdsa-with-SHA256 and SHA384.
+// 1.2.840.113549.1.1.11 to .13, sha256, sha384 and sha512WithRSAEncryption; 1.2.840.10045.4.3.2 and .3, ecdsa-with-SHA256 and
+// SHA384.
 constexpr std::uint8_t sha256_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0B};
 constexpr std::uint8_t sha384_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0C};
 constexpr std::uint8_t sha512_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0D};
@@ -34,7 +35,8 @@ const Algorithm* find_algorithm(ByteView identifier) noexcept {
     DerReader parts(*contents);
     const auto oid = parts.take_object_identifier();
     if (!oid) return nullptr;
-    const auto found = std::ranges::find_if(algorithms, [&](const Algorithm& one) { return std::ranges::equal(one.oid, oid->contents); });
+    const auto found =
+        std::ranges::find_if(algorithms, [&](const Algorithm& one) { return std::ranges::equal(one.oid, oid->contents); });
     if (found == std::end(algorithms)) return nullptr;
     if (!parts.at_end()) {
         const auto parameters = parts.take(der::null);

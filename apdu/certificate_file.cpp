@@ -30,8 +30,7 @@ FileHead examine_head(ByteView head, std::size_t& total) noexcept {
     ERR_pop_to_mark();
     const auto header = static_cast<std::size_t>(at - padded);
     // 0x80: error. 0x20: constructed. 1: indefinite length, which DER does not have.
-    if ((flags & 0x80) || (flags & 1) || header > head.size() || length <= 0)
-        return FileHead::malformed;
+    if ((flags & 0x80) || (flags & 1) || header > head.size() || length <= 0) return FileHead::malformed;
     total = header + static_cast<std::size_t>(length);
     return total <= certificate_size_max ? FileHead::certificate : FileHead::malformed;
 }

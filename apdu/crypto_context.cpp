@@ -81,7 +81,8 @@ CryptoContext::CryptoContext() : library_(OSSL_LIB_CTX_new()), functions_(new Fu
 CryptoContext::~CryptoContext() { OSSL_PROVIDER_unload(provider_); }
 
 CryptoContext::Digest::Digest(const CryptoContext& context, Hash hash)
-    : context_(context), hash_(hash),
+    : context_(context),
+      hash_(hash),
       state_(context.functions_[static_cast<std::size_t>(hash)].create(OSSL_PROVIDER_get0_provider_ctx(context.provider_))) {
     const OpensslErrors errors;
     const Functions& functions = context_.functions_[static_cast<std::size_t>(hash_)];
@@ -107,7 +108,8 @@ CryptoContext::Digest& CryptoContext::Digest::update(ByteView data) {
 Bytes CryptoContext::Digest::finish() {
     Bytes digest(size_of(hash_));
     std::size_t size = 0;
-    if (context_.functions_[static_cast<std::size_t>(hash_)].finish(state_, digest.data(), &size, digest.size()) != 1 || size != digest.size())
+    if (context_.functions_[static_cast<std::size_t>(hash_)].finish(state_, digest.data(), &size, digest.size()) != 1 ||
+        size != digest.size())
         throw std::runtime_error("OpenSSL cannot compute a hash");
     return digest;
 }

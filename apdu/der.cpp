@@ -20,7 +20,8 @@ constexpr std::size_t header_size(std::size_t length) noexcept {
 }  // namespace
 
 std::optional<DerElement> DerReader::take() noexcept {
-    if (rest_.empty() || rest_.size() > LONG_MAX || (rest_.front() & V_ASN1_PRIMITIVE_TAG) == V_ASN1_PRIMITIVE_TAG) return std::nullopt;
+    if (rest_.empty() || rest_.size() > LONG_MAX || (rest_.front() & V_ASN1_PRIMITIVE_TAG) == V_ASN1_PRIMITIVE_TAG)
+        return std::nullopt;
     const OpensslErrors errors;
     const unsigned char* at = rest_.data();
     long length = 0;

@@ -20,8 +20,8 @@ struct CardFault : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Another program, or a loss of power, reset the card inside our transaction: the command was not answered. The connection is good
-// after the next transaction has begun.
+// Another program, or a loss of power, reset the card inside our transaction: the command was not answered. The connection is
+// good after the next transaction has begun.
 struct CardReset : CardFault {
     using CardFault::CardFault;
 };

@@ -26,8 +26,8 @@ Response Link::Transaction::exchange_once(const Command& command) {
     response.data.assign(answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(size - 2));
     response.status = static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
     if (link_.log().enabled(LogLevel::debug))
-        link_.log().debug(command.header_text() + " -> " + hex16(response.status) + ", " +
-                          std::to_string(response.data.size()) + " bytes");
+        link_.log().debug(command.header_text() + " -> " + hex16(response.status) + ", " + std::to_string(response.data.size()) +
+                          " bytes");
     return response;
 }
 

@@ -30,8 +30,8 @@ public:
 
         // True when the card was reset since the last transaction of this link.
         bool was_reset() const noexcept { return was_reset_; }
-        // True when it is known that this was a loss of power, which ends every PIN state (apdu/README.md, State). After a reset of which
-        // it is not known, only the card can tell.
+        // True when it is known that this was a loss of power, which ends every PIN state (apdu/README.md, State). After a reset
+        // of which it is not known, only the card can tell.
         bool lost_power() const noexcept { return link_.lost_power(); }
 
         // Sends `command`, follows 61xx and 6Cxx (ISO/IEC 7816-4, 5.3.4) a bounded number of times, and returns data and

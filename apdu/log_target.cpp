@@ -99,14 +99,16 @@ void LogTarget::write(std::string_view line) const noexcept {
     int descriptor = STDERR_FILENO;
     bool writable = false;
     if (path_.empty()) {
-        writable = ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_ && can_be_written_at_once(descriptor);
+        writable = ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_ &&
+                   can_be_written_at_once(descriptor);
     } else {
         descriptor = open_file(path_.c_str(), status);
         writable = descriptor >= 0 && status.st_size < size_max;
     }
     if (writable) {
         const SignalsOfWrite signals;
-        if (signals.blocked()) [[maybe_unused]] const auto written = ::write(descriptor, line.data(), line.size());
+        if (signals.blocked()) [[maybe_unused]]
+            const auto written = ::write(descriptor, line.data(), line.size());
     }
     if (!path_.empty() && descriptor >= 0) ::close(descriptor);
     errno = saved;

@@ -7,8 +7,8 @@
 
 namespace jpki {
 
-// Takes `mutex`, or gives up at `deadline` or as soon as `worth_it` says no: the result then owns nothing. The first attempt is made
-// in any case.
+// Takes `mutex`, or gives up at `deadline` or as soon as `worth_it` says no: the result then owns nothing. The first attempt is
+// made in any case.
 template <class Predicate>
 std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_clock::time_point deadline, Predicate worth_it) {
     std::unique_lock lock(mutex, std::try_to_lock);

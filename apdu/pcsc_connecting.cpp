@@ -40,7 +40,7 @@ void keep_loaded() noexcept {
 struct PcscConnecting::Shared {
     std::mutex mutex;
     std::condition_variable changed;
-    bool done = false;  // `result` is there
+    bool done = false;       // `result` is there
     bool waited_for = true;  // by the caller who began, or who came back
     Result result;
 

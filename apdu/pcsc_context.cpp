@@ -102,8 +102,8 @@ PcscContext::Wait PcscContext::wait(const std::vector<std::string>& names, const
         states.back().szReader = new_reader_notification;
         states.back().dwCurrentState = SCARD_STATE_UNAWARE;
     }
-    const LONG rc = SCardGetStatusChange(context_, static_cast<DWORD>(timeout.count()), states.data(),
-                                         static_cast<DWORD>(states.size()));
+    const LONG rc =
+        SCardGetStatusChange(context_, static_cast<DWORD>(timeout.count()), states.data(), static_cast<DWORD>(states.size()));
     switch (rc) {
     case SCARD_S_SUCCESS:
     case SCARD_E_UNKNOWN_READER:  // one was unplugged meanwhile

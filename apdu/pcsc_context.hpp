@@ -22,7 +22,7 @@ struct ReaderStatus {
     // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
     // back between two looks shows here and nowhere else.
     std::uint16_t events = 0;
-    DWORD raw = 0;              // dwEventState, to be handed back to wait()
+    DWORD raw = 0;  // dwEventState, to be handed back to wait()
 };
 
 class PcscContext {

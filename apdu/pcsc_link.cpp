@@ -53,7 +53,8 @@ PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::millisecond
     connect();
 }
 
-PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay, bool may_create_threads)
+PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay,
+                   bool may_create_threads)
     : Link(log), reader_(reader), events_(stay), patience_(patience), may_create_threads_(may_create_threads) {}
 
 PcscLink::~PcscLink() { let_go(); }
@@ -66,7 +67,8 @@ void PcscLink::let_go() noexcept {
 }
 
 LONG PcscLink::connect_now() {
-    return SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
+    return SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_,
+                        &protocol_);
 }
 
 LONG PcscLink::connect_in_thread() {
@@ -170,7 +172,8 @@ void PcscLink::wait_until_free() {
 }
 
 void PcscLink::reconnect() {
-    const LONG rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    const LONG rc =
+        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
@@ -181,7 +184,8 @@ void PcscLink::reconnect() {
 void PcscLink::power_up() {
     DWORD name_size = 0, state = 0, protocol = 0, atr_size = 0;
     const LONG rc = SCardStatus(card_, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
-    if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // trouble is for the next command to report
+    if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT))
+        return;  // trouble is for the next command to report
     lost_power_ = true;
     SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);
 }
@@ -192,17 +196,14 @@ bool PcscLink::same_stay() {
     return status && status->front().card_present && status->front().events == events_;
 }
 
-bool PcscLink::alive() noexcept {
-    return !connected_ || !means_removed(ask_about_connection());
-}
+bool PcscLink::alive() noexcept { return !connected_ || !means_removed(ask_about_connection()); }
 
 // A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
 // every 400 ms (pcsc-lite) and knows a moment later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
     const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
     do {
-        if (!same_stay())
-            throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
+        if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
         pause();
     } while (Clock::now() < deadline);
 }
@@ -237,19 +238,21 @@ void PcscLink::end(bool power_off) noexcept {
     if (!means_reset(SCardEndTransaction(card_, disposition))) return;
     // pcscd told of a reset instead of ending the transaction: nobody else would ever get at the card again.
     reset_unreported_ = true;
-    if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) == SCARD_S_SUCCESS)
+    if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) ==
+        SCARD_S_SUCCESS)
         SCardEndTransaction(card_, disposition);
 }
 
 std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {
     const SCARD_IO_REQUEST* request = protocol_ == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
     DWORD size = static_cast<DWORD>(answer.size());
-    const LONG rc = SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
+    const LONG rc =
+        SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
     // Some drivers (vpcd) make an answer without a single byte of a card that was pulled.
     const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);
-    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (apdu/README.md, Recognition), and waiting
-    // for news would cost their users half a second each time.
+    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (apdu/README.md, Recognition), and
+    // waiting for news would cost their users half a second each time.
     if (no_answer && recognised_) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
     if (size > answer.size()) throw TransportFault("SCardTransmit: answer longer than the buffer");

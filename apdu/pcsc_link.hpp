@@ -36,7 +36,8 @@ public:
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
     // For the stay that the reader's event counter names (ReaderStatus::events). Does not connect: the first transaction does,
     // and throws CardRemoved when the reader has another card by then.
-    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay, bool may_create_threads);
+    PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay,
+             bool may_create_threads);
     ~PcscLink() override;
 
     // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
@@ -75,7 +76,7 @@ private:
 
     PcscContext context_;
     std::string reader_;
-    std::uint16_t events_ = 0;   // the reader's event counter during this stay
+    std::uint16_t events_ = 0;       // the reader's event counter during this stay
     bool reset_unreported_ = false;  // to be reported by the next begin()
     bool lost_power_ = false;        // found out by the last begin()
     SCARDHANDLE card_ = 0;
@@ -84,7 +85,7 @@ private:
     DWORD protocol_ = 0;
     std::chrono::milliseconds patience_;
     const bool may_create_threads_;
-    std::unique_ptr<PcscConnecting> connecting_;  // one that was left going
+    std::unique_ptr<PcscConnecting> connecting_;                        // one that was left going
     std::optional<std::chrono::steady_clock::time_point> met_another_;  // another program's transaction, last time
     bool waits_ = true;
     bool recognised_ = false;

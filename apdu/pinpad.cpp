@@ -55,7 +55,8 @@ std::unique_ptr<PinPad> PinPad::find(PcscLink& link) {
     // Tag, length, four bytes of control code, most significant first.
     for (std::size_t at = 0; at + 2 <= size; at += 2u + answer[at + 1]) {
         if (answer[at + 1] != 4 || at + 6 > size) continue;
-        const std::uint32_t code = static_cast<std::uint32_t>(answer[at + 2]) << 24 | static_cast<std::uint32_t>(answer[at + 3]) << 16 |
+        const std::uint32_t code = static_cast<std::uint32_t>(answer[at + 2]) << 24 |
+                                   static_cast<std::uint32_t>(answer[at + 3]) << 16 |
                                    static_cast<std::uint32_t>(answer[at + 4]) << 8 | answer[at + 5];
         if (answer[at] == FEATURE_VERIFY_PIN_DIRECT) pad->verify_code_ = code;
         if (answer[at] == FEATURE_MODIFY_PIN_DIRECT) pad->modify_code_ = code;
@@ -80,7 +81,7 @@ Bytes PinPad::verify_structure(KeyUse use, std::uint8_t p2) {
     s.push_back(ended_by_the_enter_key);
     s.push_back(1);  // bNumberMessage: one message, "enter PIN"
     append<std::uint16_t>(s, language);
-    s.push_back(0);  // bMsgIndex
+    s.push_back(0);           // bMsgIndex
     s.insert(s.end(), 3, 0);  // bTeoPrologue
     append_template(s, {0x00, 0x20, 0x00, p2}, facts);
     return s;
@@ -97,9 +98,9 @@ Bytes PinPad::modify_structure(KeyUse use, std::uint8_t p2) {
     s.push_back(ended_by_the_enter_key);
     s.push_back(2);  // bNumberMessage: "new PIN", "once more"
     append<std::uint16_t>(s, language);
-    s.push_back(1);  // bMsgIndex1
-    s.push_back(2);  // bMsgIndex2
-    s.push_back(0);  // bMsgIndex3
+    s.push_back(1);           // bMsgIndex1
+    s.push_back(2);           // bMsgIndex2
+    s.push_back(0);           // bMsgIndex3
     s.insert(s.end(), 3, 0);  // bTeoPrologue
     append_template(s, {0x00, 0x24, 0x01, p2}, facts);
     return s;
@@ -112,8 +113,8 @@ Card::VerifyAnswer PinPad::verify(Card& card, KeyUse use, bool keep_last_try, Ca
 
 Card::ChangeAnswer PinPad::change(Card& card, KeyUse use, bool keep_last_try) {
     return card.change_pin_with_pad(
-        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); }, [&](std::uint8_t p2) { return send(modify_code_, modify_structure(use, p2)); },
-        keep_last_try);
+        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); },
+        [&](std::uint8_t p2) { return send(modify_code_, modify_structure(use, p2)); }, keep_last_try);
 }
 
 }  // namespace jpki

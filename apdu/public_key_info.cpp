@@ -17,8 +17,7 @@ constexpr std::uint8_t ec_public_key[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x
 constexpr std::uint8_t p256[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
 constexpr std::uint8_t p384[] = {0x2B, 0x81, 0x04, 0x00, 0x22};
 constexpr std::uint8_t p521[] = {0x2B, 0x81, 0x04, 0x00, 0x23};
-const NamedCurve curves[] = {
-    {p256, NID_X9_62_prime256v1, 256}, {p384, NID_secp384r1, 384}, {p521, NID_secp521r1, 521}};
+const NamedCurve curves[] = {{p256, NID_X9_62_prime256v1, 256}, {p384, NID_secp384r1, 384}, {p521, NID_secp521r1, 521}};
 
 // OpenSSL's own limits for RSA are 512..16384 bits, and 64 for the exponent of a large modulus.
 constexpr std::size_t modulus_bits_min = 512, modulus_bits_max = 16384, exponent_bits_max = 64;

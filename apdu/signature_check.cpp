@@ -65,8 +65,25 @@ Bytes digest_info(Hash hash, ByteView digest) {
     // SEQUENCE { SEQUENCE { 2.16.840.1.101.3.4.2.x, NULL }, OCTET STRING }
     const auto size = static_cast<std::uint8_t>(size_of(hash));
     const auto number = static_cast<std::uint8_t>(hash == Hash::sha256 ? 1 : hash == Hash::sha384 ? 2 : 3);
-    const std::uint8_t prefix[] = {der::sequence, static_cast<std::uint8_t>(17 + size), der::sequence, 0x0D, der::object_identifier, 0x09,
-                                   0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, number, der::null, 0x00, der::octet_string, size};
+    const std::uint8_t prefix[] = {der::sequence,
+                                   static_cast<std::uint8_t>(17 + size),
+                                   der::sequence,
+                                   0x0D,
+                                   der::object_identifier,
+                                   0x09,
+                                   0x60,
+                                   0x86,
+                                   0x48,
+                                   0x01,
+                                   0x65,
+                                   0x03,
+                                   0x04,
+                                   0x02,
+                                   number,
+                                   der::null,
+                                   0x00,
+                                   der::octet_string,
+                                   size};
     if (digest.size() != size) throw std::invalid_argument("a hash value of the wrong size");
     Bytes info(sizeof prefix + digest.size());
     std::ranges::copy(digest, std::ranges::copy(prefix, info.begin()).out);
@@ -74,7 +91,8 @@ Bytes digest_info(Hash hash, ByteView digest) {
 }
 
 bool verify_rsa_pkcs1(const CryptoContext& context, const PublicKey& key, ByteView block, ByteView signature) {
-    // EMSA-PKCS1-v1_5 (RFC 8017, 9.2): 00 01 FF ... FF 00, with eight FF or more, and the block. Made and compared, not taken apart.
+    // EMSA-PKCS1-v1_5 (RFC 8017, 9.2): 00 01 FF ... FF 00, with eight FF or more, and the block. Made and compared, not taken
+    // apart.
     constexpr std::size_t overhead = 11;
     if (key.type != KeyType::rsa || key.modulus.size() < overhead || block.size() > key.modulus.size() - overhead) return false;
     const auto encoded = encoded_message(context, key, signature);
@@ -100,15 +118,16 @@ bool verify_rsa_pss(const CryptoContext& context, const PublicKey& key, Hash has
     const std::span<std::uint8_t> masked = message.first(size - hash_size - 1);    // 5
     const ByteView h = message.subspan(masked.size(), hash_size);
     const auto top_bits = static_cast<std::uint8_t>(0xFF00U >> (8 * size - bits));  // those beyond the encoded message
-    if ((masked[0] & top_bits) != 0) return false;                                 // 6
-    unmask(context, hash, h, masked);                                              // 7, 8
-    masked[0] = static_cast<std::uint8_t>(masked[0] & ~top_bits);                  // 9
+    if ((masked[0] & top_bits) != 0) return false;                                  // 6
+    unmask(context, hash, h, masked);                                               // 7, 8
+    masked[0] = static_cast<std::uint8_t>(masked[0] & ~top_bits);                   // 9
     const std::span<std::uint8_t> padding = masked.first(masked.size() - salt_size);
     if (padding.back() != 0x01) return false;  // 10
     if (!std::ranges::all_of(padding.first(padding.size() - 1), [](std::uint8_t byte) { return byte == 0; })) return false;
     static constexpr std::uint8_t zeros[8] = {};
-    const Bytes again = CryptoContext::Digest(context, hash).update(zeros).update(digest).update(masked.last(salt_size)).finish();  // 12, 13
-    return std::ranges::equal(again, h);  // 14
+    const Bytes again =
+        CryptoContext::Digest(context, hash).update(zeros).update(digest).update(masked.last(salt_size)).finish();  // 12, 13
+    return std::ranges::equal(again, h);                                                                            // 14
 }
 
 bool verify_ecdsa(const CryptoContext& context, const PublicKey& key, ByteView digest, ByteView signature) {
@@ -121,24 +140,29 @@ bool verify_ecdsa(const CryptoContext& context, const PublicKey& key, ByteView d
     const Point public_point(EC_POINT_new(group.get())), sum(EC_POINT_new(group.get()));
     if (!public_point || !sum) throw std::bad_alloc();
     // The point must be on the curve, and the order's multiple of it is the neutral element then: the cofactor is 1.
-    if (EC_POINT_oct2point(group.get(), public_point.get(), key.ec_point.data(), key.ec_point.size(), numbers.get()) != 1) return false;
+    if (EC_POINT_oct2point(group.get(), public_point.get(), key.ec_point.data(), key.ec_point.size(), numbers.get()) != 1)
+        return false;
 
     // FIPS 186-5, 6.4.2; the numbers are its steps.
     const BIGNUM* const order = EC_GROUP_get0_order(group.get());
-    const Number r = number_of(signature.first(curve->coordinate_size())), s = number_of(signature.subspan(curve->coordinate_size()));
+    const Number r = number_of(signature.first(curve->coordinate_size())),
+                 s = number_of(signature.subspan(curve->coordinate_size()));
     for (const Number* number : {&r, &s})
         if (BN_is_zero(number->get()) || BN_cmp(number->get(), order) >= 0) return false;  // 1
     const auto order_bits = static_cast<std::size_t>(BN_num_bits(order));
     const ByteView leftmost = digest.first(std::min(digest.size(), (order_bits + 7) / 8));
     const Number e = number_of(leftmost);  // 3
-    if (leftmost.size() * 8 > order_bits && BN_rshift(e.get(), e.get(), static_cast<int>(leftmost.size() * 8 - order_bits)) != 1) return false;
+    if (leftmost.size() * 8 > order_bits && BN_rshift(e.get(), e.get(), static_cast<int>(leftmost.size() * 8 - order_bits)) != 1)
+        return false;
     const Number inverse(BN_mod_inverse(nullptr, s.get(), order, numbers.get()));  // 4
     const Number u = new_number(), v = new_number(), x = new_number();
     return inverse && BN_mod_mul(u.get(), e.get(), inverse.get(), order, numbers.get()) == 1 &&
-           BN_mod_mul(v.get(), r.get(), inverse.get(), order, numbers.get()) == 1 &&  // 5
+           BN_mod_mul(v.get(), r.get(), inverse.get(), order, numbers.get()) == 1 &&                          // 5
            EC_POINT_mul(group.get(), sum.get(), u.get(), public_point.get(), v.get(), numbers.get()) == 1 &&  // 6
-           EC_POINT_get_affine_coordinates(group.get(), sum.get(), x.get(), nullptr, numbers.get()) == 1 &&  // fails for the neutral element
-           BN_nnmod(x.get(), x.get(), order, numbers.get()) == 1 && BN_cmp(x.get(), r.get()) == 0;  // 7
+           EC_POINT_get_affine_coordinates(group.get(), sum.get(), x.get(), nullptr, numbers.get()) ==
+               1 &&  // fails for the neutral element
+           BN_nnmod(x.get(), x.get(), order, numbers.get()) == 1 &&
+           BN_cmp(x.get(), r.get()) == 0;  // 7
 }
 
 }  // namespace jpki

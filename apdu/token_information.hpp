@@ -15,8 +15,8 @@ struct TokenInformation {
     std::string label;  // "JPKIAPICCTOKEN2" and the like, without the padding; printable ASCII only
     std::string model;  // "E16R01NJ"
 
-    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; apdu/README.md, Files: whatever does not begin as a card's
-    // label does). Its authentication certificate can be read only after the PIN.
+    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; apdu/README.md, Files: whatever does not begin as a
+    // card's label does). Its authentication certificate can be read only after the PIN.
     bool is_phone() const { return !label.starts_with("JPKIAPICCTOKEN"); }
     // A model on which PSS was measured (apdu/README.md, P1 table).
     bool model_has_pss() const { return model == "E16R01NJ"; }

@@ -26,7 +26,9 @@ std::array<std::uint8_t, 32> Crypto::sha256(ByteView data) const {
     return digest;
 }
 
-void Crypto::hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 32>& mac) const { mac = context_->hmac_sha256(key, data); }
+void Crypto::hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 32>& mac) const {
+    mac = context_->hmac_sha256(key, data);
+}
 
 Bytes Crypto::digest_info(Hash hash, ByteView digest) { return jpki::digest_info(hash, digest); }
 

@@ -28,7 +28,8 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism) {
     });
 }
 
-CK_RV C_Digest(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* digest, CK_ULONG* digest_length) {
+CK_RV C_Digest(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* digest,
+               CK_ULONG* digest_length) {
     return in_session(handle, [&](Runtime&, Session& session) {
         with_operation(session.digest, [&](DigestOperation& operation) {
             require(!operation.in_parts, CKR_OPERATION_NOT_INITIALIZED);

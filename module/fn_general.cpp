@@ -80,8 +80,6 @@ CK_RV C_Finalize(void* reserved) {
     });
 }
 
-CK_RV C_GetInfo(CK_INFO* info) {
-    return get_info(info, {2, 40});
-}
+CK_RV C_GetInfo(CK_INFO* info) { return get_info(info, {2, 40}); }
 
 }  // extern "C"

@@ -12,11 +12,13 @@ namespace {
 
 // Not const: the standard hands out pointers to memory that may be written to, and hosts do copy and patch it.
 #define JPKI_MEMBER(name) &name,
-constinit CK_FUNCTION_LIST functions_v2 = {{2, 40},
+constinit CK_FUNCTION_LIST functions_v2 = {
+    {2, 40},
 #include "module/functions_v2.inc"
 };
 constinit CK_FUNCTION_LIST_3_0 functions_v3 = [] {
-    CK_FUNCTION_LIST_3_0 list = {{3, 0},
+    CK_FUNCTION_LIST_3_0 list = {
+        {3, 0},
 #include "module/functions_v2.inc"
 #include "module/functions_v3.inc"
     };

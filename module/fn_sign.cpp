@@ -30,7 +30,8 @@ CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_HA
     });
 }
 
-CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature, CK_ULONG* signature_length) {
+CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature,
+             CK_ULONG* signature_length) {
     return in_session(handle, [&](Runtime&, Session& session) {
         with_operation(session.sign, [&](SignOperation& operation) {
             require(!operation.input.in_parts(), CKR_OPERATION_NOT_INITIALIZED);

@@ -21,7 +21,8 @@ CK_RV not_parallel() {
     });
 }
 
-// The card's random numbers are slow, and a host that is offered them draws on them at every insertion (module/README.md, random).
+// The card's random numbers are slow, and a host that is offered them draws on them at every insertion (module/README.md,
+// random).
 CK_RV no_random(CK_SESSION_HANDLE session) {
     return guarded([&] {
         Runtime::get()->sessions.get(session);
@@ -61,19 +62,37 @@ CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_
 CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_GenerateKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*) { return not_supported(); }
-CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE, CK_MECHANISM*, CK_ATTRIBUTE*, CK_ULONG, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*, CK_OBJECT_HANDLE*) { return not_supported(); }
-CK_RV C_WrapKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, CK_BYTE*, CK_ULONG*) { return not_supported(); }
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_BYTE*, CK_ULONG, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*) { return not_supported(); }
-CK_RV C_DeriveKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*) { return not_supported(); }
+CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE, CK_MECHANISM*, CK_ATTRIBUTE*, CK_ULONG, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*,
+                        CK_OBJECT_HANDLE*) {
+    return not_supported();
+}
+CK_RV C_WrapKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, CK_BYTE*, CK_ULONG*) {
+    return not_supported();
+}
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_BYTE*, CK_ULONG, CK_ATTRIBUTE*, CK_ULONG,
+                  CK_OBJECT_HANDLE*) {
+    return not_supported();
+}
+CK_RV C_DeriveKey(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*) {
+    return not_supported();
+}
 CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return not_supported(); }
-CK_RV C_EncryptMessage(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
+CK_RV C_EncryptMessage(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) {
+    return not_supported();
+}
 CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG) { return not_supported(); }
-CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*, CK_FLAGS) { return not_supported(); }
+CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*, CK_FLAGS) {
+    return not_supported();
+}
 CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE) { return not_supported(); }
 CK_RV C_MessageDecryptInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return not_supported(); }
-CK_RV C_DecryptMessage(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }
+CK_RV C_DecryptMessage(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) {
+    return not_supported();
+}
 CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG) { return not_supported(); }
-CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*, CK_FLAGS) { return not_supported(); }
+CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*, CK_FLAGS) {
+    return not_supported();
+}
 CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE) { return not_supported(); }
 CK_RV C_MessageSignInit(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE) { return not_supported(); }
 CK_RV C_SignMessage(CK_SESSION_HANDLE, void*, CK_ULONG, CK_BYTE*, CK_ULONG, CK_BYTE*, CK_ULONG*) { return not_supported(); }

@@ -21,7 +21,8 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_
     });
 }
 
-CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature, CK_ULONG signature_length) {
+CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* signature,
+               CK_ULONG signature_length) {
     return in_session(handle, [&](Runtime&, Session& session) {
         require(session.verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
         const auto operation = std::move(session.verify);

@@ -17,10 +17,12 @@ class Insertion {
 public:
     // For the stay that the reader's event counter names. Does not connect: the first thing that is asked of the card does.
     Insertion(Services& services, const std::string& reader, std::uint16_t stay)
-        : services_(services), stay_(stay), card_(link_to(services, reader, stay), services.log,
-                                     [&services](const Certificate& certificate, const Certificate& issuer) {
-                                         return services.crypto.issued_by(certificate, issuer);
-                                     }),
+        : services_(services),
+          stay_(stay),
+          card_(link_to(services, reader, stay), services.log,
+                [&services](const Certificate& certificate, const Certificate& issuer) {
+                    return services.crypto.issued_by(certificate, issuer);
+                }),
           tokens_{{{services, *this, KeyUse::authentication}, {services, *this, KeyUse::signature}}} {}
     // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
     ~Insertion() { reset_security_status(); }
@@ -48,7 +50,8 @@ private:
     struct Use;
 
     std::unique_ptr<Link> link_to(Services& services, const std::string& reader, std::uint16_t stay) {
-        auto link = std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout, stay, services.may_create_threads);
+        auto link =
+            std::make_unique<PcscLink>(services.log, reader, services.settings.busy_timeout, stay, services.may_create_threads);
         link_ = link.get();
         return link;
     }

@@ -39,9 +39,7 @@ bool is_the_cards_pss(const CK_MECHANISM& mechanism) noexcept {
 
 std::span<const MechanismFacts> all_mechanisms() noexcept { return table; }
 
-const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept {
-    return find_in(all_mechanisms(), type);
-}
+const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept { return find_in(all_mechanisms(), type); }
 
 std::span<const DigestFacts> all_digests() noexcept { return digests; }
 

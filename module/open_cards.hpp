@@ -28,9 +28,9 @@ public:
         Entry* next_ = nullptr;
     };
 
-    // Locks every listed card at which a login of this process may be open (Card::reset_security_status_by). Waits until `deadline` in all, for
-    // other threads and other programs. A card that is being disconnected by another thread waits for this. Returns whether no
-    // login is left open.
+    // Locks every listed card at which a login of this process may be open (Card::reset_security_status_by). Waits until
+    // `deadline` in all, for other threads and other programs. A card that is being disconnected by another thread waits for
+    // this. Returns whether no login is left open.
     bool reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept;
 
 private:

@@ -17,14 +17,16 @@ struct Bound {
     const char* name;
     const void* address;
 };
-#define JPKI_BOUND(name) Bound{#name, reinterpret_cast<const void*>(&name)}
+#define JPKI_BOUND(name) \
+    Bound { #name, reinterpret_cast < const void*>(&name) }
 
 // From each part of libcrypto that the module uses: a host that was linked with a part of a static libcrypto exports that part.
 const auto& functions() {
-    static const std::array all = {JPKI_BOUND(OpenSSL_version_num), JPKI_BOUND(OPENSSL_version_major), JPKI_BOUND(OSSL_LIB_CTX_new),
-                                   JPKI_BOUND(OSSL_LIB_CTX_free),   JPKI_BOUND(OPENSSL_cleanse),       JPKI_BOUND(ERR_set_mark),
-                                   JPKI_BOUND(EVP_MD_fetch),        JPKI_BOUND(EVP_DigestInit_ex2),    JPKI_BOUND(EVP_PKEY_verify_init),
-                                   JPKI_BOUND(EVP_PKEY_CTX_new_from_pkey)};
+    static const std::array all = {JPKI_BOUND(OpenSSL_version_num),  JPKI_BOUND(OPENSSL_version_major),
+                                   JPKI_BOUND(OSSL_LIB_CTX_new),     JPKI_BOUND(OSSL_LIB_CTX_free),
+                                   JPKI_BOUND(OPENSSL_cleanse),      JPKI_BOUND(ERR_set_mark),
+                                   JPKI_BOUND(EVP_MD_fetch),         JPKI_BOUND(EVP_DigestInit_ex2),
+                                   JPKI_BOUND(EVP_PKEY_verify_init), JPKI_BOUND(EVP_PKEY_CTX_new_from_pkey)};
     return all;
 }
 #undef JPKI_BOUND
@@ -46,7 +48,8 @@ std::optional<std::string> openssl_trouble() {
     const unsigned long version = OpenSSL_version_num();
     if (version < 0x30000000UL) {
         char text[128];
-        std::snprintf(text, sizeof text, "cannot use OpenSSL: the host exports a libcrypto of version 0x%08lX; 3.0 or newer is needed", version);
+        std::snprintf(text, sizeof text,
+                      "cannot use OpenSSL: the host exports a libcrypto of version 0x%08lX; 3.0 or newer is needed", version);
         return text;
     }
     const void* first = nullptr;
@@ -54,7 +57,8 @@ std::optional<std::string> openssl_trouble() {
         const void* object = object_of(function);
         if (!first) first = object;
         if (object && object != first)
-            return std::string("cannot use OpenSSL: the host exports a part of a libcrypto; ") + function.name + " is from another one";
+            return std::string("cannot use OpenSSL: the host exports a part of a libcrypto; ") + function.name +
+                   " is from another one";
     }
     return std::nullopt;
 }

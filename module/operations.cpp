@@ -49,7 +49,7 @@ void VerifyOperation::verify(ByteView signature) {
     require(signature.size() == signature_size, CKR_SIGNATURE_LEN_RANGE);
     const Bytes data = input.finish();
     const bool good = input.scheme() == SignatureScheme::pss_sha256 ? crypto_.verify_pss_sha256(*certificate_, data, signature)
-                                                           : crypto_.verify_pkcs1(*certificate_, data, signature);
+                                                                    : crypto_.verify_pkcs1(*certificate_, data, signature);
     require(good, CKR_SIGNATURE_INVALID);
 }
 

@@ -120,11 +120,11 @@ void Runtime::finalize() {
 //   2. destructors of shared objects, each before those of the objects that it was linked with.
 // libpcsclite has a destructor that frees its list of contexts. pcsc-lite 1.9: we are linked with it, it runs after ours.
 // pcsc-lite 2: libpcsclite.so.1 loads libpcsclite_real.so.1 with dlopen at the first call, nobody is linked with that, and where
-// some other part of the host called PC/SC before we were loaded its destructor runs before ours. So the card's security status is reset in
-// step 1, where all of libpcsclite is there, by a handler that is registered when the module is loaded: the host's handlers
-// that finalise it are as a rule registered later and run before. Step 2 is for logins that exit handlers of the host made after
-// ours, and for dlclose, which runs a shared object's destructor, one without a priority, before the destructors of its static
-// objects: so it can be told from exit().
+// some other part of the host called PC/SC before we were loaded its destructor runs before ours. So the card's security status
+// is reset in step 1, where all of libpcsclite is there, by a handler that is registered when the module is loaded: the host's
+// handlers that finalise it are as a rule registered later and run before. Step 2 is for logins that exit handlers of the host
+// made after ours, and for dlclose, which runs a shared object's destructor, one without a priority, before the destructors of
+// its static objects: so it can be told from exit().
 //
 // Nothing here needs OpenSSL but OPENSSL_cleanse, which works after OPENSSL_cleanup too. Not reached: _exit, quick_exit, abort,
 // and signals.

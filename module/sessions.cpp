@@ -74,7 +74,8 @@ void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
 bool SessionTable::logout_if_unused(Session& session) {
     return session.token.logout_if([&] {
         const std::scoped_lock lock(mutex_);
-        return std::none_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) { return &entry.second->token == &session.token; });
+        return std::none_of(sessions_.begin(), sessions_.end(),
+                            [&](const auto& entry) { return &entry.second->token == &session.token; });
     });
 }
 

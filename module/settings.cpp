@@ -28,7 +28,8 @@ constexpr std::size_t complaints_max = 20;
 // What one file says of one table, with a complaint for each key that is not known or has the wrong kind of value.
 class Reader {
 public:
-    Reader(const toml::table& root, const std::string& name, Settings& settings) : root_(root), name_(name), settings_(settings) {}
+    Reader(const toml::table& root, const std::string& name, Settings& settings)
+        : root_(root), name_(name), settings_(settings) {}
 
     void boolean(const char* table, const char* key, bool& out) {
         if (const toml::node* node = take(table, key)) {
@@ -48,7 +49,9 @@ public:
         if (const toml::node* node = take(table, key)) {
             const auto value = node->value_exact<std::int64_t>();
             if (value && *value >= 0 && *value <= most) out = std::chrono::milliseconds(*value);
-            else complain(*node, std::string(table) + "." + key + " must be a number of milliseconds from 0 to " + std::to_string(most));
+            else
+                complain(*node,
+                         std::string(table) + "." + key + " must be a number of milliseconds from 0 to " + std::to_string(most));
         }
     }
 
@@ -159,14 +162,18 @@ void apply_settings(std::string_view original, const std::string& name, Settings
         return;
     }
     Reader reader(parsed.table(), name, settings);
-    reader.text("signature", "consent", "\"login\" or \"each\"", [&](const std::string& value) { return set_consent(value, settings); });
-    reader.text("mechanisms", "pss", "\"auto\", \"on\" or \"off\"", [&](const std::string& value) { return set_pss(value, settings); });
+    reader.text("signature", "consent", "\"login\" or \"each\"",
+                [&](const std::string& value) { return set_consent(value, settings); });
+    reader.text("mechanisms", "pss", "\"auto\", \"on\" or \"off\"",
+                [&](const std::string& value) { return set_pss(value, settings); });
     reader.boolean("pin", "keep_last_try", settings.keep_last_try);
     reader.boolean("pin", "pinpad", settings.pinpad);
     reader.boolean("pin", "pinpad_letters", settings.pinpad_letters);
     reader.milliseconds("reader", "busy_timeout_ms", settings.busy_timeout, 600'000);
-    reader.text("log", "file", "a path, \"stderr\" or \"\"", [&](const std::string& value) { return set_log_file(value, settings); });
-    reader.text("log", "level", "\"off\", \"error\", \"info\" or \"debug\"", [&](const std::string& value) { return set_level(value, settings); });
+    reader.text("log", "file", "a path, \"stderr\" or \"\"",
+                [&](const std::string& value) { return set_log_file(value, settings); });
+    reader.text("log", "level", "\"off\", \"error\", \"info\" or \"debug\"",
+                [&](const std::string& value) { return set_level(value, settings); });
     reader.complain_of_unknown_keys();
 }
 

@@ -13,14 +13,14 @@ struct Settings {
     enum class Consent { login, each };
     enum class Pss { automatic, on, off };
 
-    Consent consent = Consent::login;                  // [signature] consent
-    Pss pss = Pss::automatic;                          // [mechanisms] pss
-    bool keep_last_try = false;                        // [pin] keep_last_try
-    bool pinpad = true;                                // [pin] pinpad
-    bool pinpad_letters = false;                       // [pin] pinpad_letters
-    std::chrono::milliseconds busy_timeout{10'000};    // [reader] busy_timeout_ms
-    std::string log_file;                              // [log] file; empty: no log
-    LogLevel log_level = LogLevel::info;               // [log] level
+    Consent consent = Consent::login;                // [signature] consent
+    Pss pss = Pss::automatic;                        // [mechanisms] pss
+    bool keep_last_try = false;                      // [pin] keep_last_try
+    bool pinpad = true;                              // [pin] pinpad
+    bool pinpad_letters = false;                     // [pin] pinpad_letters
+    std::chrono::milliseconds busy_timeout{10'000};  // [reader] busy_timeout_ms
+    std::string log_file;                            // [log] file; empty: no log
+    LogLevel log_level = LogLevel::info;             // [log] level
 
     // One line for each thing that was wrong: "file:line: text". What was wrong keeps its default.
     std::vector<std::string> complaints;

@@ -52,7 +52,8 @@ public:
     const char* trouble(std::string_view line) noexcept {
         for (std::size_t i = 0; i < line.size(); ++i) {
             const char c = line[i];
-            if (static_cast<unsigned char>(c) >= 0x80) return "only ASCII is allowed outside of comment lines (use \\u escapes in strings)";
+            if (static_cast<unsigned char>(c) >= 0x80)
+                return "only ASCII is allowed outside of comment lines (use \\u escapes in strings)";
             if (quote_ != 0) {
                 if (c == '\\' && quote_ == '"') ++i;
                 else if (c == quote_) quote_ = 0;
@@ -114,7 +115,8 @@ std::optional<SettingsTrouble> prepare_settings_text(std::string& text) {
         const std::size_t first = text.find_first_not_of(" \t", at);
         if (first < end && text[first] == '#')
             std::fill(text.begin() + static_cast<std::ptrdiff_t>(first), text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
-        if (const char* trouble = LineScan(depth).trouble(std::string_view(text).substr(at, end - at))) return SettingsTrouble{number, trouble};
+        if (const char* trouble = LineScan(depth).trouble(std::string_view(text).substr(at, end - at)))
+            return SettingsTrouble{number, trouble};
         at = end + 1;
     }
     return std::nullopt;

@@ -54,7 +54,8 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
         else drop(reader.insertion);
     }
     // The first sight of a reader is no event: its slots were not known before (the list was).
-    const bool changed = status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events);
+    const bool changed =
+        status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events);
     // A connection may hear of a removal a moment before the status tells it.
     const bool told_already = reader.removal_reported && !status.card_present;
     if (only_the_connection_knows || (changed && !told_already)) std::fill(reader.pending.begin(), reader.pending.end(), true);
@@ -104,7 +105,8 @@ void SlotTable::discover_locked() {
     refusal_noted_ = false;
     discovered_ = true;
     for (const std::string& name : *names) {
-        const bool known = std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });
+        const bool known =
+            std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });
         if (known) continue;
         auto reader = std::make_unique<Reader>();
         reader->name = name;

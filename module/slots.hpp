@@ -23,8 +23,8 @@ struct SlotView {
     bool token_present = false;  // a JPKI card is there, and it is not known to lack this key
 };
 
-// The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is not
-// held over I/O with a card, nor over the end of a connection; asking pcscd for the state of a reader is answered from its
+// The table never shrinks while the library is initialised: a slot id keeps its meaning (module/README.md, slots). Its lock is
+// not held over I/O with a card, nor over the end of a connection; asking pcscd for the state of a reader is answered from its
 // memory.
 class SlotTable {
 public:
@@ -62,8 +62,8 @@ private:
         std::shared_ptr<Insertion> insertion;  // of this stay; made before anything is asked of the card
         // What is known of the card of this stay, also after a connection to it was given up. A stay is named by its counter.
         std::uint16_t stay = 0;
-        bool foreign = false;     // of another kind
-        int odd_answers = 0;      // that ended a connection before the card was recognised
+        bool foreign = false;  // of another kind
+        int odd_answers = 0;   // that ended a connection before the card was recognised
         // What the last list or slot information said of each key in this stay.
         std::array<std::optional<bool>, 2> told{};
         // What C_WaitForSlotEvent has reported: a stay is named by presence and counter.
@@ -102,7 +102,7 @@ private:
     std::mutex mutex_;
     std::vector<std::shared_ptr<Insertion>> dropped_;
     PcscContext context_;
-    bool looked_ = false;      // for readers, whether or not there was a resource manager to ask
+    bool looked_ = false;  // for readers, whether or not there was a resource manager to ask
     bool discovered_ = false;
     bool refusal_noted_ = false;
     std::vector<std::unique_ptr<Reader>> readers_;

@@ -28,7 +28,8 @@ std::shared_ptr<Insertion> SlotTable::insertion_in(Reader& reader) {
 // Puts a question to a card that is not recognised yet, outside of the lock, and notes what its answer means for the stay.
 // `question` returns as Card::look does. True: it is ours, or could not be asked. False: gone, or another connection may help.
 // Throws CKR_TOKEN_NOT_RECOGNIZED.
-bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion, const std::function<std::optional<bool>()>& question) {
+bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
+                    const std::function<std::optional<bool>()>& question) {
     std::optional<bool> ours;
     bool odd = false;
     std::string fault_text;
@@ -81,7 +82,8 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
         card.check_connection();
         if (card.gone()) continue;
         if (card.recognised()) return insertion;
-        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); })) return insertion;
+        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); }))
+            return insertion;
     }
     throw Error{CKR_TOKEN_NOT_PRESENT};
 }
@@ -89,12 +91,14 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
 // --- what is said of slots ---------------------------------------------------------------------------------------------
 
 bool SlotTable::present(const Reader& reader, KeyUse use) const noexcept {
-    return may_be_ours(reader) && reader.insertion && reader.insertion->card().recognised() && !reader.insertion->card().known_absent(use);
+    return may_be_ours(reader) && reader.insertion && reader.insertion->card().recognised() &&
+           !reader.insertion->card().known_absent(use);
 }
 
 // Whether the card has not said yet what it is, or which keys it has.
 bool SlotTable::unsettled(const Reader& reader) const noexcept {
-    return may_be_ours(reader) && !(reader.insertion && reader.insertion->card().recognised() && reader.insertion->card().looked_at());
+    return may_be_ours(reader) &&
+           !(reader.insertion && reader.insertion->card().recognised() && reader.insertion->card().looked_at());
 }
 
 // An answer that is not what was said before is an event.

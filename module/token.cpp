@@ -41,8 +41,8 @@ CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
 }  // namespace
 
 Token::Overview Token::overview() {
-    // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is news
-    // enough.
+    // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is
+    // news enough.
     const std::unique_lock no_pin_under_way(login_mutex_, std::try_to_lock);
     const Card::Overview seen = card().overview(use_, tries_age_max);
     require(seen.has_key, CKR_TOKEN_NOT_PRESENT);

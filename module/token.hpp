@@ -35,7 +35,8 @@ public:
         std::string serial_number;  // 16 hex digits
         CK_FLAGS pin_flags = 0;     // CKF_USER_PIN_* and CKF_PROTECTED_AUTHENTICATION_PATH
     };
-    // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this key.
+    // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this
+    // key.
     Overview overview();
     // Whether that is known already; sends nothing.
     bool known_absent() const noexcept;
@@ -58,7 +59,8 @@ public:
     void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
 
     // --- consent to one signature (token_consent.cpp) ---
-    // Whether each signature needs a PIN of its own. The card's security status is reset between signatures then, and the session stays a user's.
+    // Whether each signature needs a PIN of its own. The card's security status is reset between signatures then, and the session
+    // stays a user's.
     bool needs_consent_each() const noexcept;
     // C_Login(CKU_CONTEXT_SPECIFIC) for one signature of `session`. On success the card stays in a transaction until the
     // consent ends, which it does, and the card's security status is reset:
@@ -108,7 +110,8 @@ private:
     // `print`: NULL for a PIN that was typed at the reader.
     void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept;
     [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
-    Card::ChangeAnswer change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
+    Card::ChangeAnswer change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin,
+                                  CK_ULONG new_length);
     void finish_change(const Card::ChangeAnswer& answer);
     Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold);
     void log_out();
@@ -130,8 +133,8 @@ private:
     Insertion& insertion_;
     const KeyUse use_;
     std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
-    std::mutex login_mutex_;  // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
-    std::mutex mutex_;        // what follows; never held over I/O
+    std::mutex login_mutex_;          // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
+    std::mutex mutex_;                // what follows; never held over I/O
     std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
     RejectedPins rejected_;
     CK_SESSION_HANDLE consenting_ = CK_INVALID_HANDLE;  // whose the last consent was; that it still is, is for the card to say

@@ -47,7 +47,8 @@ void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE
 }
 
 // The certificate that a signature is checked with before it leaves. The signature key's is read if need be, and so is that of
-// an authentication key whose certificates were not in order; else that one's is used where it is in memory (module/README.md, own check).
+// an authentication key whose certificates were not in order; else that one's is used where it is in memory (module/README.md,
+// own check).
 std::shared_ptr<const Certificate> Token::certificate_to_check_with() {
     const bool doubted = card().certificates_doubted(use_);
     if (use_ == KeyUse::authentication && !doubted) return card().known_certificate(use_);
@@ -72,8 +73,9 @@ Bytes Token::sign(SignatureScheme scheme, ByteView data) {
         throw Error{CKR_FUNCTION_FAILED};
     case SignAnswer::Kind::elsewhere: throw CardFault("card does not find its private key");
     }
-    const bool good = !check || (scheme == SignatureScheme::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
-                                                              : services_.crypto.verify_pkcs1(*check, data, answer.signature));
+    const bool good =
+        !check || (scheme == SignatureScheme::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
+                                                         : services_.crypto.verify_pkcs1(*check, data, answer.signature));
     if (!good) throw CardFault("signature does not verify with the card's certificate; not returned");
     return std::move(answer.signature);
 }

@@ -119,8 +119,8 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (needs_consent_each()) {
-        // The certificate can be read now and not later; it is needed to check each signature. Then the card's security status is reset
-        // again, before anybody else had a turn: this login is no consent to anything.
+        // The certificate can be read now and not later; it is needed to check each signature. Then the card's security status is
+        // reset again, before anybody else had a turn: this login is no consent to anything.
         try {
             certificate();
         } catch (const std::exception& fault) {
@@ -165,7 +165,8 @@ void Token::log_out_whatever_the_card_says() {
     } catch (const CardRemoved& removed) {
         services_.log.info(removed.what());  // and its PIN state with it
     } catch (const std::exception& fault) {
-        services_.log.error(LogText("cannot reset the security status at the end of a login; retrying before the next command: ", fault.what()));
+        services_.log.error(
+            LogText("cannot reset the security status at the end of a login; retrying before the next command: ", fault.what()));
     }
 }
 
@@ -174,7 +175,8 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
     finish_change(change_pin(old_pin, old_length, new_pin, new_length));
 }
 
-Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
+Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin,
+                                     CK_ULONG new_length) {
     const bool keep = services_.settings.keep_last_try;
     if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
@@ -202,8 +204,8 @@ void Token::finish_change(const Card::ChangeAnswer& answer) {
     require(answer.kind != PinAnswer::Kind::not_entered, CKR_PIN_INVALID);
     const bool blocked = answer.kind == PinAnswer::Kind::blocked;
     const bool refused = blocked || (answer.kind == PinAnswer::Kind::rejected && !answer.last_try_kept);
-    // A wrong PIN ends the login at the card (apdu/README.md, State), of all sessions. With consent for each signature there is none at
-    // the card, and the sessions stay a user's until the PIN is blocked.
+    // A wrong PIN ends the login at the card (apdu/README.md, State), of all sessions. With consent for each signature there is
+    // none at the card, and the sessions stay a user's until the PIN is blocked.
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
     if (answer.changed) return;

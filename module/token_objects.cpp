@@ -14,8 +14,10 @@ struct Names {
 };
 // ASCII, without a colon, stable: they end up in URIs and nicknames.
 constexpr std::array<Names, 2> names = {{
-    {"User Authentication Certificate", "User Authentication Public Key", "User Authentication Key", "User Authentication CA Certificate"},
-    {"Digital Signature Certificate", "Digital Signature Public Key", "Digital Signature Key", "Digital Signature CA Certificate"},
+    {"User Authentication Certificate", "User Authentication Public Key", "User Authentication Key",
+     "User Authentication CA Certificate"},
+    {"Digital Signature Certificate", "Digital Signature Public Key", "Digital Signature Key",
+     "Digital Signature CA Certificate"},
 }};
 constexpr const char* profile_name = "Public Certificates Token Profile";
 
@@ -90,8 +92,10 @@ std::optional<Bytes> key_attribute(ObjectKind kind, KeyUse use, CK_ATTRIBUTE_TYP
 // CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it, forever and
 // without a look at the card.
 std::string unique_id_of(KeyUse use, ObjectKind kind) {
-    static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate", "profile"};
-    return std::string(use == KeyUse::authentication ? "jpki-authentication-" : "jpki-signature-") + kinds[static_cast<std::size_t>(kind)];
+    static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate",
+                                                                    "profile"};
+    return std::string(use == KeyUse::authentication ? "jpki-authentication-" : "jpki-signature-") +
+           kinds[static_cast<std::size_t>(kind)];
 }
 
 bool is_certificate(ObjectKind kind) { return kind == ObjectKind::certificate || kind == ObjectKind::ca_certificate; }
@@ -173,7 +177,9 @@ std::optional<Bytes> Token::attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     }
     // Only for a type that a certificate answers is the certificate read.
     if (!certificate_attribute(Certificate{}, kind, type)) return std::nullopt;
-    const auto source = kind == ObjectKind::ca_certificate ? ca_certificate() : is_key(kind) ? usable_certificate() : certificate();
+    const auto source = kind == ObjectKind::ca_certificate ? ca_certificate()
+                        : is_key(kind)                     ? usable_certificate()
+                                                           : certificate();
     if (!source) return std::nullopt;  // a key without its certificate: not known, not an error
     return certificate_attribute(*source, kind, type);
 }
@@ -199,7 +205,8 @@ CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
     std::vector<const Wanted*> expensive;
     for (const Wanted& attribute : wanted) {
         // Only a look at the file tells a phone, whose certificate is private.
-        const bool open_question = use_ == KeyUse::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
+        const bool open_question =
+            use_ == KeyUse::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
         if (attribute.type == CKA_PRIVATE && open_question) continue;
         // What cannot match is not read.
         if (const auto value = static_attribute(kind, attribute.type)) {

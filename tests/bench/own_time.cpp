@@ -148,14 +148,20 @@ int main(int argc, char** argv) {
         nlohmann::ordered_json json = nlohmann::ordered_json::array();
         bool all_under = true;
         std::cout << "| the module's own time for a signature, in µs | median | 99th percentile | processor time, median | "
-                     "99th percentile |\n|---|---|---|---|---|\n" << std::fixed << std::setprecision(0);
+                     "99th percentile |\n|---|---|---|---|---|\n"
+                  << std::fixed << std::setprecision(0);
         for (const auto& chosen : cases) {
             const auto times = measure(chosen, rounds);
             const double median = percentile(times, &Time::wall, 50), high = percentile(times, &Time::wall, 99);
             const double cpu_median = percentile(times, &Time::cpu, 50), cpu_high = percentile(times, &Time::cpu, 99);
             all_under = all_under && high < limit_microseconds;
-            std::cout << "| " << chosen.name << " | " << median << " | " << high << " | " << cpu_median << " | " << cpu_high << " |\n";
-            json.push_back({{"case", chosen.name}, {"median_us", median}, {"p99_us", high}, {"cpu_median_us", cpu_median}, {"cpu_p99_us", cpu_high}});
+            std::cout << "| " << chosen.name << " | " << median << " | " << high << " | " << cpu_median << " | " << cpu_high
+                      << " |\n";
+            json.push_back({{"case", chosen.name},
+                            {"median_us", median},
+                            {"p99_us", high},
+                            {"cpu_median_us", cpu_median},
+                            {"cpu_p99_us", cpu_high}});
         }
         std::cout << "\n" << rounds << " signatures each; " << (all_under ? "all under" : "NOT all under") << " 1 ms.\n";
         if (!json_file.empty()) std::ofstream(json_file) << json.dump(2) << "\n";

@@ -126,9 +126,13 @@ void Module::all_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) 
         if (functions_->C_GetAttributeValue(session, object, &wanted, 1) == CKR_OK) attribute(session, object, type);
     };
     // Where the standard has attributes of such objects: asking for 1800 types would measure the asking.
-    constexpr std::array<std::pair<CK_ATTRIBUTE_TYPE, CK_ATTRIBUTE_TYPE>, 6> ranges = {{
-        {CKA_CLASS, CKA_LABEL}, {CKA_APPLICATION, CKA_OBJECT_ID}, {CKA_CERTIFICATE_TYPE, CKA_CHECK_VALUE},
-        {CKA_KEY_TYPE, CKA_PUBLIC_KEY_INFO}, {CKA_EXTRACTABLE, CKA_DESTROYABLE}, {CKA_ALWAYS_AUTHENTICATE, CKA_WRAP_WITH_TRUSTED}}};
+    constexpr std::array<std::pair<CK_ATTRIBUTE_TYPE, CK_ATTRIBUTE_TYPE>, 6> ranges = {
+        {{CKA_CLASS, CKA_LABEL},
+         {CKA_APPLICATION, CKA_OBJECT_ID},
+         {CKA_CERTIFICATE_TYPE, CKA_CHECK_VALUE},
+         {CKA_KEY_TYPE, CKA_PUBLIC_KEY_INFO},
+         {CKA_EXTRACTABLE, CKA_DESTROYABLE},
+         {CKA_ALWAYS_AUTHENTICATE, CKA_WRAP_WITH_TRUSTED}}};
     constexpr CK_ATTRIBUTE_TYPE profile_id = 0x601;  // CKA_PROFILE_ID of version 3.0
     for (const auto& [first, last] : ranges)
         for (CK_ATTRIBUTE_TYPE type = first; type <= last; ++type) ask(type);

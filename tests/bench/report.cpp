@@ -18,8 +18,7 @@ std::string number(double value, int digits) {
 std::string count(double value) { return number(value, std::abs(value - std::round(value)) < 1e-9 ? 0 : 1); }
 
 std::string duration(double milliseconds) {
-    return milliseconds < 999.5 ? number(milliseconds, milliseconds < 10 ? 1 : 0) + " ms"
-                                : number(milliseconds / 1000, 2) + " s";
+    return milliseconds < 999.5 ? number(milliseconds, milliseconds < 10 ? 1 : 0) + " ms" : number(milliseconds / 1000, 2) + " s";
 }
 
 std::string ratio(double ours, double theirs) {
@@ -48,9 +47,7 @@ std::string ratio_cell(const Figures& ours, const Figures& theirs) {
            ratio(ours.milliseconds, theirs.milliseconds);
 }
 
-bool over(const std::optional<std::size_t>& limit, double value) {
-    return limit && value > static_cast<double>(*limit);
-}
+bool over(const std::optional<std::size_t>& limit, double value) { return limit && value > static_cast<double>(*limit); }
 
 }  // namespace
 

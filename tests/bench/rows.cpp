@@ -142,38 +142,63 @@ std::size_t reads(std::size_t size) { return (size + 255) / 256; }
 
 constexpr std::array rows = {
     Row{"first-look", "C_GetSlotList(CK_TRUE) and C_GetSlotInfo for the first time after the card was put in", false, first_look,
-        [](const CertificateSizes&) { return Limit{3, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{3, {}};
+        }},
     Row{"polling", "C_Initialize; C_GetSlotList, C_GetSlotInfo, C_GetSessionInfo again, however often", false, polling,
-        [](const CertificateSizes&) { return Limit{0, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{0, {}};
+        }},
     Row{"token-info", "C_GetTokenInfo of both slots, fresh process", false, token_information,
-        [](const CertificateSizes&) { return Limit{5, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{5, {}};
+        }},
     Row{"first-signature",
-        "C_OpenSession, C_Login, find the key, first signature with the authentication key, certificate not asked for",
-        false, first_signature, [](const CertificateSizes&) { return Limit{4, 400}; }},
+        "C_OpenSession, C_Login, find the key, first signature with the authentication key, certificate not asked for", false,
+        first_signature,
+        [](const CertificateSizes&) {
+            return Limit{4, 400};
+        }},
     Row{"slots-first-signature", "the same, C_GetSlotList(CK_TRUE) and C_GetSlotInfo first", false, slot_info_then_signature,
-        [](const CertificateSizes&) { return Limit{5, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{5, {}};
+        }},
     Row{"session-token-info", "C_OpenSession, then C_GetTokenInfo", false, session_then_token_info,
-        [](const CertificateSizes&) { return Limit{5, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{5, {}};
+        }},
     Row{"signature-token-info", "C_OpenSession, C_Login, first signature, then C_GetTokenInfo", false, signature_then_token_info,
-        [](const CertificateSizes&) { return Limit{9, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{9, {}};
+        }},
     Row{"mechanisms-token-info", "C_GetMechanismList, then C_GetTokenInfo", false, mechanisms_then_token_info,
-        [](const CertificateSizes&) { return Limit{7, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{7, {}};
+        }},
     Row{"next-signature", "each further signature", false, next_signatures,
-        [](const CertificateSizes&) { return Limit{1, {}}; }},
+        [](const CertificateSizes&) {
+            return Limit{1, {}};
+        }},
     Row{"objects", "all objects of the authentication slot with all their attributes", false, all_objects,
         [](const CertificateSizes& sizes) {
             const auto der = sizes.authentication + sizes.authentication_ca;
             return Limit{reads(sizes.authentication) + reads(sizes.authentication_ca) + 4, der + der / 10};
         }},
     Row{"signature-certificate", "signature key: login and certificate", false, login_and_certificate,
-        [](const CertificateSizes& sizes) { return Limit{3 + reads(sizes.signature), {}}; }},
-    Row{"signature-key-next", "signature key: each further signature in the same login", false,
-        further_signatures_of_one_login, [](const CertificateSizes&) { return Limit{1, {}}; }},
-    Row{"signature-key-consent",
-        "signature key with consent for each: context-specific login, signature, card locked again", true,
-        signature_with_consent, [](const CertificateSizes&) { return Limit{4, {}}; }},
-    Row{"whole-process", "a whole process: login, one signature with the authentication key, C_Finalize", false,
-        whole_process, [](const CertificateSizes&) { return Limit{}; }},
+        [](const CertificateSizes& sizes) {
+            return Limit{3 + reads(sizes.signature), {}};
+        }},
+    Row{"signature-key-next", "signature key: each further signature in the same login", false, further_signatures_of_one_login,
+        [](const CertificateSizes&) {
+            return Limit{1, {}};
+        }},
+    Row{"signature-key-consent", "signature key with consent for each: context-specific login, signature, card locked again",
+        true, signature_with_consent,
+        [](const CertificateSizes&) {
+            return Limit{4, {}};
+        }},
+    Row{"whole-process", "a whole process: login, one signature with the authentication key, C_Finalize", false, whole_process,
+        [](const CertificateSizes&) { return Limit{}; }},
 };
 
 }  // namespace

@@ -43,10 +43,10 @@ struct Run {
 };
 
 struct Row {
-    const char* name;      // for --row and the JSON output
-    const char* what;      // for the table
-    bool consent_for_each; // our module's setting signature.consent = "each"
-    void (*perform)(Run&); // throws what() for the table when the module cannot do it
+    const char* name;       // for --row and the JSON output
+    const char* what;       // for the table
+    bool consent_for_each;  // our module's setting signature.consent = "each"
+    void (*perform)(Run&);  // throws what() for the table when the module cannot do it
     Limit (*limit)(const CertificateSizes&);
 };
 

@@ -125,7 +125,8 @@ CertificateSizes take_sizes(const ModuleUnderTest& module, const std::string& co
         return {sizes.authentication, sizes.authentication_ca, sizes.signature, sizes.signature_ca};
     });
     if (!result.is_array()) throw std::runtime_error(module.name + ": " + result.at("cannot").get<std::string>());
-    return {result[0].get<std::size_t>(), result[1].get<std::size_t>(), result[2].get<std::size_t>(), result[3].get<std::size_t>()};
+    return {result[0].get<std::size_t>(), result[1].get<std::size_t>(), result[2].get<std::size_t>(),
+            result[3].get<std::size_t>()};
 }
 
 }  // namespace jpki::bench

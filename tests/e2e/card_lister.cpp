@@ -21,14 +21,18 @@ int main() try {
         if (!card.recognise()) continue;
         std::printf("%s\n", reader.c_str());
         for (const KeyUse use : all_key_uses)
-            if (const TriesAnswer left = card.tries(use, std::chrono::seconds(0))) std::printf("%s: %d tries left\n", name_of(use), *left);
+            if (const TriesAnswer left = card.tries(use, std::chrono::seconds(0)))
+                std::printf("%s: %d tries left\n", name_of(use), *left);
         const auto certificate = card.certificate(KeyUse::authentication).certificate;
         if (!certificate) continue;
-        std::printf("valid from %s to %s, RSA %zu bits\nserial number ", certificate->start_date.c_str(), certificate->end_date.c_str(), certificate->key.bits);
+        std::printf("valid from %s to %s, RSA %zu bits\nserial number ", certificate->start_date.c_str(),
+                    certificate->end_date.c_str(), certificate->key.bits);
         for (const std::uint8_t byte : certificate->serial_number) std::printf("%02X", byte);
         std::printf("\n");
         std::FILE* file = std::fopen("certificate.der", "wb");
-        if (!file || std::fwrite(certificate->der.data(), 1, certificate->der.size(), file) != certificate->der.size() || std::fclose(file) != 0) return 1;
+        if (!file || std::fwrite(certificate->der.data(), 1, certificate->der.size(), file) != certificate->der.size() ||
+            std::fclose(file) != 0)
+            return 1;
     }
 } catch (const std::exception& fault) {
     std::fprintf(stderr, "%s\n", fault.what());

@@ -66,7 +66,8 @@ std::string mechanisms(CK_SLOT_ID slot) {
 std::string state(CK_SESSION_HANDLE handle) {
     CK_SESSION_INFO info{};
     must(f->C_GetSessionInfo(handle, &info));
-    return std::string("CKR_OK ") + (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS ? "user" : "public");
+    return std::string("CKR_OK ") +
+           (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS ? "user" : "public");
 }
 
 std::string event(CK_FLAGS flags) {
@@ -104,8 +105,7 @@ std::string child(const std::string& line) {
         close(pipe_ends[0]);
         std::string said;
         std::istringstream commands(line.substr(colon + 1));
-        for (std::string command; std::getline(commands, command, ';');)
-            said += (said.empty() ? "" : ", ") + answer(command);
+        for (std::string command; std::getline(commands, command, ';');) said += (said.empty() ? "" : ", ") + answer(command);
         const ssize_t written = write(pipe_ends[1], said.data(), said.size());
         if (written != static_cast<ssize_t>(said.size())) _exit(3);
         close(pipe_ends[1]);
@@ -169,7 +169,8 @@ std::string obey(const std::string& line) {
     if (verb == "pcsc") return pcsc(words);
     if (verb == "open") {
         Session fresh;
-        must(f->C_OpenSession(static_cast<CK_SLOT_ID>(number(2)), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &fresh.handle));
+        must(f->C_OpenSession(static_cast<CK_SLOT_ID>(number(2)), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
+                              &fresh.handle));
         remember(word(1), fresh);
         return "CKR_OK";
     }

@@ -74,7 +74,9 @@ std::string pcsc(const Words& words) {
     if (verb == "repeat") return repeat(std::atoi(how.c_str()), words.size() > 3 ? words[3] : "");
     if (verb == "end") return code(SCardEndTransaction(card, SCARD_LEAVE_CARD));
     if (verb == "disconnect")
-        return code(SCardDisconnect(card, how == "reset" ? SCARD_RESET_CARD : how == "unpower" ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD));
+        return code(SCardDisconnect(card, how == "reset"     ? SCARD_RESET_CARD
+                                          : how == "unpower" ? SCARD_UNPOWER_CARD
+                                                             : SCARD_LEAVE_CARD));
     return "what is " + verb + "?";
 }
 

@@ -51,14 +51,16 @@ void use(CK_SLOT_ID slot, const char* pin) {
     CK_MECHANISM mechanism{CKM_SHA256_RSA_PKCS, nullptr, 0};
     unsigned char data[] = "data", signature[256];
     CK_ULONG size = sizeof signature;
-    must(f->C_SignInit(session, &mechanism, objects[0]) == CKR_OK && f->C_Sign(session, data, sizeof data, signature, &size) == CKR_OK, "signature");
+    must(f->C_SignInit(session, &mechanism, objects[0]) == CKR_OK &&
+             f->C_Sign(session, data, sizeof data, signature, &size) == CKR_OK,
+         "signature");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     must(argc == 2, "usage: default_engine_host MODULE");
-    std::atexit(finalise);  // the last to run
+    std::atexit(finalise);                                                                         // the last to run
     must(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr) == 1, "OpenSSL's configuration");  // its clean-up runs before
     OPENSSL_atexit([] { cleaned_up = true; });
     ENGINE* const engine = ENGINE_get_default_RSA();

@@ -12,8 +12,7 @@ extern "C" {
 namespace {
 
 // The function of this name in vpcd's driver; nullptr when there is none, which pcscd's log then shows as a failed call.
-template <typename Function>
-Function* in_vpcd(Function*, const char* name) {
+template <typename Function> Function* in_vpcd(Function*, const char* name) {
     static void* const driver = [] {
         const char* directory = std::getenv("JPKI_RUN_DIR");
         return directory ? dlopen((std::string(directory) + "/libifdvpcd.so").c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
@@ -23,8 +22,8 @@ Function* in_vpcd(Function*, const char* name) {
 
 }  // namespace
 
-#define FORWARD(function, ...)                           \
-    const auto real = in_vpcd(&function, #function);     \
+#define FORWARD(function, ...)                       \
+    const auto real = in_vpcd(&function, #function); \
     return real ? real(__VA_ARGS__) : IFD_COMMUNICATION_ERROR
 
 extern "C" {

@@ -1,6 +1,6 @@
 // personal_data_scan MODULE asks|signs: logs in to the signature token, and
-//   asks   searches for the certificate by its value and reads every attribute that has the holder's data, into memory that is wiped
-//   signs  makes a signature, for which the module reads the certificate without being asked for it
+//   asks   searches for the certificate by its value and reads every attribute that has the holder's data, into memory that is
+//   wiped signs  makes a signature, for which the module reads the certificate without being asked for it
 // Then it looks for the holder's name, address and date of birth in all writable memory of this process: they must be found
 // while the user is logged in, and be nowhere after C_Logout, after a second login that C_Finalize ends, and after C_Finalize.
 // The card must be another process, with the data of a virtual card that was told nothing else.
@@ -70,7 +70,8 @@ CK_SESSION_HANDLE open_signature_session(CK_FUNCTION_LIST& f) {
     fail("no signature token");
 }
 
-CK_ULONG find(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG size, CK_OBJECT_HANDLE* objects, CK_ULONG most) {
+CK_ULONG find(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG size, CK_OBJECT_HANDLE* objects,
+              CK_ULONG most) {
     CK_ULONG count = 0;
     must(f.C_FindObjectsInit(session, wanted, size), "C_FindObjectsInit");
     must(f.C_FindObjects(session, objects, most, &count), "C_FindObjects");
@@ -102,7 +103,10 @@ void ask(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
     if (count < 3) fail("not all objects are there");
     for (CK_ULONG i = 0; i < count; ++i) {
         static unsigned char memory[4][4096];
-        CK_ATTRIBUTE all[] = {{CKA_VALUE, memory[0], 4096}, {CKA_SUBJECT, memory[1], 4096}, {CKA_ISSUER, memory[2], 4096}, {CKA_PUBLIC_KEY_INFO, memory[3], 4096}};
+        CK_ATTRIBUTE all[] = {{CKA_VALUE, memory[0], 4096},
+                              {CKA_SUBJECT, memory[1], 4096},
+                              {CKA_ISSUER, memory[2], 4096},
+                              {CKA_PUBLIC_KEY_INFO, memory[3], 4096}};
         f.C_GetAttributeValue(session, objects[i], all, 4);
         if (all[0].ulValueLen != CK_UNAVAILABLE_INFORMATION) {
             CK_OBJECT_HANDLE found = 0;

@@ -7,7 +7,7 @@ namespace jpki::fake::detail {
 
 struct ClientContext {
     SCARDCONTEXT id = 0;
-    std::mutex mutex;        // held by every call that uses the context, for as long as the call takes
+    std::mutex mutex;  // held by every call that uses the context, for as long as the call takes
     bool released = false;
     std::shared_ptr<Session> session;
     std::map<SCARDHANDLE, std::string> handles;  // under Client::list

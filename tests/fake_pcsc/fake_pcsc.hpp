@@ -21,8 +21,8 @@
 
 namespace jpki::fake {
 
-using model::ByteView;
 using model::Bytes;
+using model::ByteView;
 using Card = std::shared_ptr<model::CardModel>;
 
 // Back to a running service without readers, hooks or counts. Contexts that are open answer as if the service had gone.
@@ -66,9 +66,25 @@ Bytes other_transmit(const std::string& reader, ByteView apdu, Patience patience
 
 // Faults.
 enum class Function {
-    establish_context, release_context, is_valid_context, connect, reconnect, disconnect, begin_transaction,
-    end_transaction, status, get_status_change, cancel, transmit, control, list_readers, list_reader_groups, free_memory,
-    get_attrib, set_attrib, count_
+    establish_context,
+    release_context,
+    is_valid_context,
+    connect,
+    reconnect,
+    disconnect,
+    begin_transaction,
+    end_transaction,
+    status,
+    get_status_change,
+    cancel,
+    transmit,
+    control,
+    list_readers,
+    list_reader_groups,
+    free_memory,
+    get_attrib,
+    set_attrib,
+    count_
 };
 // After `pass` more calls, `times` calls answer `code` and do nothing.
 void fail(Function function, LONG code, std::size_t times = 1, std::size_t pass = 0);

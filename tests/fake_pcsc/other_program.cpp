@@ -21,9 +21,7 @@ SCARDHANDLE handle_of_other(const Reader& reader) {
     return 0;
 }
 
-bool free_for_other(const Reader& reader) {
-    return reader.lock_handle == 0 || reader.lock_handle == handle_of_other(reader);
-}
+bool free_for_other(const Reader& reader) { return reader.lock_handle == 0 || reader.lock_handle == handle_of_other(reader); }
 
 bool wait_until_free(Service& service, Lock& lock, const ReaderPtr& reader, Patience patience) {
     service.changed.wait_for(lock, patience, [&] { return free_for_other(*reader) || !reader->plugged; });
@@ -35,8 +33,7 @@ LONG shared_handle(Service& service, Lock& lock, const ReaderPtr& reader, SCARDH
     handle = handle_of_other(*reader);
     protocol = reader->protocol;
     constexpr DWORD any = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1;
-    if (handle == 0)
-        return service.connect(lock, *service.other, reader->name, SCARD_SHARE_SHARED, any, handle, protocol);
+    if (handle == 0) return service.connect(lock, *service.other, reader->name, SCARD_SHARE_SHARED, any, handle, protocol);
     if (event_code(*reader, handle) == SCARD_S_SUCCESS && protocol != SCARD_PROTOCOL_UNDEFINED) return SCARD_S_SUCCESS;
     return service.reconnect(*service.other, handle, reader->exclusive() ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED, any,
                              SCARD_LEAVE_CARD, protocol);

@@ -82,8 +82,8 @@ bool put(const PinPadRequest& request, const std::string& pin, unsigned offset, 
     } else {
         // What the PIN leaves of its block stays as the template filled it.
         if (block.size() > request.block_size()) return false;
-        const std::size_t begin = apdu_header + request.pin_position() + offset +
-                                  (request.right_justified() ? request.block_size() - block.size() : 0);
+        const std::size_t begin =
+            apdu_header + request.pin_position() + offset + (request.right_justified() ? request.block_size() - block.size() : 0);
         std::copy(block.begin(), block.end(), command.begin() + static_cast<std::ptrdiff_t>(begin));
     }
     if (request.length_bits() == 8) {
@@ -156,8 +156,7 @@ PadResult type_pin(const PinPad& pad, const PinPadRequest& request, const PinEnt
         if (pin.size() < request.max_digits && (request.entry_validation & 0x06) == 0) return {{}, timeout};
         if (pin.size() < request.min_digits) return {{}, wrong_length};
     }
-    if (request.modify && (request.confirm & 0x01) && entry.again.value_or(entry.new_pin) != entry.new_pin)
-        return {{}, mismatch};
+    if (request.modify && (request.confirm & 0x01) && entry.again.value_or(entry.new_pin) != entry.new_pin) return {{}, mismatch};
 
     PadResult result{request.apdu, 0};
     bool fits = true;

@@ -12,19 +12,19 @@
 namespace jpki::fake {
 
 struct PinPad {
-    bool can_verify = true;   // FEATURE_VERIFY_PIN_DIRECT
-    bool can_modify = true;   // FEATURE_MODIFY_PIN_DIRECT
-    bool has_letters = false; // a user of a pad without letters can type no password with letters: timeout
+    bool can_verify = true;    // FEATURE_VERIFY_PIN_DIRECT
+    bool can_modify = true;    // FEATURE_MODIFY_PIN_DIRECT
+    bool has_letters = false;  // a user of a pad without letters can type no password with letters: timeout
     // Further features that the reader lists, and what their control codes answer. FEATURE_GET_TLV_PROPERTIES, say.
     std::map<std::uint8_t, std::vector<std::uint8_t>> others = {};
 };
 
 struct PinEntry {
     enum class What { types, cancels, goes_away } what = What::types;
-    std::string pin;                          // for a verify; for a modify that asks for it, the current PIN
+    std::string pin;  // for a verify; for a modify that asks for it, the current PIN
     std::string new_pin = {};
-    std::optional<std::string> again = {};    // typed as confirmation; nothing: the same as new_pin
-    std::function<void()> meanwhile = {};     // called while the user types: pull the card, say
+    std::optional<std::string> again = {};  // typed as confirmation; nothing: the same as new_pin
+    std::function<void()> meanwhile = {};   // called while the user types: pull the card, say
 
     static PinEntry typed(std::string pin) { return {What::types, std::move(pin)}; }
     static PinEntry changed(std::string old_pin, std::string new_pin) {
@@ -52,7 +52,7 @@ struct PinPadRequest {
     bool right_justified() const { return (format_string & 0x04) != 0; }
     enum class Coding { binary, bcd, ascii };
     Coding coding() const { return static_cast<Coding>(format_string & 0x03); }
-    unsigned block_size() const { return pin_block_string & 0x0F; }        // 0: as long as the PIN
+    unsigned block_size() const { return pin_block_string & 0x0F; }  // 0: as long as the PIN
     unsigned length_bits() const { return pin_block_string >> 4; }
 };
 

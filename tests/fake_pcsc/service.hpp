@@ -18,30 +18,30 @@ using Lock = std::unique_lock<std::mutex>;
 
 // The other end of one context's socket.
 struct Session {
-    bool alive = true;               // false: pcscd has gone
+    bool alive = true;  // false: pcscd has gone
     bool cancellable = false, cancelled = false;
     std::vector<SCARDHANDLE> handles;
 };
 
 struct Handle {
     enum class Event { none, reset, removed } event = Event::none;  // the last one wins
-    bool dead_connection = false;    // swap_unnoticed
-    bool other = false;              // of the other program
+    bool dead_connection = false;                                   // swap_unnoticed
+    bool other = false;                                             // of the other program
 };
 
 struct Reader {
     std::string name;
     bool plugged = true;
     Card card;
-    bool mute = false;               // a card without a model
-    std::size_t insertion = 0;       // changes with every card that comes or goes; never seen through SCard*
+    bool mute = false;          // a card without a model
+    std::size_t insertion = 0;  // changes with every card that comes or goes; never seen through SCard*
     DWORD state = SCARD_ABSENT, protocol = SCARD_PROTOCOL_UNDEFINED;
     Bytes atr;
     bool powered = false;
-    int contexts = 0;                // -1: exclusive
+    int contexts = 0;  // -1: exclusive
     SCARDHANDLE lock_handle = 0;
     int lock_count = 0;
-    bool busy = false;               // a command is under way
+    bool busy = false;  // a command is under way
     std::map<SCARDHANDLE, Handle> handles;
     std::optional<PinPad> pad;
     std::deque<PinEntry> entries;
@@ -93,8 +93,8 @@ public:
     void stop();
     std::shared_ptr<Session> establish();
     LONG release(Session&);
-    ReaderPtr find(const std::string& name) const;   // null: unknown
-    ReaderPtr need(const std::string& name) const;   // throws
+    ReaderPtr find(const std::string& name) const;  // null: unknown
+    ReaderPtr need(const std::string& name) const;  // throws
     std::size_t place_of(const Reader&) const;
     void plug(const std::string& name, Card);
     void unplug(const ReaderPtr&);
@@ -105,7 +105,7 @@ public:
     void start_reader(Reader&);
     void stop_reader(Reader&);
     bool power_up(Reader&);
-    LONG power_cycle(Reader&, DWORD how);            // SCARD_RESET_CARD or SCARD_UNPOWER_CARD
+    LONG power_cycle(Reader&, DWORD how);  // SCARD_RESET_CARD or SCARD_UNPOWER_CARD
     void set_event(Reader&, Handle::Event);
 
     // service_handles.cpp: what SCard* of the same name do at the other end of the socket
@@ -121,7 +121,7 @@ public:
     LONG transmit(Lock&, Session&, SCARDHANDLE, DWORD protocol, ByteView command, Bytes& answer);
     LONG control(Lock&, Session&, SCARDHANDLE, DWORD code, ByteView input, Bytes& output);
 
-    ReaderPtr reader_of(SCARDHANDLE) const;          // null: the reader was unplugged
+    ReaderPtr reader_of(SCARDHANDLE) const;  // null: the reader was unplugged
 
 private:
     LONG choose_protocol(Reader&, DWORD protocols);
@@ -131,9 +131,9 @@ private:
     SCARDHANDLE next_handle_ = 0x1000001;
 };
 
-LONG event_code(const Reader&, SCARDHANDLE);         // 0, SCARD_W_RESET_CARD, SCARD_W_REMOVED_CARD
+LONG event_code(const Reader&, SCARDHANDLE);  // 0, SCARD_W_RESET_CARD, SCARD_W_REMOVED_CARD
 inline bool locked_for(const Reader& r, SCARDHANDLE h) { return r.lock_handle != 0 && r.lock_handle != h; }
 LONG unlock(Reader&, SCARDHANDLE);
-DWORD protocols_of(const Bytes& atr);                // atr.cpp
+DWORD protocols_of(const Bytes& atr);  // atr.cpp
 
 }  // namespace jpki::fake::detail

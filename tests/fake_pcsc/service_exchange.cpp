@@ -35,8 +35,7 @@ LONG Service::exchange(Lock& lock, Session& session, const ReaderPtr& reader, SC
             hook(reader->name, command);
             lock.lock();
         }
-        if (reader->delay.count() > 0)
-            changed.wait_for(lock, reader->delay, [&] { return disturbed() != SCARD_S_SUCCESS; });
+        if (reader->delay.count() > 0) changed.wait_for(lock, reader->delay, [&] { return disturbed() != SCARD_S_SUCCESS; });
     }
     // A reader carries one command at a time.
     changed.wait(lock, [&] { return !reader->busy || disturbed() != SCARD_S_SUCCESS; });

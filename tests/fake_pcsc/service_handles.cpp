@@ -36,8 +36,8 @@ LONG Service::choose_protocol(Reader& reader, DWORD protocols) {
     return SCARD_S_SUCCESS;
 }
 
-LONG Service::connect(Lock& lock, Session& session, const std::string& name, DWORD share, DWORD protocols,
-                      SCARDHANDLE& handle, DWORD& protocol) {
+LONG Service::connect(Lock& lock, Session& session, const std::string& name, DWORD share, DWORD protocols, SCARDHANDLE& handle,
+                      DWORD& protocol) {
     handle = 0;
     if (!session.alive) return SCARD_E_NO_SERVICE;
     if (!names_protocol(share, protocols)) return SCARD_E_PROTO_MISMATCH;

@@ -6,8 +6,8 @@
 #include <cstring>
 
 using namespace jpki::fake::detail;
-using jpki::fake::ByteView;
 using jpki::fake::Bytes;
+using jpki::fake::ByteView;
 using jpki::fake::Function;
 
 namespace {
@@ -68,9 +68,8 @@ LONG SCardDisconnect(SCARDHANDLE handle, DWORD disposition) {
 
 LONG SCardBeginTransaction(SCARDHANDLE handle) {
     if (const auto rc = enter(Function::begin_transaction)) return *rc;
-    return retry_while_shared(Function::begin_transaction, handle, [&](Lock&, const Held& held) {
-        return Service::instance().begin(held.session(), handle);
-    });
+    return retry_while_shared(Function::begin_transaction, handle,
+                              [&](Lock&, const Held& held) { return Service::instance().begin(held.session(), handle); });
 }
 
 LONG SCardEndTransaction(SCARDHANDLE handle, DWORD disposition) {
@@ -116,8 +115,8 @@ LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST* send, LPCBYTE com
     if (command_size > MAX_BUFFER_SIZE_EXTENDED) return SCARD_E_INSUFFICIENT_BUFFER;
     return retry_while_shared(Function::transmit, handle, [&](Lock& lock, const Held& held) -> LONG {
         Bytes bytes;
-        const LONG rc = Service::instance().transmit(lock, held.session(), handle, send->dwProtocol,
-                                                     ByteView(command, command_size), bytes);
+        const LONG rc =
+            Service::instance().transmit(lock, held.session(), handle, send->dwProtocol, ByteView(command, command_size), bytes);
         if (rc != SCARD_S_SUCCESS) return rc;
         *answer_size = bytes.size();
         if (bytes.size() > room) return SCARD_E_INSUFFICIENT_BUFFER;
@@ -137,8 +136,8 @@ LONG SCardControl(SCARDHANDLE handle, DWORD code, LPCVOID input, DWORD input_siz
     Bytes bytes;
     Service& service = Service::instance();
     Lock lock(service.mutex);
-    const LONG rc = service.control(lock, held.session(), handle, code,
-                                    ByteView(static_cast<const std::uint8_t*>(input), input_size), bytes);
+    const LONG rc =
+        service.control(lock, held.session(), handle, code, ByteView(static_cast<const std::uint8_t*>(input), input_size), bytes);
     if (rc != SCARD_S_SUCCESS) return rc;
     if (output_size) *output_size = bytes.size();
     if (bytes.size() > room || (!output && !bytes.empty())) return SCARD_E_INSUFFICIENT_BUFFER;

@@ -17,10 +17,30 @@ model::KeyUse use_of(CK_SLOT_ID slot) { return slot == 0 ? model::KeyUse::authen
 
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
-constexpr CK_ATTRIBUTE_TYPE attribute_types[] = {
-    CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_LABEL, CKA_ID, CKA_VALUE, CKA_CERTIFICATE_TYPE, CKA_CERTIFICATE_CATEGORY, CKA_SUBJECT,
-    CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_KEY_TYPE, CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
-    CKA_PRIVATE_EXPONENT, CKA_SENSITIVE, CKA_SIGN, CKA_VERIFY, CKA_ALWAYS_AUTHENTICATE, CKA_ALLOWED_MECHANISMS, CKA_PUBLIC_KEY_INFO};
+constexpr CK_ATTRIBUTE_TYPE attribute_types[] = {CKA_TOKEN,
+                                                 CKA_PRIVATE,
+                                                 CKA_MODIFIABLE,
+                                                 CKA_LABEL,
+                                                 CKA_ID,
+                                                 CKA_VALUE,
+                                                 CKA_CERTIFICATE_TYPE,
+                                                 CKA_CERTIFICATE_CATEGORY,
+                                                 CKA_SUBJECT,
+                                                 CKA_ISSUER,
+                                                 CKA_SERIAL_NUMBER,
+                                                 CKA_START_DATE,
+                                                 CKA_END_DATE,
+                                                 CKA_KEY_TYPE,
+                                                 CKA_MODULUS,
+                                                 CKA_MODULUS_BITS,
+                                                 CKA_PUBLIC_EXPONENT,
+                                                 CKA_PRIVATE_EXPONENT,
+                                                 CKA_SENSITIVE,
+                                                 CKA_SIGN,
+                                                 CKA_VERIFY,
+                                                 CKA_ALWAYS_AUTHENTICATE,
+                                                 CKA_ALLOWED_MECHANISMS,
+                                                 CKA_PUBLIC_KEY_INFO};
 
 unsigned char text[] = "text";
 constexpr CK_ULONG text_size = 4;
@@ -98,7 +118,8 @@ bool Caller::sign(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, bool give_consent, bo
     }
     length = sizeof signature;
     ++owner(slot).asked.signatures[slot];
-    const CK_RV rv = in_parts ? C_SignFinal(session.handle, signature, &length) : C_Sign(session.handle, text, text_size, signature, &length);
+    const CK_RV rv =
+        in_parts ? C_SignFinal(session.handle, signature, &length) : C_Sign(session.handle, text, text_size, signature, &length);
     if (rv != CKR_OK) return false;
     must(length == sizeof signature);
     // The only key that can come out of a certificate of this size and verify is the card's own: an input that makes another
@@ -206,8 +227,9 @@ void Caller::world(std::uint8_t choice, std::uint8_t variation) {
     case 19: reset_card(); break;
     case 20: set_service(variation & 1); break;
     default: {
-        static constexpr long codes[] = {SCARD_E_SHARING_VIOLATION, SCARD_W_RESET_CARD, SCARD_E_NO_SERVICE, SCARD_W_REMOVED_CARD,
-                                         SCARD_F_COMM_ERROR, SCARD_E_NOT_TRANSACTED, SCARD_W_UNPOWERED_CARD, SCARD_E_INVALID_HANDLE};
+        static constexpr long codes[] = {SCARD_E_SHARING_VIOLATION, SCARD_W_RESET_CARD,    SCARD_E_NO_SERVICE,
+                                         SCARD_W_REMOVED_CARD,      SCARD_F_COMM_ERROR,    SCARD_E_NOT_TRANSACTED,
+                                         SCARD_W_UNPOWERED_CARD,    SCARD_E_INVALID_HANDLE};
         const bool for_long = variation >= 0xC0;  // longer than anybody waits
         trouble_ahead((variation >> 3) & 7, for_long ? 1000 : 1u + ((variation >> 6) & 1), codes[variation & 7]);
         break;

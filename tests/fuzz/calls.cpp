@@ -40,9 +40,23 @@ struct Buffer {
     CK_ULONG length;
 };
 
-constexpr CK_ATTRIBUTE_TYPE types[] = {CKA_CLASS, CKA_TOKEN, CKA_PRIVATE, CKA_LABEL, CKA_VALUE, CKA_ID, CKA_SUBJECT, CKA_MODULUS, CKA_SIGN,
-                                       CKA_PUBLIC_EXPONENT, CKA_ALLOWED_MECHANISMS, CKA_PRIVATE_EXPONENT, CKA_SERIAL_NUMBER, CKA_END_DATE, 0xDEAD};
-constexpr CK_MECHANISM_TYPE mechanism_types[] = {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_RSA_X_509};
+constexpr CK_ATTRIBUTE_TYPE types[] = {CKA_CLASS,
+                                       CKA_TOKEN,
+                                       CKA_PRIVATE,
+                                       CKA_LABEL,
+                                       CKA_VALUE,
+                                       CKA_ID,
+                                       CKA_SUBJECT,
+                                       CKA_MODULUS,
+                                       CKA_SIGN,
+                                       CKA_PUBLIC_EXPONENT,
+                                       CKA_ALLOWED_MECHANISMS,
+                                       CKA_PRIVATE_EXPONENT,
+                                       CKA_SERIAL_NUMBER,
+                                       CKA_END_DATE,
+                                       0xDEAD};
+constexpr CK_MECHANISM_TYPE mechanism_types[] = {CKM_RSA_PKCS,     CKM_SHA256_RSA_PKCS,     CKM_SHA512_RSA_PKCS,
+                                                 CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_RSA_X_509};
 
 struct Attributes {
     explicit Attributes(Input& input) {
@@ -83,12 +97,14 @@ void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& 
     case 4: {
         std::vector<CK_MECHANISM_TYPE> list(input.byte() % 8);
         count = list.size();
-        if (C_GetMechanismList(input.byte() % 3, list.empty() ? nullptr : list.data(), &count) == CKR_OK) must(list.empty() || count <= list.size());
+        if (C_GetMechanismList(input.byte() % 3, list.empty() ? nullptr : list.data(), &count) == CKR_OK)
+            must(list.empty() || count <= list.size());
         break;
     }
     case 5: {
         CK_MECHANISM_INFO info;
-        C_GetMechanismInfo(input.byte() % 3, mechanism_types[input.byte() % std::size(mechanism_types)], input.byte() == 1 ? nullptr : &info);
+        C_GetMechanismInfo(input.byte() % 3, mechanism_types[input.byte() % std::size(mechanism_types)],
+                           input.byte() == 1 ? nullptr : &info);
         break;
     }
     case 6: {
@@ -110,7 +126,8 @@ void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& 
         CK_VERSION version = {input.byte(), input.byte()};
         CK_INTERFACE* interface = nullptr;
         const bool any_name = input.byte() & 1, any_version = input.byte() & 1;
-        const bool found = C_GetInterface(any_name ? nullptr : name.data(), any_version ? nullptr : &version, &interface, input.byte()) == CKR_OK;
+        const bool found = C_GetInterface(any_name ? nullptr : name.data(), any_version ? nullptr : &version, &interface,
+                                          input.byte()) == CKR_OK;
         must(found == (interface != nullptr));
         break;
     }
@@ -201,7 +218,8 @@ void one_call(Input& input, Handles& sessions, Handles& objects, std::size_t& pi
     }
     case 6: {
         CK_SESSION_HANDLE fresh = 0;
-        if (C_OpenSession(input.byte() % 3, CKF_SERIAL_SESSION | (input.byte() & 1 ? CKF_RW_SESSION : 0), nullptr, nullptr, &fresh) == CKR_OK)
+        if (C_OpenSession(input.byte() % 3, CKF_SERIAL_SESSION | (input.byte() & 1 ? CKF_RW_SESSION : 0), nullptr, nullptr,
+                          &fresh) == CKR_OK)
             sessions.known.push_back(fresh);
         break;
     }

@@ -54,8 +54,8 @@ Bytes mutate(Bytes answer, Input& input, bool& calm) {
         answer[at] ^= static_cast<std::uint8_t>(input.byte() | 1);
         return answer;
     }
-    case 12: return input.bytes(input.byte());      // anything
-    case 13: {                                       // data of the input's choice, said to be well
+    case 12: return input.bytes(input.byte());  // anything
+    case 13: {                                  // data of the input's choice, said to be well
         Bytes data = input.bytes(input.word() % 300);
         data.push_back(0x90);
         data.push_back(0x00);

@@ -45,9 +45,12 @@ void __wrap_OSSL_LIB_CTX_free(OSSL_LIB_CTX*) {}
 
 // --- the card's private key: PKCS#1 padding gives the same signature each time ---------------------------------------
 
-int __real_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size);
-int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size);
-int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX* context, unsigned char* signature, std::size_t* length, const unsigned char* data, std::size_t size) {
+int __real_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data,
+                         std::size_t size);
+int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX*, unsigned char* signature, std::size_t* length, const unsigned char* data,
+                         std::size_t size);
+int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX* context, unsigned char* signature, std::size_t* length, const unsigned char* data,
+                         std::size_t size) {
     static auto& kept = *new std::map<std::pair<EVP_PKEY*, Bytes>, Bytes>;
     constexpr std::size_t kept_max = 1000;
     int padding = 0;

@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ByteView bytes(data, size);
 
     std::size_t total = 0;
-    if (examine_head(bytes, total) == FileHead::certificate) check(total >= 3 && total <= certificate_size_max && bytes[0] == 0x30);
+    if (examine_head(bytes, total) == FileHead::certificate)
+        check(total >= 3 && total <= certificate_size_max && bytes[0] == 0x30);
 
     if (const auto information = parse_token_information(bytes)) {
         check(information->label.size() <= 32 && information->model.size() <= 16);

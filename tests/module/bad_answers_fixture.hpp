@@ -18,7 +18,9 @@ inline Bytes& content(TestPki& pki, File file) {
     }
 }
 
-inline CK_SLOT_ID slot_of(File file) { return file == authentication_certificate || file == authentication_ca ? auth_slot : sign_slot; }
+inline CK_SLOT_ID slot_of(File file) {
+    return file == authentication_certificate || file == authentication_ca ? auth_slot : sign_slot;
+}
 
 struct Search {
     CK_RV rv = CKR_OK;

@@ -37,7 +37,8 @@ Outcome search_for(File file, const std::shared_ptr<TestPki>& pki) {
     outcome.rv = search(session, CKO_CERTIFICATE, id_of(file)).rv;
     jpki::fake::on_transmit({});
     outcome.reads = reads;
-    for (std::size_t i = lines_before; i < log.lines().size(); ++i) outcome.error_lines += log.lines()[i].find("error: ") != std::string::npos;
+    for (std::size_t i = lines_before; i < log.lines().size(); ++i)
+        outcome.error_lines += log.lines()[i].find("error: ") != std::string::npos;
     return outcome;
 }
 
@@ -52,7 +53,13 @@ const Head heads[] = {
     {"a length of 4 GiB", {0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF}},
     {"a length in eight bytes", {0x30, 0x88, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06, 0xCD}},
     {"a length in eight bytes, as large as it gets", {0x30, 0x88, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}},
-    {"a length in 126 bytes, of zeros", [] { Bytes b(128); b[0] = 0x30; b[1] = 0xFE; return b; }()},
+    {"a length in 126 bytes, of zeros",
+     [] {
+         Bytes b(128);
+         b[0] = 0x30;
+         b[1] = 0xFE;
+         return b;
+     }()},
     {"a length in a reserved form", {0x30, 0xFF}},
     {"one byte more than any certificate has", {0x30, 0x82, 0x1F, 0xFD}},
     {"64 KiB", {0x30, 0x82, 0xFF, 0xFF}},
@@ -66,8 +73,7 @@ BOOST_AUTO_TEST_SUITE(hostile_heads)
 
 BOOST_AUTO_TEST_CASE(head_that_no_certificate_has_is_error_after_look_and_second_look) {
     for (const File file : files)
-        for (const Head& head : heads)
-            BOOST_TEST_CONTEXT("file " << file << ": " << head.name) {
+        for (const Head& head : heads) BOOST_TEST_CONTEXT("file " << file << ": " << head.name) {
                 const Outcome outcome = search_for(file, pki_with(file, head.bytes, 12000));
                 CHECK_RV(outcome.rv, CKR_DEVICE_ERROR);
                 BOOST_CHECK_EQUAL(outcome.error_lines, 1u);

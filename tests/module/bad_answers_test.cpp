@@ -24,20 +24,43 @@ constexpr Spoiling spoilings[] = {
     {"a file cut by one byte", [](Bytes& b) { b.pop_back(); }, true},
     {"a file of one byte", [](Bytes& b) { b = {0x30}; }},
     {"a header and nothing else", [](Bytes& b) { b.resize(4); }},
-    {"a length of one more", [](Bytes& b) { set_length(b, b.size() - 4 + 1); b.push_back(0); }},
+    {"a length of one more",
+     [](Bytes& b) {
+         set_length(b, b.size() - 4 + 1);
+         b.push_back(0);
+     }},
     {"a length of one less", [](Bytes& b) { set_length(b, b.size() - 4 - 1); }},
     {"a length of 3", [](Bytes& b) { set_length(b, 3); }},
     {"a length beyond the file", [](Bytes& b) { set_length(b, 5000); }},
     {"a length of 64 KiB", [](Bytes& b) { set_length(b, 0xFFFF); }},
-    {"a length of 4 GiB", [](Bytes& b) { b[1] = 0x84; b[2] = b[3] = b[4] = b[5] = 0xFF; }},
+    {"a length of 4 GiB",
+     [](Bytes& b) {
+         b[1] = 0x84;
+         b[2] = b[3] = b[4] = b[5] = 0xFF;
+     }},
     {"a length of 126 bytes", [](Bytes& b) { b[1] = 0xFE; }},
     {"an indefinite length", [](Bytes& b) { b[1] = 0x80; }},
-    {"an empty SEQUENCE", [](Bytes& b) { b = {0x30, 0x00}; b.resize(300, 0xFF); }},
+    {"an empty SEQUENCE",
+     [](Bytes& b) {
+         b = {0x30, 0x00};
+         b.resize(300, 0xFF);
+     }},
     {"another tag", [](Bytes& b) { b[0] = 0x04; }},
-    {"a tag in the long form", [](Bytes& b) { b[0] = 0x3F; b[1] = 0x10; }},
-    {"random bytes", [](Bytes& b) { for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<std::uint8_t>(i * 131 + 89); }},
+    {"a tag in the long form",
+     [](Bytes& b) {
+         b[0] = 0x3F;
+         b[1] = 0x10;
+     }},
+    {"random bytes",
+     [](Bytes& b) {
+         for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<std::uint8_t>(i * 131 + 89);
+     }},
     {"a SEQUENCE of garbage", [](Bytes& b) { std::fill(b.begin() + 4, b.end(), std::uint8_t{0x41}); }},
-    {"a text", [](Bytes& b) { const char text[] = "<html>404</html>"; b.assign(text, text + sizeof text); }},
+    {"a text",
+     [](Bytes& b) {
+         const char text[] = "<html>404</html>";
+         b.assign(text, text + sizeof text);
+     }},
 };
 
 }  // namespace
@@ -46,33 +69,37 @@ BOOST_AUTO_TEST_CASE(spoilt_certificate_is_device_error_with_one_line_in_log) {
     for (const File file : files)
         for (const Spoiling& spoiling : spoilings)
             for (const bool exact_file : {true, false})
-                if (exact_file || !spoiling.only_without_filler) BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name << (exact_file ? ", the file ends there" : ", then filler")) {
-                    const auto pki = copy_of_shared();
-                    spoiling.spoil(content(*pki, file));
-                    Knobs knobs;
-                    if (exact_file) knobs.certificate_file_size = 0;
-                    const LogFile log;
-                    Fixture f(log.settings(), knobs, pki);
-                    const auto session = f.open_logged_in(slot_of(file));
-                    const auto before = log.lines().size();
-                    const Search result = search(session, CKO_CERTIFICATE, id_of(file));
-                    CHECK_RV(result.rv, CKR_DEVICE_ERROR);
-                    const auto lines = log.lines();
-                    BOOST_CHECK_EQUAL(lines.size() - before, 1u);
-                    if (lines.size() > before) BOOST_CHECK_MESSAGE(lines.back().find("error: ") != std::string::npos, lines.back());
-                    // The card, the session and the other key go on.
-                    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
-                    const CK_SLOT_ID other = 1 - slot_of(file);
-                    const auto elsewhere = f.open_logged_in(other);
-                    const Bytes& certificate = other == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
-                    BOOST_CHECK(openssl_verifies(certificate, CKM_RSA_PKCS, Bytes(20, 1), signed_by(elsewhere, find_key(elsewhere), CKM_RSA_PKCS, Bytes(20, 1))));
-                }
+                if (exact_file || !spoiling.only_without_filler)
+                    BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name
+                                               << (exact_file ? ", the file ends there" : ", then filler")) {
+                        const auto pki = copy_of_shared();
+                        spoiling.spoil(content(*pki, file));
+                        Knobs knobs;
+                        if (exact_file) knobs.certificate_file_size = 0;
+                        const LogFile log;
+                        Fixture f(log.settings(), knobs, pki);
+                        const auto session = f.open_logged_in(slot_of(file));
+                        const auto before = log.lines().size();
+                        const Search result = search(session, CKO_CERTIFICATE, id_of(file));
+                        CHECK_RV(result.rv, CKR_DEVICE_ERROR);
+                        const auto lines = log.lines();
+                        BOOST_CHECK_EQUAL(lines.size() - before, 1u);
+                        if (lines.size() > before)
+                            BOOST_CHECK_MESSAGE(lines.back().find("error: ") != std::string::npos, lines.back());
+                        // The card, the session and the other key go on.
+                        BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+                        const CK_SLOT_ID other = 1 - slot_of(file);
+                        const auto elsewhere = f.open_logged_in(other);
+                        const Bytes& certificate =
+                            other == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+                        BOOST_CHECK(openssl_verifies(certificate, CKM_RSA_PKCS, Bytes(20, 1),
+                                                     signed_by(elsewhere, find_key(elsewhere), CKM_RSA_PKCS, Bytes(20, 1))));
+                    }
 }
 
 BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_everything) {
     for (const File file : files)
-        for (const Spoiling& spoiling : spoilings)
-            BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name) {
+        for (const Spoiling& spoiling : spoilings) BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name) {
                 const auto pki = copy_of_shared();
                 spoiling.spoil(content(*pki, file));
                 Knobs knobs;
@@ -92,9 +119,12 @@ BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_ev
                     if (rv != CKR_OK || count == 0) break;
                 }
                 REQUIRE_OK(C_FindObjectsFinal(session));
-                // The CA's certificate; or the holder's with its public key, and the signature key that nothing can be checked with.
+                // The CA's certificate; or the holder's with its public key, and the signature key that nothing can be checked
+                // with.
                 const std::size_t all = slot_of(file) == auth_slot ? 5 : 4;
-                const std::size_t hidden = file == authentication_ca || file == signature_ca ? 1 : file == signature_certificate ? 3 : 2;
+                const std::size_t hidden = file == authentication_ca || file == signature_ca ? 1
+                                           : file == signature_certificate                   ? 3
+                                                                                             : 2;
                 // The profile says that certificates are to be had without a login.
                 const bool no_profile = file == authentication_certificate && found == all - hidden - 1;
                 BOOST_CHECK_MESSAGE(found == all - hidden || no_profile, found);
@@ -103,8 +133,7 @@ BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_ev
 }
 
 BOOST_AUTO_TEST_CASE(without_usable_signature_certificate_nothing_is_signed_and_with_authentication_key_it_is) {
-    for (const Spoiling& spoiling : spoilings)
-        BOOST_TEST_CONTEXT(spoiling.name) {
+    for (const Spoiling& spoiling : spoilings) BOOST_TEST_CONTEXT(spoiling.name) {
             const auto pki = copy_of_shared();
             spoiling.spoil(pki->signature_certificate);
             spoiling.spoil(pki->authentication_certificate);
@@ -147,15 +176,16 @@ BOOST_AUTO_TEST_CASE(certificate_as_long_as_its_file_and_one_with_any_filler_are
             knobs.certificate_filler = static_cast<std::uint8_t>(filler);
             Fixture f(knobs);
             const auto session = f.open(auth_slot);
-            BOOST_CHECK(attribute(session, find_class(session, CKO_CERTIFICATE).at(0), CKA_VALUE) == f.card->pki().authentication_certificate);
+            BOOST_CHECK(attribute(session, find_class(session, CKO_CERTIFICATE).at(0), CKA_VALUE) ==
+                        f.card->pki().authentication_certificate);
         }
 }
 
 BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_key_vanish) {
     // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
-    for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
-        for (std::size_t at = 0; at < 6; ++at)
-            BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
+    for (const auto kind :
+         {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
+        for (std::size_t at = 0; at < 6; ++at) BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
                 Fixture f;
                 f.card->inject({kind, at});
                 CK_TOKEN_INFO info{};

@@ -65,7 +65,9 @@ BOOST_AUTO_TEST_CASE(token_information_after_login_and_signature_makes_9_command
         const auto session = f.open_logged_in(slot);
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
         std::size_t read_token_information = 0;
-        fake::on_transmit([&](const std::string&, model::ByteView command) { read_token_information += command[1] == 0xB0 && command[2] == 0x86; });
+        fake::on_transmit([&](const std::string&, model::ByteView command) {
+            read_token_information += command[1] == 0xB0 && command[2] == 0x86;
+        });
         const std::size_t before = f.commands();
         CK_TOKEN_INFO info{};
         REQUIRE_OK(C_GetTokenInfo(slot, &info));
@@ -96,7 +98,8 @@ BOOST_AUTO_TEST_CASE(token_information_is_asked_in_one_transaction_in_whatever_o
             signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
         }
         std::vector<std::size_t> transactions;  // in which there was a command
-        fake::on_transmit([&](const std::string&, model::ByteView) { transactions.push_back(fake::calls(fake::Function::begin_transaction)); });
+        fake::on_transmit(
+            [&](const std::string&, model::ByteView) { transactions.push_back(fake::calls(fake::Function::begin_transaction)); });
         CK_TOKEN_INFO info{};
         REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));
         fake::on_transmit({});
@@ -132,7 +135,8 @@ BOOST_AUTO_TEST_CASE(all_objects_of_authentication_slot_cost_their_bytes_and_ten
     for (const auto object : objects) all_attributes(session, object);
     const auto& pki = f.card->pki();
     const std::size_t der = pki.authentication_certificate.size() + pki.authentication_ca.size();
-    BOOST_TEST_MESSAGE("counted: " << f.commands() << " commands, " << bytes_both_ways(*f.card) << " bytes for " << der << " bytes of DER");
+    BOOST_TEST_MESSAGE("counted: " << f.commands() << " commands, " << bytes_both_ways(*f.card) << " bytes for " << der
+                                   << " bytes of DER");
     BOOST_CHECK_LE(f.commands(), chunks(pki.authentication_certificate.size()) + chunks(pki.authentication_ca.size()) + 4);
     BOOST_CHECK_LE(bytes_both_ways(*f.card), der + der / 10);
 }

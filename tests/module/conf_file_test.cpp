@@ -115,8 +115,7 @@ BOOST_AUTO_TEST_CASE(every_setting_has_reason_before_it) {
     std::istringstream lines(contents(file));
     std::string before;
     for (std::string line; std::getline(lines, line); before = line)
-        if (line.size() > 1 && line[0] == '#' && line[1] != ' ')
-            BOOST_CHECK_MESSAGE(before.rfind("# ", 0) == 0, line);
+        if (line.size() > 1 && line[0] == '#' && line[1] != ' ') BOOST_CHECK_MESSAGE(before.rfind("# ", 0) == 0, line);
 }
 
 BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_complaint_that_names_it) {

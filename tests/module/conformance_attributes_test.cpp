@@ -62,7 +62,8 @@ BOOST_AUTO_TEST_CASE(private_parts_of_key_are_sensitive_and_rest_is_filled_in) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
-        for (const CK_ATTRIBUTE_TYPE secret : {CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT}) {
+        for (const CK_ATTRIBUTE_TYPE secret :
+             {CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT}) {
             unsigned char buffer[512] = {}, id[1] = {};
             CK_ATTRIBUTE wanted[] = {{unknown_attribute, nullptr, 0}, {secret, buffer, sizeof buffer}, {CKA_ID, id, 1}};
             CHECK_RV(C_GetAttributeValue(session, find_key(session), wanted, 3), CKR_ATTRIBUTE_SENSITIVE);
@@ -85,7 +86,8 @@ BOOST_AUTO_TEST_CASE(object_that_is_not_there_has_no_attributes) {
         CHECK_RV(C_GetAttributeValue(in, object, &wanted, 1), CKR_OBJECT_HANDLE_INVALID);
         CHECK_RV(C_GetObjectSize(in, object, &size), CKR_OBJECT_HANDLE_INVALID);
     };
-    for (const CK_OBJECT_HANDLE object : {CK_OBJECT_HANDLE{0}, CK_OBJECT_HANDLE{session}, key + 1000, ~CK_OBJECT_HANDLE{0}}) dead(session, object);
+    for (const CK_OBJECT_HANDLE object : {CK_OBJECT_HANDLE{0}, CK_OBJECT_HANDLE{session}, key + 1000, ~CK_OBJECT_HANDLE{0}})
+        dead(session, object);
     dead(other, key);
     dead(session, find_key(other));
     CHECK_RV(C_GetObjectSize(session, key, &size), CKR_OK);
@@ -121,7 +123,9 @@ BOOST_AUTO_TEST_CASE(templates_that_match_nothing_find_nothing) {
             {{unknown_attribute, &yes, 1}},
             {{CKA_PRIME_1, &yes, 1}},
         };
-        for (std::size_t i = 0; i < templates.size(); ++i) BOOST_TEST_CONTEXT("template " << i) { BOOST_CHECK(find(session, templates[i]).empty()); }
+        for (std::size_t i = 0; i < templates.size(); ++i) BOOST_TEST_CONTEXT("template " << i) {
+                BOOST_CHECK(find(session, templates[i]).empty());
+            }
     }
 }
 
@@ -171,9 +175,10 @@ BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
             // It is no mechanism of the key.
             CHECK_RV(C_SignInit(session, &mechanism, key), CKR_MECHANISM_INVALID);
         }
-        BOOST_CHECK(list == (std::set<CK_MECHANISM_TYPE>{CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS,
-                                                         CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS}));
-        const Bytes& certificate = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+        BOOST_CHECK(list == (std::set<CK_MECHANISM_TYPE>{CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS,
+                                                         CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS}));
+        const Bytes& certificate =
+            slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
         const Bytes hash(32, 0x5A);
         for (const CK_MECHANISM_TYPE mechanism : list) {
             CK_MECHANISM_INFO info{};

@@ -24,8 +24,7 @@ template <class T> T argument(Arguments arguments) {
 }
 
 // The function with `subject` as its first argument where that is a slot or a session, and the others as asked for.
-template <class First, class... Rest>
-CK_RV call(CK_RV (*function)(First, Rest...), CK_ULONG subject, Arguments arguments) {
+template <class First, class... Rest> CK_RV call(CK_RV (*function)(First, Rest...), CK_ULONG subject, Arguments arguments) {
     std::memset(scratch, 0, sizeof scratch);
     if constexpr (std::is_same_v<First, CK_ULONG>) return function(subject, argument<Rest>(arguments)...);
     else return function(argument<First>(arguments), argument<Rest>(arguments)...);
@@ -105,16 +104,53 @@ constexpr Row rows[] = {
 };
 
 // By design: CKR_FUNCTION_NOT_SUPPORTED to everybody, whatever the arguments.
-const std::set<std::string> not_supported = {
-    "C_GetOperationState", "C_SetOperationState", "C_CreateObject", "C_CopyObject", "C_DestroyObject", "C_SetAttributeValue",
-    "C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal", "C_DecryptInit", "C_Decrypt", "C_DecryptUpdate",
-    "C_DecryptFinal", "C_SignRecoverInit", "C_SignRecover", "C_VerifyRecoverInit", "C_VerifyRecover", "C_DigestEncryptUpdate", "C_DecryptDigestUpdate",
-    "C_SignEncryptUpdate", "C_DecryptVerifyUpdate", "C_GenerateKey", "C_GenerateKeyPair", "C_WrapKey", "C_UnwrapKey",
-    "C_DeriveKey", "C_MessageEncryptInit", "C_EncryptMessage", "C_EncryptMessageBegin", "C_EncryptMessageNext",
-    "C_MessageEncryptFinal", "C_MessageDecryptInit", "C_DecryptMessage", "C_DecryptMessageBegin", "C_DecryptMessageNext",
-    "C_MessageDecryptFinal", "C_MessageSignInit", "C_SignMessage", "C_SignMessageBegin", "C_SignMessageNext",
-    "C_MessageSignFinal", "C_MessageVerifyInit", "C_VerifyMessage", "C_VerifyMessageBegin", "C_VerifyMessageNext",
-    "C_MessageVerifyFinal"};
+const std::set<std::string> not_supported = {"C_GetOperationState",
+                                             "C_SetOperationState",
+                                             "C_CreateObject",
+                                             "C_CopyObject",
+                                             "C_DestroyObject",
+                                             "C_SetAttributeValue",
+                                             "C_EncryptInit",
+                                             "C_Encrypt",
+                                             "C_EncryptUpdate",
+                                             "C_EncryptFinal",
+                                             "C_DecryptInit",
+                                             "C_Decrypt",
+                                             "C_DecryptUpdate",
+                                             "C_DecryptFinal",
+                                             "C_SignRecoverInit",
+                                             "C_SignRecover",
+                                             "C_VerifyRecoverInit",
+                                             "C_VerifyRecover",
+                                             "C_DigestEncryptUpdate",
+                                             "C_DecryptDigestUpdate",
+                                             "C_SignEncryptUpdate",
+                                             "C_DecryptVerifyUpdate",
+                                             "C_GenerateKey",
+                                             "C_GenerateKeyPair",
+                                             "C_WrapKey",
+                                             "C_UnwrapKey",
+                                             "C_DeriveKey",
+                                             "C_MessageEncryptInit",
+                                             "C_EncryptMessage",
+                                             "C_EncryptMessageBegin",
+                                             "C_EncryptMessageNext",
+                                             "C_MessageEncryptFinal",
+                                             "C_MessageDecryptInit",
+                                             "C_DecryptMessage",
+                                             "C_DecryptMessageBegin",
+                                             "C_DecryptMessageNext",
+                                             "C_MessageDecryptFinal",
+                                             "C_MessageSignInit",
+                                             "C_SignMessage",
+                                             "C_SignMessageBegin",
+                                             "C_SignMessageNext",
+                                             "C_MessageSignFinal",
+                                             "C_MessageVerifyInit",
+                                             "C_VerifyMessage",
+                                             "C_VerifyMessageBegin",
+                                             "C_VerifyMessageNext",
+                                             "C_MessageVerifyFinal"};
 
 constexpr CK_ULONG never_a_handle = 0xDEAD;
 
@@ -151,7 +187,9 @@ BOOST_AUTO_TEST_CASE(after_C_Finalize_everything_is_refused_again) {
     }
     const std::set<std::string> the_way_in = {"C_Initialize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"};
     for (const auto& [name, caller] : all_functions())
-        if (!the_way_in.contains(name)) BOOST_TEST_CONTEXT(name) { CHECK_RV(caller(session, Arguments::nothing), CKR_CRYPTOKI_NOT_INITIALIZED); }
+        if (!the_way_in.contains(name)) BOOST_TEST_CONTEXT(name) {
+                CHECK_RV(caller(session, Arguments::nothing), CKR_CRYPTOKI_NOT_INITIALIZED);
+            }
 }
 
 BOOST_AUTO_TEST_CASE(slot_or_session_that_is_not_there_is_named) {
@@ -178,7 +216,8 @@ BOOST_AUTO_TEST_CASE(with_nothing_but_its_subject_each_function_says_what_standa
             Fixture f;
             const auto session = f.open(auth_slot, CKF_RW_SESSION);
             f.card->reset_counts();
-            CHECK_RV(functions.at(row.name)(row.subject == Subject::session ? session : auth_slot, Arguments::nothing), row.nothing);
+            CHECK_RV(functions.at(row.name)(row.subject == Subject::session ? session : auth_slot, Arguments::nothing),
+                     row.nothing);
             BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
         }
     }
@@ -191,8 +230,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_so_in_every_state_and_touches_no_c
     const auto functions = all_functions();
     for (const std::string& name : not_supported)
         for (const Arguments arguments : {Arguments::nothing, Arguments::something})
-            for (const CK_ULONG subject : {CK_ULONG{session}, never_a_handle})
-                BOOST_TEST_CONTEXT(name) { CHECK_RV(functions.at(name)(subject, arguments), CKR_FUNCTION_NOT_SUPPORTED); }
+            for (const CK_ULONG subject : {CK_ULONG{session}, never_a_handle}) BOOST_TEST_CONTEXT(name) {
+                    CHECK_RV(functions.at(name)(subject, arguments), CKR_FUNCTION_NOT_SUPPORTED);
+                }
     BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
 }
 

@@ -64,8 +64,12 @@ BOOST_AUTO_TEST_CASE(every_legal_question_for_interface_is_answered) {
         int major, minor;  // 0.0: whatever is the default
         int is_major, is_minor;
     };
-    for (const Question& q : {Question{nullptr, 0, 0, 3, 0}, {nullptr, 3, 0, 3, 0}, {nullptr, 2, 40, 2, 40}, {"PKCS 11", 0, 0, 3, 0},
-                              {"PKCS 11", 3, 0, 3, 0}, {"PKCS 11", 2, 40, 2, 40}}) {
+    for (const Question& q : {Question{nullptr, 0, 0, 3, 0},
+                              {nullptr, 3, 0, 3, 0},
+                              {nullptr, 2, 40, 2, 40},
+                              {"PKCS 11", 0, 0, 3, 0},
+                              {"PKCS 11", 3, 0, 3, 0},
+                              {"PKCS 11", 2, 40, 2, 40}}) {
         CK_VERSION version = {static_cast<CK_BYTE>(q.major), static_cast<CK_BYTE>(q.minor)};
         CK_INTERFACE* interface = nullptr;
         REQUIRE_OK(C_GetInterface(q.name ? text(q.name) : nullptr, q.major ? &version : nullptr, &interface, 0));

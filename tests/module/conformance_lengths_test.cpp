@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint8_t canary = 0xC5;
 
 bool untouched(const Bytes& buffer, std::size_t from) {
-    return std::all_of(buffer.begin() + static_cast<std::ptrdiff_t>(from), buffer.end(), [](std::uint8_t b) { return b == canary; });
+    return std::all_of(buffer.begin() + static_cast<std::ptrdiff_t>(from), buffer.end(),
+                       [](std::uint8_t b) { return b == canary; });
 }
 
 // `call` fills `buffer` with units of `unit` bytes. `begin` brings the caller into the state in which it may be called, once
@@ -49,20 +50,22 @@ template <class T> T* as(unsigned char* buffer) { return static_cast<T*>(static_
 
 BOOST_AUTO_TEST_CASE(slot_lists_keep_rule) {
     Fixture f;
-    check_lengths(sizeof(CK_SLOT_ID), 2, [] {}, [](unsigned char* buffer, CK_ULONG* length) {
-        return C_GetSlotList(CK_TRUE, as<CK_SLOT_ID>(buffer), length);
-    });
-    check_lengths(sizeof(CK_SLOT_ID), 2, [] {}, [](unsigned char* buffer, CK_ULONG* length) {
-        return C_GetSlotList(CK_FALSE, as<CK_SLOT_ID>(buffer), length);
-    });
+    check_lengths(
+        sizeof(CK_SLOT_ID), 2, [] {},
+        [](unsigned char* buffer, CK_ULONG* length) { return C_GetSlotList(CK_TRUE, as<CK_SLOT_ID>(buffer), length); });
+    check_lengths(
+        sizeof(CK_SLOT_ID), 2, [] {},
+        [](unsigned char* buffer, CK_ULONG* length) { return C_GetSlotList(CK_FALSE, as<CK_SLOT_ID>(buffer), length); });
 }
 
 BOOST_AUTO_TEST_CASE(mechanism_lists_keep_rule) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
-        check_lengths(sizeof(CK_MECHANISM_TYPE), 9, [] {}, [slot](unsigned char* buffer, CK_ULONG* length) {
-            return C_GetMechanismList(slot, as<CK_MECHANISM_TYPE>(buffer), length);
-        });
+        check_lengths(
+            sizeof(CK_MECHANISM_TYPE), 9, [] {},
+            [slot](unsigned char* buffer, CK_ULONG* length) {
+                return C_GetMechanismList(slot, as<CK_MECHANISM_TYPE>(buffer), length);
+            });
 }
 
 BOOST_AUTO_TEST_CASE(hashes_keep_rule) {
@@ -71,13 +74,15 @@ BOOST_AUTO_TEST_CASE(hashes_keep_rule) {
     Bytes data = {'t', 'e', 'x', 't'};
     CK_MECHANISM mechanism = {CKM_SHA384, nullptr, 0};
     const auto begin = [&] { REQUIRE_OK(C_DigestInit(session, &mechanism)); };
-    check_lengths(1, 48, begin, [&](unsigned char* buffer, CK_ULONG* length) { return C_Digest(session, data.data(), 4, buffer, length); });
-    check_lengths(1, 48,
-                  [&] {
-                      begin();
-                      REQUIRE_OK(C_DigestUpdate(session, data.data(), 4));
-                  },
-                  [&](unsigned char* buffer, CK_ULONG* length) { return C_DigestFinal(session, buffer, length); });
+    check_lengths(1, 48, begin,
+                  [&](unsigned char* buffer, CK_ULONG* length) { return C_Digest(session, data.data(), 4, buffer, length); });
+    check_lengths(
+        1, 48,
+        [&] {
+            begin();
+            REQUIRE_OK(C_DigestUpdate(session, data.data(), 4));
+        },
+        [&](unsigned char* buffer, CK_ULONG* length) { return C_DigestFinal(session, buffer, length); });
 }
 
 BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_rule_and_ask_card_once) {
@@ -87,14 +92,15 @@ BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_rule_and_ask_card_once) {
         const auto key = find_key(session);
         const auto before = f.card->counts().signatures[slot];
         Bytes data = {'t', 'e', 'x', 't'};
-        check_lengths(1, 256,
-                      [&] {
-                          CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
-                          REQUIRE_OK(C_SignInit(session, &mechanism, key));
-                      },
-                      [&](unsigned char* buffer, CK_ULONG* length) {
-                          return C_Sign(session, data.data(), static_cast<CK_ULONG>(data.size()), buffer, length);
-                      });
+        check_lengths(
+            1, 256,
+            [&] {
+                CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+                REQUIRE_OK(C_SignInit(session, &mechanism, key));
+            },
+            [&](unsigned char* buffer, CK_ULONG* length) {
+                return C_Sign(session, data.data(), static_cast<CK_ULONG>(data.size()), buffer, length);
+            });
         BOOST_CHECK_EQUAL(f.card->counts().signatures[slot] - before, 2u);
     }
 }
@@ -104,14 +110,15 @@ BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_rule_and_ask_card_once) {
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
     Bytes data = {'t', 'e', 'x', 't'};
-    check_lengths(1, 256,
-                  [&] {
-                      CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
-                      REQUIRE_OK(C_SignInit(session, &mechanism, key));
-                      REQUIRE_OK(C_SignUpdate(session, data.data(), 2));
-                      REQUIRE_OK(C_SignUpdate(session, data.data() + 2, 2));
-                  },
-                  [&](unsigned char* buffer, CK_ULONG* length) { return C_SignFinal(session, buffer, length); });
+    check_lengths(
+        1, 256,
+        [&] {
+            CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+            REQUIRE_OK(C_SignInit(session, &mechanism, key));
+            REQUIRE_OK(C_SignUpdate(session, data.data(), 2));
+            REQUIRE_OK(C_SignUpdate(session, data.data() + 2, 2));
+        },
+        [&](unsigned char* buffer, CK_ULONG* length) { return C_SignFinal(session, buffer, length); });
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 2u);
 }
 

@@ -102,7 +102,8 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_signature_ends_it_for_good, Operations) {
         {"C_Sign", [&] { return sign(); }, CKR_OK},
         {"C_SignFinal", [&] { return C_SignFinal(session, signature.data(), &length); }, CKR_OK},
         {"C_Sign without data", [&] { return C_Sign(session, nullptr, 4, signature.data(), &length); }, CKR_ARGUMENTS_BAD},
-        {"C_Sign without a length", [&] { return C_Sign(session, data.data(), 4, signature.data(), nullptr); }, CKR_ARGUMENTS_BAD},
+        {"C_Sign without a length", [&] { return C_Sign(session, data.data(), 4, signature.data(), nullptr); },
+         CKR_ARGUMENTS_BAD},
         {"C_SignUpdate without data", [&] { return C_SignUpdate(session, nullptr, 4); }, CKR_ARGUMENTS_BAD},
         {"C_SignFinal without a length", [&] { return C_SignFinal(session, signature.data(), nullptr); }, CKR_ARGUMENTS_BAD},
         {"C_Sign after C_SignUpdate",
@@ -114,8 +115,7 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_signature_ends_it_for_good, Operations) {
         {"a mechanism of NULL", [&] { return C_SignInit(session, nullptr, key); }, CKR_OK},
         {"C_SessionCancel", [&] { return C_SessionCancel(session, CKF_SIGN); }, CKR_OK},
     };
-    for (const auto& end : ends)
-        BOOST_TEST_CONTEXT(end.what) {
+    for (const auto& end : ends) BOOST_TEST_CONTEXT(end.what) {
             length = 256;
             REQUIRE_OK(sign_init());
             CHECK_RV(end.act(), end.rv);
@@ -148,8 +148,7 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_verification_ends_it_for_good, Operations)
         {"a mechanism of NULL", [&] { return C_VerifyInit(session, nullptr, public_key); }, CKR_OK},
         {"C_SessionCancel", [&] { return C_SessionCancel(session, CKF_VERIFY); }, CKR_OK},
     };
-    for (const auto& end : ends)
-        BOOST_TEST_CONTEXT(end.what) {
+    for (const auto& end : ends) BOOST_TEST_CONTEXT(end.what) {
             REQUIRE_OK(verify_init());
             CHECK_RV(end.act(), end.rv);
             CHECK_RV(C_VerifyUpdate(session, data.data(), 4), CKR_OPERATION_NOT_INITIALIZED);

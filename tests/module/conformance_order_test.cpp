@@ -18,10 +18,15 @@ const std::vector<Call>& token_calls() {
     static const std::vector<Call> calls = {
         {"C_GetTokenInfo", [](CK_SLOT_ID slot) { return C_GetTokenInfo(slot, nullptr); }, CKR_ARGUMENTS_BAD},
         {"C_GetMechanismList", [](CK_SLOT_ID slot) { return C_GetMechanismList(slot, nullptr, nullptr); }, CKR_ARGUMENTS_BAD},
-        {"C_GetMechanismInfo", [](CK_SLOT_ID slot) { return C_GetMechanismInfo(slot, CKM_RSA_PKCS, nullptr); }, CKR_ARGUMENTS_BAD},
-        {"C_OpenSession, nowhere to put it", [](CK_SLOT_ID slot) { return C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, nullptr); }, CKR_ARGUMENTS_BAD},
-        {"C_OpenSession, parallel", [](CK_SLOT_ID slot) { return C_OpenSession(slot, 0, nullptr, nullptr, &session); }, CKR_SESSION_PARALLEL_NOT_SUPPORTED},
-        {"C_OpenSession, unknown flag", [](CK_SLOT_ID slot) { return C_OpenSession(slot, CKF_SERIAL_SESSION | 0x100, nullptr, nullptr, &session); }, CKR_ARGUMENTS_BAD},
+        {"C_GetMechanismInfo", [](CK_SLOT_ID slot) { return C_GetMechanismInfo(slot, CKM_RSA_PKCS, nullptr); },
+         CKR_ARGUMENTS_BAD},
+        {"C_OpenSession, nowhere to put it",
+         [](CK_SLOT_ID slot) { return C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, nullptr); }, CKR_ARGUMENTS_BAD},
+        {"C_OpenSession, parallel", [](CK_SLOT_ID slot) { return C_OpenSession(slot, 0, nullptr, nullptr, &session); },
+         CKR_SESSION_PARALLEL_NOT_SUPPORTED},
+        {"C_OpenSession, unknown flag",
+         [](CK_SLOT_ID slot) { return C_OpenSession(slot, CKF_SERIAL_SESSION | 0x100, nullptr, nullptr, &session); },
+         CKR_ARGUMENTS_BAD},
     };
     return calls;
 }
@@ -34,8 +39,7 @@ BOOST_AUTO_TEST_CASE(empty_slot_is_named_before_bad_argument) {
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
     BOOST_REQUIRE_EQUAL(count, 4u);
-    for (const Call& call : token_calls())
-        BOOST_TEST_CONTEXT(call.name) {
+    for (const Call& call : token_calls()) BOOST_TEST_CONTEXT(call.name) {
             CHECK_RV(call.with_bad_arguments(2), CKR_TOKEN_NOT_PRESENT);
             CHECK_RV(call.with_bad_arguments(4), CKR_SLOT_ID_INVALID);
             CHECK_RV(call.with_bad_arguments(auth_slot), call.with_a_good_slot);

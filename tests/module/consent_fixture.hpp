@@ -9,7 +9,9 @@ namespace jpki::test {
 struct Begun : Fixture {
     explicit Begun(Knobs knobs = {}) : Begun("", std::move(knobs)) {}
     explicit Begun(const std::string& more_settings, Knobs knobs = {})
-        : Fixture(consent_each + more_settings, std::move(knobs)), session(open_logged_in(sign_slot, CKF_RW_SESSION)), key(find_key(session)) {
+        : Fixture(consent_each + more_settings, std::move(knobs)),
+          session(open_logged_in(sign_slot, CKF_RW_SESSION)),
+          key(find_key(session)) {
         BOOST_REQUIRE(!card->verified(KeyUse::signature));
         REQUIRE_OK(sign_init(session, key));
         card->reset_counts();

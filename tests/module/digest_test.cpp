@@ -32,7 +32,8 @@ BOOST_AUTO_TEST_SUITE(digest)
 
 BOOST_AUTO_TEST_CASE(each_is_what_openssl_makes_of_the_same_bytes_in_one_part_and_in_many) {
     Hashing h;
-    const std::pair<CK_MECHANISM_TYPE, const EVP_MD*> hashes[] = {{CKM_SHA256, EVP_sha256()}, {CKM_SHA384, EVP_sha384()}, {CKM_SHA512, EVP_sha512()}};
+    const std::pair<CK_MECHANISM_TYPE, const EVP_MD*> hashes[] = {
+        {CKM_SHA256, EVP_sha256()}, {CKM_SHA384, EVP_sha384()}, {CKM_SHA512, EVP_sha512()}};
     h.card->reset_counts();
     for (const auto& [type, md] : hashes)
         for (const std::size_t size : {0u, 1u, 63u, 64u, 128u, 5000u}) {

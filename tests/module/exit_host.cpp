@@ -4,7 +4,8 @@
 //   after-openssl      the same handler, and the host's OpenSSL was cleaned up before it
 //   after-engine       the same, and the host had made an ENGINE the default for everything (default_algorithms = ALL)
 //   never              not finalised at all
-//   host-handlers      C_Initialize comes before the host's own first use of OpenSSL; its OPENSSL_atexit handler runs all the same
+//   host-handlers      C_Initialize comes before the host's own first use of OpenSSL; its OPENSSL_atexit handler runs all the
+//   same
 // Exit status 0: every call answered as it should, and the card's security status is reset where it must be.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "module/pkcs11.hpp"
@@ -66,8 +67,8 @@ __attribute__((init_priority(101))) Last last;
 void make_an_engine_the_default() {
     static RSA_METHOD* const rsa = RSA_meth_dup(RSA_get_default_method());
     ENGINE* const engine = ENGINE_new();
-    if (!engine || !rsa || ENGINE_set_id(engine, "default") != 1 || ENGINE_set_name(engine, "default") != 1 || ENGINE_set_RSA(engine, rsa) != 1 || ENGINE_add(engine) != 1 ||
-        ENGINE_set_default(engine, ENGINE_METHOD_ALL) != 1)
+    if (!engine || !rsa || ENGINE_set_id(engine, "default") != 1 || ENGINE_set_name(engine, "default") != 1 ||
+        ENGINE_set_RSA(engine, rsa) != 1 || ENGINE_add(engine) != 1 || ENGINE_set_default(engine, ENGINE_METHOD_ALL) != 1)
         fail("no engine", 0);
     ENGINE_free(engine);
 }

@@ -53,7 +53,8 @@ bool open_at_the_card() { return world->card->verified(world->use); }
 
 void log_in(CK_USER_TYPE user = CKU_USER) {
     std::string pin = world->card->pin(world->use);
-    expect("C_Login", C_Login(world->session, user, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
+    expect("C_Login",
+           C_Login(world->session, user, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
 }
 
 void initialise() {
@@ -133,28 +134,33 @@ __attribute__((init_priority(101))) Last last;
 // What main() does before it returns. `judge` is called after the module's destructor.
 const std::map<std::string, std::function<void()>>& ways() {
     static const std::map<std::string, std::function<void()>> all = {
-        {"plain", [] {
+        {"plain",
+         [] {
              leave_a_login_open();
              world->judge = locked;
          }},
-        {"after-openssl", [] {
+        {"after-openssl",
+         [] {
              leave_a_login_open();
              OPENSSL_cleanup();
              world->judge = locked;
          }},
-        {"late-login", [] {
+        {"late-login",
+         [] {
              leave_a_login_open();
              last.armed = true;
              world->judge = locked;
          }},
-        {"nothing-opened", [] {
+        {"nothing-opened",
+         [] {
              initialise();
              fake::reset_calls();
              world->judge = [] {
                  if (fake::calls() != 0) fail("PC/SC was asked for nothing", fake::calls());
              };
          }},
-        {"consent", [] {
+        {"consent",
+         [] {
              world->use = KeyUse::signature;
              initialise();
              log_in();
@@ -163,15 +169,18 @@ const std::map<std::string, std::function<void()>>& ways() {
              if (!open_at_the_card() || fake::open_now().transactions != 1) fail("no consent");
              world->judge = locked_with_nothing_held;
          }},
-        {"thread-stuck", [] {
+        {"thread-stuck",
+         [] {
              sign_in_another_thread(std::chrono::hours(1));
              world->judge = left_open;
          }},
-        {"thread-done-soon", [] {
+        {"thread-done-soon",
+         [] {
              sign_in_another_thread(std::chrono::milliseconds(100));
              world->judge = locked;
          }},
-        {"thread-waits", [] {
+        {"thread-waits",
+         [] {
              leave_a_login_open();
              std::thread([] {
                  CK_SLOT_ID slot = 0;
@@ -180,12 +189,14 @@ const std::map<std::string, std::function<void()>>& ways() {
              if (!fake::wait_until_blocked(fake::Function::get_status_change)) fail("nobody waits");
              world->judge = locked;
          }},
-        {"other-program", [] {
+        {"other-program",
+         [] {
              leave_a_login_open();
              if (!fake::other_begins_transaction(reader)) fail("no transaction");
              world->judge = left_open;
          }},
-        {"other-program-done-soon", [] {
+        {"other-program-done-soon",
+         [] {
              leave_a_login_open();
              if (!fake::other_begins_transaction(reader)) fail("no transaction");
              std::thread([] {
@@ -194,7 +205,8 @@ const std::map<std::string, std::function<void()>>& ways() {
              }).detach();
              world->judge = locked;
          }},
-        {"child", [] {
+        {"child",
+         [] {
              leave_a_login_open();
              fake::reset_calls();
              const pid_t child = ::fork();

@@ -18,18 +18,12 @@ struct Disturbance {
 };
 
 const std::vector<Disturbance> disturbances = {
-    {"card gone", Kind::card_gone, true},
-    {"card gone after", Kind::card_gone_after, true},
-    {"reset", Kind::reset, true},
-    {"reset unsaid", Kind::reset, false},
-    {"6F00", Kind::sw_6f00, false},
-    {"unknown status", Kind::unknown_status, false},
-    {"truncated", Kind::truncated, false},
-    {"too long", Kind::too_long, false},
-    {"empty", Kind::empty, false},
-    {"bits flipped", Kind::bits_flipped, false},
-    {"delay", Kind::delay, false},
-    {"another application", Kind::other_application, false},
+    {"card gone", Kind::card_gone, true},  {"card gone after", Kind::card_gone_after, true},
+    {"reset", Kind::reset, true},          {"reset unsaid", Kind::reset, false},
+    {"6F00", Kind::sw_6f00, false},        {"unknown status", Kind::unknown_status, false},
+    {"truncated", Kind::truncated, false}, {"too long", Kind::too_long, false},
+    {"empty", Kind::empty, false},         {"bits flipped", Kind::bits_flipped, false},
+    {"delay", Kind::delay, false},         {"another application", Kind::other_application, false},
 };
 
 // In the middle of a command that takes its minute: what a program's user interface asks is answered at once.
@@ -39,8 +33,8 @@ bool polls_are_answered(bool recognised) {
         CK_SLOT_INFO info{};
         CK_ULONG count = 0;
         CK_INFO general{};
-        return C_GetSlotInfo(sign_slot, &info) == CKR_OK && C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_OK && count == (recognised ? 2u : 0u) &&
-               C_GetInfo(&general) == CKR_OK;
+        return C_GetSlotInfo(sign_slot, &info) == CKR_OK && C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_OK &&
+               count == (recognised ? 2u : 0u) && C_GetInfo(&general) == CKR_OK;
     });
     return polls.wait_for(std::chrono::seconds(5)) == std::future_status::ready && polls.get();
 }
@@ -69,7 +63,10 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
                 Flow flow(f.card);
                 delayed_at = at;
                 // After the card came in: coming in is no command.
-                try { fake::remove_card(reader_name); } catch (const std::logic_error&) {}
+                try {
+                    fake::remove_card(reader_name);
+                } catch (const std::logic_error&) {
+                }
                 f.card->set_tries(KeyUse::authentication, 3);
                 fake::insert_card(reader_name, f.card);
                 if (disturbance.at_pcsc) fake::inject(reader_name, {disturbance.kind, at});
@@ -99,8 +96,8 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
 }
 
 void tell(const char* name, const Matrix& matrix) {
-    BOOST_TEST_MESSAGE("counted: " << name << ": " << matrix.points << " fault points in a flow of " << matrix.commands << " commands; " << matrix.succeeded
-                            << " flows succeeded all the same");
+    BOOST_TEST_MESSAGE("counted: " << name << ": " << matrix.points << " fault points in a flow of " << matrix.commands
+                                   << " commands; " << matrix.succeeded << " flows succeeded all the same");
     for (const auto& [ending, count] : matrix.endings) BOOST_TEST_MESSAGE("    " << count << " x " << ending);
 }
 

@@ -34,9 +34,7 @@ CK_RV value_of(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_
 
 }  // namespace
 
-void Flow::complain(const std::string& what) {
-    wrong_ += (wrong_.empty() ? "" : "; ") + what;
-}
+void Flow::complain(const std::string& what) { wrong_ += (wrong_.empty() ? "" : "; ") + what; }
 
 bool Flow::step(const char* name, CK_RV rv, CK_RV wanted) {
     last_ = rv;
@@ -76,7 +74,8 @@ bool Flow::read_objects(CK_SESSION_HANDLE session, CK_SLOT_ID slot, std::size_t 
             if (!step("C_GetAttributeValue", value_of(session, objects[i], CKA_ID, id))) return false;
             if (!step("C_GetAttributeValue", value_of(session, objects[i], CKA_VALUE, value))) return false;
             const bool ca = id.front() >= 0x10;
-            const Bytes& real = ca ? (slot == auth_slot ? pki.authentication_ca : pki.signature_ca) : certificate_of(*card_, slot);
+            const Bytes& real =
+                ca ? (slot == auth_slot ? pki.authentication_ca : pki.signature_ca) : certificate_of(*card_, slot);
             if (value != real) complain("a wrong certificate");
         }
         if (which == CKO_PUBLIC_KEY || which == CKO_PRIVATE_KEY)
@@ -100,7 +99,8 @@ void Flow::steps() {
     CK_ULONG count = 0;
     if (!step("C_OpenSession", C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &auth))) return;
     if (!step("C_GetTokenInfo", C_GetTokenInfo(auth_slot, &token))) return;
-    if (!step("C_OpenSession", C_OpenSession(sign_slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &signature))) return;
+    if (!step("C_OpenSession", C_OpenSession(sign_slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &signature)))
+        return;
     if (!step("C_GetTokenInfo", C_GetTokenInfo(sign_slot, &token))) return;
     if (!step("C_GetMechanismList", C_GetMechanismList(auth_slot, nullptr, &count))) return;
     if (!read_objects(auth, auth_slot, 4)) return;
@@ -142,7 +142,8 @@ void Flow::check_afterwards() {
         // The flow sends each PIN once; the wrong one first. A right one resets the count.
         if (wrong > (use == KeyUse::authentication ? 1u : 0u) || sent > wrong + 1) complain("a PIN was sent twice");
         const int explained = sent > wrong ? most : most - static_cast<int>(wrong);
-        if (card_->tries(use) != explained) complain(std::to_string(card_->tries(use)) + " tries left where the VERIFYs explain " + std::to_string(explained));
+        if (card_->tries(use) != explained)
+            complain(std::to_string(card_->tries(use)) + " tries left where the VERIFYs explain " + std::to_string(explained));
         if (!told_gone_ && card_->verified(use)) complain("the card is left open for others");
     }
     if (counts.issuer_commands != 0) complain("an issuer's command");

@@ -17,15 +17,21 @@ const std::vector<Failing> failing = {
     {"SCardEstablishContext", Function::establish_context, {SCARD_E_NO_SERVICE, SCARD_E_NO_MEMORY, SCARD_F_INTERNAL_ERROR}},
     {"SCardListReaders", Function::list_readers, {SCARD_E_NO_SERVICE, SCARD_E_NO_READERS_AVAILABLE, SCARD_E_INVALID_HANDLE}},
     {"SCardGetStatusChange", Function::get_status_change, {SCARD_E_NO_SERVICE, SCARD_E_UNKNOWN_READER, SCARD_F_COMM_ERROR}},
-    {"SCardConnect", Function::connect,
+    {"SCardConnect",
+     Function::connect,
      {SCARD_E_SHARING_VIOLATION, SCARD_E_NO_SMARTCARD, SCARD_W_UNPOWERED_CARD, SCARD_W_UNRESPONSIVE_CARD, SCARD_E_PROTO_MISMATCH,
       SCARD_E_UNKNOWN_READER, SCARD_E_READER_UNAVAILABLE, SCARD_F_COMM_ERROR, SCARD_E_NO_SERVICE}},
-    {"SCardGetAttrib", Function::get_attrib, {SCARD_E_SHARING_VIOLATION, SCARD_W_RESET_CARD, SCARD_E_UNSUPPORTED_FEATURE, SCARD_W_REMOVED_CARD}},
-    {"SCardBeginTransaction", Function::begin_transaction,
-     {SCARD_W_REMOVED_CARD, SCARD_W_RESET_CARD, SCARD_F_COMM_ERROR, SCARD_E_INVALID_VALUE, SCARD_E_NO_SERVICE, SCARD_F_INTERNAL_ERROR}},
-    {"SCardTransmit", Function::transmit,
-     {SCARD_W_REMOVED_CARD, SCARD_W_RESET_CARD, SCARD_E_NOT_TRANSACTED, SCARD_F_COMM_ERROR, SCARD_E_NO_SMARTCARD, SCARD_E_INSUFFICIENT_BUFFER,
-      SCARD_E_PROTO_MISMATCH}},
+    {"SCardGetAttrib",
+     Function::get_attrib,
+     {SCARD_E_SHARING_VIOLATION, SCARD_W_RESET_CARD, SCARD_E_UNSUPPORTED_FEATURE, SCARD_W_REMOVED_CARD}},
+    {"SCardBeginTransaction",
+     Function::begin_transaction,
+     {SCARD_W_REMOVED_CARD, SCARD_W_RESET_CARD, SCARD_F_COMM_ERROR, SCARD_E_INVALID_VALUE, SCARD_E_NO_SERVICE,
+      SCARD_F_INTERNAL_ERROR}},
+    {"SCardTransmit",
+     Function::transmit,
+     {SCARD_W_REMOVED_CARD, SCARD_W_RESET_CARD, SCARD_E_NOT_TRANSACTED, SCARD_F_COMM_ERROR, SCARD_E_NO_SMARTCARD,
+      SCARD_E_INSUFFICIENT_BUFFER, SCARD_E_PROTO_MISMATCH}},
     {"SCardControl", Function::control, {SCARD_E_UNSUPPORTED_FEATURE, SCARD_E_NOT_TRANSACTED, SCARD_F_COMM_ERROR}},
 };
 
@@ -37,8 +43,9 @@ const std::vector<Failing> failing_at_the_end = {
 
 // Of the card, its reader, or the service; when it is true the card has no power any more.
 bool says_gone(LONG code) {
-    for (const LONG one : {SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_UNKNOWN_READER, SCARD_E_READER_UNAVAILABLE, SCARD_E_NO_SERVICE,
-                           SCARD_F_COMM_ERROR, SCARD_F_INTERNAL_ERROR, SCARD_E_INVALID_VALUE, SCARD_E_INVALID_HANDLE, SCARD_E_NO_READERS_AVAILABLE})
+    for (const LONG one : {SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_UNKNOWN_READER, SCARD_E_READER_UNAVAILABLE,
+                           SCARD_E_NO_SERVICE, SCARD_F_COMM_ERROR, SCARD_F_INTERNAL_ERROR, SCARD_E_INVALID_VALUE,
+                           SCARD_E_INVALID_HANDLE, SCARD_E_NO_READERS_AVAILABLE})
         if (code == one) return true;
     return false;
 }
@@ -48,8 +55,12 @@ struct Tried {
 };
 
 void disturb(Fixture& f, const Failing& what, LONG code, std::size_t at, Tried& tried) {
-    BOOST_TEST_CONTEXT(what.name << " call " << at << " fails with " << std::hex << (static_cast<unsigned long>(code) & 0xFFFFFFFFUL)) {
-        try { fake::remove_card(reader_name); } catch (const std::logic_error&) {}
+    BOOST_TEST_CONTEXT(what.name << " call " << at << " fails with " << std::hex
+                                 << (static_cast<unsigned long>(code) & 0xFFFFFFFFUL)) {
+        try {
+            fake::remove_card(reader_name);
+        } catch (const std::logic_error&) {
+        }
         f.card->set_tries(KeyUse::authentication, 3);
         fake::insert_card(reader_name, f.card);
         Flow flow(f.card);
@@ -87,11 +98,13 @@ BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
             for (std::size_t at = 0; at < calls; ++at)
                 for (std::size_t code = 0; code < what.codes.size(); ++code)
                     if (calls <= 4 || code == at % what.codes.size()) disturb(f, what, what.codes[code], at, tried);
-            BOOST_TEST_MESSAGE("counted: " << what.name << ": " << tried.points << " fault points in " << calls << " calls; " << tried.succeeded << " flows succeeded all the same");
+            BOOST_TEST_MESSAGE("counted: " << what.name << ": " << tried.points << " fault points in " << calls << " calls; "
+                                           << tried.succeeded << " flows succeeded all the same");
             all.points += tried.points;
             all.succeeded += tried.succeeded;
         }
-    BOOST_TEST_MESSAGE("counted: " << "PC/SC: " << all.points << " fault points");
+    BOOST_TEST_MESSAGE("counted: "
+                       << "PC/SC: " << all.points << " fault points");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

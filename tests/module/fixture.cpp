@@ -197,7 +197,8 @@ Bytes signed_by(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TY
 }
 
 Bytes digest_info_sha256(const Bytes& data) {
-    Bytes info = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+    Bytes info = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                  0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
     info.resize(info.size() + SHA256_DIGEST_LENGTH);
     SHA256(data.data(), data.size(), info.data() + info.size() - SHA256_DIGEST_LENGTH);
     return info;
@@ -205,7 +206,8 @@ Bytes digest_info_sha256(const Bytes& data) {
 
 bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, const Bytes& data, const Bytes& signature) {
     const unsigned char* at = certificate.data();
-    const std::unique_ptr<X509, decltype(&X509_free)> x509(d2i_X509(nullptr, &at, static_cast<long>(certificate.size())), &X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> x509(d2i_X509(nullptr, &at, static_cast<long>(certificate.size())),
+                                                           &X509_free);
     if (!x509) return false;
     EVP_PKEY* key = X509_get0_pubkey(x509.get());
     const EVP_MD* md = nullptr;
@@ -223,7 +225,8 @@ bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, con
     if (!context || EVP_PKEY_verify_init(context.get()) != 1) return false;
     if (is_pss(mechanism)) {
         if (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING) != 1 ||
-            EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1 || EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), 32) != 1)
+            EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1 ||
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), 32) != 1)
             return false;
     } else {
         if (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1) return false;

@@ -68,8 +68,7 @@ BOOST_AUTO_TEST_CASE(what_was_read_is_not_read_again) {
 }
 
 BOOST_AUTO_TEST_CASE(card_that_lost_its_power_meanwhile_is_used_as_before) {
-    for (const char* kind : {"adult", "first-6f00", "forgetful"})
-        BOOST_TEST_CONTEXT(kind) {
+    for (const char* kind : {"adult", "first-6f00", "forgetful"}) BOOST_TEST_CONTEXT(kind) {
             Fixture f(knobs_of(kind));
             for (int i = 0; i < 3; ++i) {
                 REQUIRE_OK(token_info(auth_slot));

@@ -17,7 +17,9 @@ struct LogFile {
         path = name;
     }
     ~LogFile() { ::unlink(path.c_str()); }
-    std::string settings(const char* level = "info") const { return "[log]\nfile = \"" + path + "\"\nlevel = \"" + level + "\"\n"; }
+    std::string settings(const char* level = "info") const {
+        return "[log]\nfile = \"" + path + "\"\nlevel = \"" + level + "\"\n";
+    }
     std::vector<std::string> lines() const {
         std::ifstream file(path);
         std::vector<std::string> result;

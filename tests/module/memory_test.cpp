@@ -129,7 +129,8 @@ BOOST_AUTO_TEST_CASE(authentication_key_whose_certificates_were_not_twice_the_sa
     bool spoils = true, flips = false;
     fake::on_answer([&](const std::string&, model::ByteView command) -> std::optional<Bytes> {
         Bytes answer = f.card->transmit(command);
-        const bool last_part = command[1] == 0xB0 && command[2] >= 0x01 && command[2] < 0x80 && answer.size() > 18 && answer.size() < 258;
+        const bool last_part =
+            command[1] == 0xB0 && command[2] >= 0x01 && command[2] < 0x80 && answer.size() > 18 && answer.size() < 258;
         if (spoils && last_part) answer[++reads % 16] ^= 0x10;
         if (flips && command[1] == 0x2A) answer[100] ^= 0x01;
         return answer;

@@ -36,7 +36,8 @@ std::shared_ptr<const TestPki> pki_for(Certificates certificates) {
         (signature ? pki->signature_key : pki->authentication_key) = key;
         (signature ? pki->signature_ca_key : pki->authentication_ca_key) = ca_key;
         const auto ca = jpki::model::make_ca(signature, ca_key, 17);
-        const auto holder = jpki::model::make_holder(signature, key, ca.get(), ca_key, {"20240401EXPIRED", signature ? "Mihon-shi" : "", 18, 17}, options);
+        const auto holder = jpki::model::make_holder(signature, key, ca.get(), ca_key,
+                                                     {"20240401EXPIRED", signature ? "Mihon-shi" : "", 18, 17}, options);
         (signature ? pki->signature_ca : pki->authentication_ca) = jpki::model::to_der(ca.get());
         (signature ? pki->signature_certificate : pki->authentication_certificate) = jpki::model::to_der(holder.get());
     }
@@ -45,7 +46,8 @@ std::shared_ptr<const TestPki> pki_for(Certificates certificates) {
 
 struct Holder : Fixture {
     explicit Holder(const CardKind& kind) : Fixture(adjusted(kind), pki_for(kind.certificates)) {}
-    explicit Holder(const CardKind& kind, const std::string& settings) : Fixture(settings, adjusted(kind), pki_for(kind.certificates)) {}
+    explicit Holder(const CardKind& kind, const std::string& settings)
+        : Fixture(settings, adjusted(kind), pki_for(kind.certificates)) {}
     static Knobs adjusted(const CardKind& kind) {
         Knobs knobs;
         kind.adjust(knobs);
@@ -65,8 +67,10 @@ const Bytes text = {'t', 'e', 'x', 't'};
 const auto phones = boost::unit_test::data::make({"phone", "iphone"});
 
 void check_signs(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
-    const Bytes& certificate = use == KeyUse::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
-    BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, text, signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text)));
+    const Bytes& certificate =
+        use == KeyUse::authentication ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+    BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, text,
+                                 signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text)));
 }
 
 // A key that the card has: everything is there, and works unless the PIN is blocked.
@@ -74,7 +78,8 @@ void check_key_in_order(Holder& f, CK_SLOT_ID slot, KeyUse use) {
     const Knobs knobs = f.card->knobs();
     const bool phone = (knobs.phone || knobs.iphone) && use == KeyUse::authentication;
     const bool hidden = phone || use == KeyUse::signature;  // the certificate wants the PIN
-    const bool usable = EVP_PKEY_is_a(use == KeyUse::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
+    const bool usable =
+        EVP_PKEY_is_a(use == KeyUse::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
     const std::size_t keys = usable ? 1 : 0;
     const auto session = f.open(slot);
     BOOST_CHECK_EQUAL(count_of(session, CKO_CERTIFICATE), hidden ? 1u : 2u);
@@ -109,13 +114,14 @@ void check_key_absent(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
     nothing_there();
 }
 
-bool has(const Knobs& knobs, KeyUse use) { return use == KeyUse::authentication ? knobs.has_authentication : knobs.has_signature; }
+bool has(const Knobs& knobs, KeyUse use) {
+    return use == KeyUse::authentication ? knobs.has_authentication : knobs.has_signature;
+}
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(whoever_asks_for_token_first_is_told_which_keys_there_are) {
-    for (const CardKind& kind : jpki::model::card_kinds())
-        BOOST_TEST_CONTEXT(kind.name) {
+    for (const CardKind& kind : jpki::model::card_kinds()) BOOST_TEST_CONTEXT(kind.name) {
             Holder f(kind);
             const Knobs knobs = f.card->knobs();
             for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
@@ -137,15 +143,15 @@ BOOST_AUTO_TEST_CASE(whoever_asks_for_token_first_is_told_which_keys_there_are) 
             }
             CK_ULONG count = 0;
             REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
-            BOOST_CHECK_EQUAL(count, !knobs.is_jpki ? 0u : (knobs.has_authentication ? 1u : 0u) + (knobs.has_signature ? 1u : 0u));
+            BOOST_CHECK_EQUAL(count,
+                              !knobs.is_jpki ? 0u : (knobs.has_authentication ? 1u : 0u) + (knobs.has_signature ? 1u : 0u));
             REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
             BOOST_CHECK_EQUAL(count, 2u);  // slots never vanish
         }
 }
 
 BOOST_AUTO_TEST_CASE(whoever_opens_session_at_once_meets_nothing_that_does_not_work) {
-    for (const CardKind& kind : jpki::model::card_kinds())
-        BOOST_TEST_CONTEXT(kind.name) {
+    for (const CardKind& kind : jpki::model::card_kinds()) BOOST_TEST_CONTEXT(kind.name) {
             Holder f(kind);
             if (!f.card->knobs().is_jpki) continue;
             for (const CK_SLOT_ID slot : {sign_slot, auth_slot}) {
@@ -228,7 +234,8 @@ BOOST_AUTO_TEST_CASE(certificate_for_key_that_is_not_supported_is_logged_once_an
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
         const std::size_t lines = log.lines().size();
-        for (int i = 0; i < 2; ++i) BOOST_CHECK_EQUAL(find(session).size(), slot == auth_slot ? 3u : 2u);  // with the profile there
+        for (int i = 0; i < 2; ++i)
+            BOOST_CHECK_EQUAL(find(session).size(), slot == auth_slot ? 3u : 2u);  // with the profile there
         BOOST_CHECK_EQUAL(log.lines().size(), lines + 1);
         const Bytes& der = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
         const OpensslReads reads(der);
@@ -270,8 +277,7 @@ BOOST_AUTO_TEST_CASE(blocked_and_nearly_blocked_pins_show_in_flags_of_their_slot
                 {"blocked-6983", CKF_USER_PIN_LOCKED, CKF_USER_PIN_LOCKED},
                 {"last-try", CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW}};
     constexpr CK_FLAGS mask = CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW;
-    for (const auto& row : rows)
-        BOOST_TEST_CONTEXT(row.kind) {
+    for (const auto& row : rows) BOOST_TEST_CONTEXT(row.kind) {
             Holder f(kind_named(row.kind));
             CK_TOKEN_INFO info{};
             REQUIRE_OK(C_GetTokenInfo(auth_slot, &info));

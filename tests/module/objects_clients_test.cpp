@@ -20,7 +20,8 @@ CK_ATTRIBUTE is(CK_ATTRIBUTE_TYPE type, CK_BBOOL& value) { return {type, &value,
 CK_ATTRIBUTE is(CK_ATTRIBUTE_TYPE type, Bytes& value) { return {type, value.data(), static_cast<CK_ULONG>(value.size())}; }
 
 // All in one call, sizes first: what NSS, OpenSSH, pkcs11-provider and GnuTLS do.
-std::vector<Bytes> ask(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, const std::vector<CK_ATTRIBUTE_TYPE>& types, CK_RV expected = CKR_OK) {
+std::vector<Bytes> ask(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, const std::vector<CK_ATTRIBUTE_TYPE>& types,
+                       CK_RV expected = CKR_OK) {
     std::vector<CK_ATTRIBUTE> wanted;
     for (const auto type : types) wanted.push_back({type, nullptr, 0});
     CHECK_RV(C_GetAttributeValue(session, object, wanted.data(), static_cast<CK_ULONG>(wanted.size())), expected);
@@ -44,7 +45,8 @@ struct Clients : Fixture {
 BOOST_FIXTURE_TEST_CASE(nss_searches_for_objects_that_no_card_has_and_is_told_that_there_are_none, Clients) {
     const auto session = open(auth_slot);
     constexpr CK_ULONG vendor = 0x80000000UL | 0x4E534350UL;  // CKO_NSS
-    for (CK_OBJECT_CLASS absent : {CK_OBJECT_CLASS{vendor | 1}, CK_OBJECT_CLASS{vendor | 2}, CK_OBJECT_CLASS{vendor | 3}, CK_OBJECT_CLASS{vendor | 4}}) {
+    for (CK_OBJECT_CLASS absent :
+         {CK_OBJECT_CLASS{vendor | 1}, CK_OBJECT_CLASS{vendor | 2}, CK_OBJECT_CLASS{vendor | 3}, CK_OBJECT_CLASS{vendor | 4}}) {
         BOOST_CHECK(find(session, {is(CKA_CLASS, absent)}).empty());
         BOOST_CHECK(find(session, {is(CKA_TOKEN, yes), is(CKA_CLASS, absent)}).empty());
     }
@@ -60,7 +62,8 @@ BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_users_before_login, Cli
     const auto session = open(auth_slot);
     const auto certificates = find(session, {is(CKA_TOKEN, yes), is(CKA_CLASS, certificate_class)});
     BOOST_REQUIRE_EQUAL(certificates.size(), 2u);
-    const auto values = ask(session, certificates[0], {CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_SUBJECT});
+    const auto values =
+        ask(session, certificates[0], {CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_SUBJECT});
     BOOST_CHECK(values[2] == der && values[3] == reads.issuer && values[4] == reads.serial_number && values[5] == reads.subject);
     BOOST_CHECK(!ask(session, certificates[0], {CKA_LABEL})[0].empty());
     // PK11_IsUserCert: the public key by class and id, or by its modulus and nothing else.
@@ -69,7 +72,10 @@ BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_users_before_login, Cli
     const auto by_modulus = find(session, {is(CKA_MODULUS, reads.modulus)});
     BOOST_CHECK_EQUAL(by_modulus.size(), 1u);
     // By issuer and serial number, as for a certificate that a server names.
-    BOOST_CHECK_EQUAL(find(session, {is(CKA_CLASS, certificate_class), is(CKA_ISSUER, reads.issuer), is(CKA_SERIAL_NUMBER, reads.serial_number)}).size(), 1u);
+    BOOST_CHECK_EQUAL(find(session, {is(CKA_CLASS, certificate_class), is(CKA_ISSUER, reads.issuer),
+                                     is(CKA_SERIAL_NUMBER, reads.serial_number)})
+                          .size(),
+                      1u);
     Bytes value = der;
     BOOST_CHECK_EQUAL(find(session, {is(CKA_VALUE, value)}).size(), 1u);
 }
@@ -113,7 +119,9 @@ BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_numbers_of_key_on_private_key, Cli
     const auto session = open_logged_in(auth_slot);
     const auto key = find(session, {is(CKA_CLASS, private_key_class), {CKA_ID, &id_01, 1}});
     BOOST_REQUIRE_EQUAL(key.size(), 1u);
-    auto values = ask(session, key[0], {CKA_CLASS, CKA_KEY_TYPE, CKA_ID, CKA_LABEL, CKA_ALWAYS_AUTHENTICATE, CKA_ALLOWED_MECHANISMS, CKA_MODULUS, CKA_PUBLIC_EXPONENT});
+    auto values = ask(session, key[0],
+                      {CKA_CLASS, CKA_KEY_TYPE, CKA_ID, CKA_LABEL, CKA_ALWAYS_AUTHENTICATE, CKA_ALLOWED_MECHANISMS, CKA_MODULUS,
+                       CKA_PUBLIC_EXPONENT});
     BOOST_CHECK(values[6] == reads.modulus && values[7] == reads.public_exponent);
     const auto certificates = find(session, {is(CKA_CLASS, certificate_class), {CKA_ID, &id_01, 1}});
     values = ask(session, certificates.at(0), {CKA_VALUE, CKA_SUBJECT, CKA_CERTIFICATE_TYPE});
@@ -131,12 +139,17 @@ BOOST_FIXTURE_TEST_CASE(gnutls_asks_many_at_once_and_lives_with_what_is_not_ther
     const auto certificates = find(session, {is(CKA_CLASS, certificate_class), is(CKA_CERTIFICATE_TYPE, x509)});
     BOOST_REQUIRE_EQUAL(certificates.size(), 2u);
     constexpr CK_ATTRIBUTE_TYPE nobodys = CKA_VENDOR_DEFINED | 1;
-    const auto values = ask(session, certificates[0], {CKA_CLASS, CKA_LABEL, CKA_ID, CKA_TRUSTED, nobodys, CKA_CERTIFICATE_CATEGORY, CKA_VALUE},
-                            CKR_ATTRIBUTE_TYPE_INVALID);
+    const auto values =
+        ask(session, certificates[0], {CKA_CLASS, CKA_LABEL, CKA_ID, CKA_TRUSTED, nobodys, CKA_CERTIFICATE_CATEGORY, CKA_VALUE},
+            CKR_ATTRIBUTE_TYPE_INVALID);
     BOOST_CHECK(values[4].empty() && values[6] == der);
-    ask(session, find_key(session), {CKA_ID, CKA_LABEL, CKA_SIGN, CKA_DECRYPT, CKA_ALWAYS_AUTHENTICATE, CKA_NEVER_EXTRACTABLE, CKA_EXTRACTABLE, CKA_SENSITIVE, CKA_PRIVATE});
+    ask(session, find_key(session),
+        {CKA_ID, CKA_LABEL, CKA_SIGN, CKA_DECRYPT, CKA_ALWAYS_AUTHENTICATE, CKA_NEVER_EXTRACTABLE, CKA_EXTRACTABLE, CKA_SENSITIVE,
+         CKA_PRIVATE});
     // The issuer by its subject; and nothing here is a trust anchor or a distrusted certificate.
-    BOOST_CHECK_EQUAL(find(session, {is(CKA_CLASS, certificate_class), is(CKA_CERTIFICATE_TYPE, x509), is(CKA_SUBJECT, reads.issuer)}).size(), 1u);
+    BOOST_CHECK_EQUAL(
+        find(session, {is(CKA_CLASS, certificate_class), is(CKA_CERTIFICATE_TYPE, x509), is(CKA_SUBJECT, reads.issuer)}).size(),
+        1u);
     BOOST_CHECK(find(session, {is(CKA_CLASS, certificate_class), is(CKA_TRUSTED, yes)}).empty());
     BOOST_CHECK_EQUAL(find(session, {is(CKA_CLASS, private_key_class), is(CKA_KEY_TYPE, rsa), {CKA_ID, &id_01, 1}}).size(), 1u);
 }

@@ -48,13 +48,13 @@ using Expected = std::map<CK_ATTRIBUTE_TYPE, Bytes>;
 
 void check_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, const Expected& expected) {
     const auto has = attributes_of(session, object);
-    for (const auto& [type, value] : expected)
-        BOOST_TEST_CONTEXT("attribute " << std::hex << type) {
+    for (const auto& [type, value] : expected) BOOST_TEST_CONTEXT("attribute " << std::hex << type) {
             BOOST_REQUIRE(has.contains(type));
             BOOST_CHECK_EQUAL_COLLECTIONS(has.at(type).begin(), has.at(type).end(), value.begin(), value.end());
         }
     // Nothing is given that nobody has checked.
-    for (const auto& [type, value] : has) BOOST_CHECK_MESSAGE(expected.contains(type) || type == CKA_LABEL, "unexpected attribute " << std::hex << type);
+    for (const auto& [type, value] : has)
+        BOOST_CHECK_MESSAGE(expected.contains(type) || type == CKA_LABEL, "unexpected attribute " << std::hex << type);
 }
 
 Expected common(CK_OBJECT_CLASS object_class, bool is_private) {
@@ -89,7 +89,8 @@ Expected certificate_attributes(const Bytes& der, std::uint8_t id, CK_ULONG cate
 Expected key_attributes(const Bytes& der, CK_OBJECT_CLASS object_class, std::uint8_t id, bool is_private) {
     const OpensslReads reads(der);
     Bytes mechanisms;
-    for (const CK_ULONG one : {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS})
+    for (const CK_ULONG one :
+         {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS})
         for (const std::uint8_t byte : ulong_bytes(one)) mechanisms.push_back(byte);
     Expected expected = common(object_class, is_private);
     expected.insert({{CKA_ID, {id}},
@@ -106,12 +107,23 @@ Expected key_attributes(const Bytes& der, CK_OBJECT_CLASS object_class, std::uin
                      {CKA_PUBLIC_EXPONENT, reads.public_exponent},
                      {CKA_PUBLIC_KEY_INFO, reads.public_key_info}});
     if (object_class == CKO_PUBLIC_KEY)
-        expected.insert({{CKA_MODULUS_BITS, ulong_bytes(2048)}, {CKA_VERIFY, flag(true)}, {CKA_ENCRYPT, flag(false)},
-                         {CKA_VERIFY_RECOVER, flag(false)}, {CKA_WRAP, flag(false)}, {CKA_TRUSTED, flag(false)}});
+        expected.insert({{CKA_MODULUS_BITS, ulong_bytes(2048)},
+                         {CKA_VERIFY, flag(true)},
+                         {CKA_ENCRYPT, flag(false)},
+                         {CKA_VERIFY_RECOVER, flag(false)},
+                         {CKA_WRAP, flag(false)},
+                         {CKA_TRUSTED, flag(false)}});
     else
-        expected.insert({{CKA_SIGN, flag(true)}, {CKA_SIGN_RECOVER, flag(false)}, {CKA_DECRYPT, flag(false)}, {CKA_UNWRAP, flag(false)},
-                         {CKA_SENSITIVE, flag(true)}, {CKA_ALWAYS_SENSITIVE, flag(true)}, {CKA_EXTRACTABLE, flag(false)},
-                         {CKA_NEVER_EXTRACTABLE, flag(true)}, {CKA_WRAP_WITH_TRUSTED, flag(false)}, {CKA_ALWAYS_AUTHENTICATE, flag(false)}});
+        expected.insert({{CKA_SIGN, flag(true)},
+                         {CKA_SIGN_RECOVER, flag(false)},
+                         {CKA_DECRYPT, flag(false)},
+                         {CKA_UNWRAP, flag(false)},
+                         {CKA_SENSITIVE, flag(true)},
+                         {CKA_ALWAYS_SENSITIVE, flag(true)},
+                         {CKA_EXTRACTABLE, flag(false)},
+                         {CKA_NEVER_EXTRACTABLE, flag(true)},
+                         {CKA_WRAP_WITH_TRUSTED, flag(false)},
+                         {CKA_ALWAYS_AUTHENTICATE, flag(false)}});
     return expected;
 }
 
@@ -139,7 +151,8 @@ BOOST_AUTO_TEST_CASE(signature_slot_shows_its_ca_certificate_before_login_and_al
     BOOST_CHECK(classes(session) == before);
     BOOST_CHECK(attribute(session, find(session).at(0), CKA_VALUE) == f.card->pki().signature_ca);
     REQUIRE_OK(f.login(session, sign_pin));
-    BOOST_CHECK(classes(session) == (std::map<CK_OBJECT_CLASS, int>{{CKO_CERTIFICATE, 2}, {CKO_PUBLIC_KEY, 1}, {CKO_PRIVATE_KEY, 1}}));
+    BOOST_CHECK(classes(session) ==
+                (std::map<CK_OBJECT_CLASS, int>{{CKO_CERTIFICATE, 2}, {CKO_PUBLIC_KEY, 1}, {CKO_PRIVATE_KEY, 1}}));
     const auto certificate = find_one(session, CKO_CERTIFICATE, 2);
     REQUIRE_OK(C_Logout(session));
     BOOST_CHECK(classes(session) == before);  // and what was read is not served any more
@@ -171,10 +184,14 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_authentication_slot_is_what_openssl_read
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto& pki = f.card->pki();
-    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x01), certificate_attributes(pki.authentication_certificate, 0x01, token_user, false));
-    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x11), certificate_attributes(pki.authentication_ca, 0x11, authority, false));
-    check_attributes(session, find_one(session, CKO_PUBLIC_KEY, 0x01), key_attributes(pki.authentication_certificate, CKO_PUBLIC_KEY, 0x01, false));
-    check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x01), key_attributes(pki.authentication_certificate, CKO_PRIVATE_KEY, 0x01, true));
+    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x01),
+                     certificate_attributes(pki.authentication_certificate, 0x01, token_user, false));
+    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x11),
+                     certificate_attributes(pki.authentication_ca, 0x11, authority, false));
+    check_attributes(session, find_one(session, CKO_PUBLIC_KEY, 0x01),
+                     key_attributes(pki.authentication_certificate, CKO_PUBLIC_KEY, 0x01, false));
+    check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x01),
+                     key_attributes(pki.authentication_certificate, CKO_PRIVATE_KEY, 0x01, true));
     Expected profile = common(CKO_PROFILE, false);
     profile.emplace(CKA_PROFILE_ID, ulong_bytes(CKP_PUBLIC_CERTIFICATES_TOKEN));
     profile.emplace(CKA_UNIQUE_ID, unique_id(1, "profile"));
@@ -185,10 +202,14 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_signature_slot_is_what_openssl_reads) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto& pki = f.card->pki();
-    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x02), certificate_attributes(pki.signature_certificate, 0x02, token_user, true));
-    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x12), certificate_attributes(pki.signature_ca, 0x12, authority, false));
-    check_attributes(session, find_one(session, CKO_PUBLIC_KEY, 0x02), key_attributes(pki.signature_certificate, CKO_PUBLIC_KEY, 0x02, true));
-    check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x02), key_attributes(pki.signature_certificate, CKO_PRIVATE_KEY, 0x02, true));
+    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x02),
+                     certificate_attributes(pki.signature_certificate, 0x02, token_user, true));
+    check_attributes(session, find_one(session, CKO_CERTIFICATE, 0x12),
+                     certificate_attributes(pki.signature_ca, 0x12, authority, false));
+    check_attributes(session, find_one(session, CKO_PUBLIC_KEY, 0x02),
+                     key_attributes(pki.signature_certificate, CKO_PUBLIC_KEY, 0x02, true));
+    check_attributes(session, find_one(session, CKO_PRIVATE_KEY, 0x02),
+                     key_attributes(pki.signature_certificate, CKO_PRIVATE_KEY, 0x02, true));
 }
 
 BOOST_AUTO_TEST_CASE(labels_are_unique_in_ascii_and_without_colon) {

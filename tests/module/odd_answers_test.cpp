@@ -1,7 +1,6 @@
 // Cards of other kinds that do not say 6A82: two odd answers and they are left alone. And the right card that gives one.
 #include "recognition_fixture.hpp"
 
-
 using namespace jpki::test;
 using jpki::model::ByteView;
 
@@ -12,10 +11,16 @@ struct Odd {
     Bytes answer;
     Bytes then = {};  // to GET RESPONSE
 };
-const std::vector<Odd> odd_answers = {
-    {"no byte at all", {}}, {"one byte", {0x90}}, {"6300", {0x63, 0x00}}, {"6F00", {0x6F, 0x00}}, {"6881", {0x68, 0x81}}, {"6982", {0x69, 0x82}},
-    {"6200", {0x62, 0x00}}, {"61xx and then an error", {0x61, 0x10}, {0x6F, 0x00}}, {"61xx and then not found", {0x61, 0x10}, {0x6A, 0x82}},
-    {"61xx and then nothing", {0x61, 0x10}, {}}};
+const std::vector<Odd> odd_answers = {{"no byte at all", {}},
+                                      {"one byte", {0x90}},
+                                      {"6300", {0x63, 0x00}},
+                                      {"6F00", {0x6F, 0x00}},
+                                      {"6881", {0x68, 0x81}},
+                                      {"6982", {0x69, 0x82}},
+                                      {"6200", {0x62, 0x00}},
+                                      {"61xx and then an error", {0x61, 0x10}, {0x6F, 0x00}},
+                                      {"61xx and then not found", {0x61, 0x10}, {0x6A, 0x82}},
+                                      {"61xx and then nothing", {0x61, 0x10}, {}}};
 
 // Of the next `times` SELECTs.
 void answer_oddly(const Odd& odd, std::size_t times, std::size_t& selects) {
@@ -34,8 +39,7 @@ constexpr std::size_t always = 1000000;
 BOOST_AUTO_TEST_SUITE(odd)
 
 BOOST_AUTO_TEST_CASE(card_that_answers_oddly_is_asked_twice_and_then_left_alone_until_it_is_taken_out) {
-    for (const Odd& odd : odd_answers)
-        BOOST_TEST_CONTEXT(odd.name) {
+    for (const Odd& odd : odd_answers) BOOST_TEST_CONTEXT(odd.name) {
             Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
             std::size_t selects = 0;
             answer_oddly(odd, always, selects);
@@ -81,8 +85,7 @@ BOOST_AUTO_TEST_CASE(card_that_cannot_be_connected_to_is_tried_twice) {
 
 BOOST_AUTO_TEST_CASE(right_card_survives_one_odd_answer) {
     for (const Odd& odd : odd_answers)
-        for (const bool list_first : {true, false})
-            BOOST_TEST_CONTEXT(odd.name << ", list first: " << list_first) {
+        for (const bool list_first : {true, false}) BOOST_TEST_CONTEXT(odd.name << ", list first: " << list_first) {
                 Fixture f;
                 std::size_t selects = 0;
                 answer_oddly(odd, 1, selects);

@@ -3,8 +3,8 @@
 #include "pin_fixture.hpp"
 #include "test_certificates.hpp"
 
-#include <cstdlib>
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <map>
 
@@ -41,9 +41,9 @@ public:
         void (Program::*run)();
     };
     static const std::vector<Step>& steps() {
-        static const std::vector<Step> all = {{"SlotList", &Program::slot_list},       {"TokenInfo", &Program::token_info},
-                                              {"MechanismList", &Program::mechanisms}, {"FindObjects", &Program::find_all},
-                                              {"Login", &Program::log_in},             {"Sign", &Program::make_signature}};
+        static const std::vector<Step> all = {
+            {"SlotList", &Program::slot_list},   {"TokenInfo", &Program::token_info}, {"MechanismList", &Program::mechanisms},
+            {"FindObjects", &Program::find_all}, {"Login", &Program::log_in},         {"Sign", &Program::make_signature}};
         return all;
     }
     // What it was told.
@@ -122,8 +122,8 @@ std::string name_of(const std::vector<std::size_t>& order) {
 
 BOOST_AUTO_TEST_SUITE(orders)
 
-// 720 orders of six calls; the session is opened by the first call that needs one. Without JPKI_ALL_ORDERS every seventh, which has
-// each call in each place: under a sanitizer all of them take minutes.
+// 720 orders of six calls; the session is opened by the first call that needs one. Without JPKI_ALL_ORDERS every seventh, which
+// has each call in each place: under a sanitizer all of them take minutes.
 BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_of_commands) {
     std::vector<std::size_t> order = {0, 1, 2, 3, 4, 5};
     const Ended first = run({}, order);
@@ -144,7 +144,8 @@ BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_
 }
 
 BOOST_AUTO_TEST_CASE(tokens_serial_number_is_the_same_before_and_after_login_whatever_came_first) {
-    for (const char* kind : {"adult", "child", "phone", "iphone", "resident", "no-authentication", "bare", "no-short-forms", "strict"})
+    for (const char* kind :
+         {"adult", "child", "phone", "iphone", "resident", "no-authentication", "bare", "no-short-forms", "strict"})
         BOOST_TEST_CONTEXT(kind) {
             const Knobs knobs = knobs_of(kind);
             const CK_SLOT_ID slot = knobs.has_authentication ? auth_slot : sign_slot;
@@ -238,7 +239,7 @@ BOOST_AUTO_TEST_CASE(without_word_of_card_missing_authentication_certificate_tak
                 CK_SESSION_HANDLE session = 0;
                 if (!list_first) {
                     session = f.open(auth_slot);
-                    f.login(session, auth_pin);  // the PIN of a certificate that was taken away still works
+                    f.login(session, auth_pin);                   // the PIN of a certificate that was taken away still works
                     BOOST_CHECK_EQUAL(find(session).size(), 1u);  // the CA's certificate
                     BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
                 }

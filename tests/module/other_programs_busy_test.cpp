@@ -168,7 +168,8 @@ BOOST_AUTO_TEST_CASE(connection_that_pcscd_keeps_waiting_is_given_up_in_time_and
     CK_SLOT_INFO slot{};
     for (int i = 0; i < 5; ++i) {
         CHECK_RV(bounded([&] { return C_GetTokenInfo(auth_slot, &token); }), CKR_FUNCTION_FAILED);
-        CHECK_RV(bounded([&] { return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); }), CKR_FUNCTION_FAILED);
+        CHECK_RV(bounded([&] { return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); }),
+                 CKR_FUNCTION_FAILED);
         CHECK_RV(bounded([&] { return C_GetSlotInfo(auth_slot, &slot); }), CKR_OK);
         BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);
     }

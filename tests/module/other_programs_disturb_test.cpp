@@ -24,7 +24,10 @@ BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
         const Bytes select = {0x00, 0xA4, 0x04, 0x0C, 0x0A, 0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
         const Bytes sign_command = {0x80, 0x2A, 0x00, 0x97, 0x05, 1, 2, 3, 4, 5, 0x00};
         while (!stop) {
-            if (!fake::other_begins_transaction(reader_name, std::chrono::seconds(5))) { ++lost; continue; }
+            if (!fake::other_begins_transaction(reader_name, std::chrono::seconds(5))) {
+                ++lost;
+                continue;
+            }
             const bool good = fake::other_transmit(reader_name, select) == Bytes{0x90, 0x00} &&
                               fake::other_transmit(reader_name, sign_command).size() == 258;
             fake::other_ends_transaction(reader_name);

@@ -1,7 +1,6 @@
 // Blocked PINs, and the flags that warn of them.
 #include "pin_fixture.hpp"
 
-
 using namespace jpki::test;
 
 namespace {

@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_named_before_card_is_touched) {
     for (const char* pin : {"", "123", "12345"}) CHECK_RV(set_pin(auth, auth_pin, pin), CKR_PIN_LEN_RANGE);
     for (const char* pin : {"12a4", "abcd", "12 4"}) CHECK_RV(set_pin(auth, auth_pin, pin), CKR_PIN_INVALID);
     for (const char* pin : {"", "ABC12", "ABCDEFGHIJ1234567"}) CHECK_RV(set_pin(sign, sign_pin, pin), CKR_PIN_LEN_RANGE);
-    for (const char* pin : {"ABC-123", "ABCDEF", "123456", "abcdef", "ABC 12"}) CHECK_RV(set_pin(sign, sign_pin, pin), CKR_PIN_INVALID);
+    for (const char* pin : {"ABC-123", "ABCDEF", "123456", "abcdef", "ABC 12"})
+        CHECK_RV(set_pin(sign, sign_pin, pin), CKR_PIN_INVALID);
     // And an old one that cannot be right.
     CHECK_RV(set_pin(auth, "123", "9876"), CKR_PIN_INCORRECT);
     CHECK_RV(set_pin(sign, "", "FRESH99"), CKR_PIN_INCORRECT);
@@ -140,8 +141,8 @@ BOOST_AUTO_TEST_CASE(power_cut_between_two_commands_leaves_old_pin_valid_and_say
 
 BOOST_AUTO_TEST_CASE(fault_at_change_is_no_success_and_leaves_card_locked_as_it_was) {
     for (const KeyUse use : both_keys)
-        for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::reset,
-                                Fault::Kind::bits_flipped, Fault::Kind::other_application})
+        for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty,
+                                Fault::Kind::reset, Fault::Kind::bits_flipped, Fault::Kind::other_application})
             for (std::size_t at = 1; at < 3; ++at) {
                 Fixture f;
                 const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -190,7 +191,8 @@ BOOST_AUTO_TEST_CASE(change_that_gets_lost_on_its_way_is_not_repeated) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     fake::on_transmit([](const std::string&, jpki::model::ByteView command) {
-        if (command[1] == 0x20) fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);  // the next one, which is the change
+        if (command[1] == 0x20)
+            fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);  // the next one, which is the change
     });
     CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_DEVICE_ERROR);
     fake::on_transmit({});

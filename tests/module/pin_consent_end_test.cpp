@@ -158,24 +158,26 @@ BOOST_AUTO_TEST_CASE(pin_change_ends_consent_whatever_comes_of_it_and_blocks_no_
 
 BOOST_AUTO_TEST_CASE(at_readers_pin_pad_failed_context_login_and_every_pin_change_end_consent_too) {
     const std::string pad_settings = "[pin]\npinpad_letters = true\n";
-    const std::vector<Call> calls = {
-        {"wrong context PIN", [](Consented& f) {
-             fake::user_will(reader_name, fake::PinEntry::typed("WRONG1"));
-             CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_PIN_INCORRECT);
-         }},
-        {"context login given up", [](Consented& f) {
-             fake::user_will(reader_name, fake::PinEntry::cancelled());
-             CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_FUNCTION_CANCELED);
-         }},
-        {"change", [](Consented& f) {
-             fake::user_will(reader_name, fake::PinEntry::typed(sign_pin));
-             fake::user_will(reader_name, fake::PinEntry::changed(sign_pin, "FRESH99"));
-             CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_OK);
-         }},
-        {"change given up", [](Consented& f) {
-             fake::user_will(reader_name, fake::PinEntry::cancelled());
-             CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_FUNCTION_CANCELED);
-         }}};
+    const std::vector<Call> calls = {{"wrong context PIN",
+                                      [](Consented& f) {
+                                          fake::user_will(reader_name, fake::PinEntry::typed("WRONG1"));
+                                          CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_PIN_INCORRECT);
+                                      }},
+                                     {"context login given up",
+                                      [](Consented& f) {
+                                          fake::user_will(reader_name, fake::PinEntry::cancelled());
+                                          CHECK_RV(C_Login(f.session, CKU_CONTEXT_SPECIFIC, nullptr, 0), CKR_FUNCTION_CANCELED);
+                                      }},
+                                     {"change",
+                                      [](Consented& f) {
+                                          fake::user_will(reader_name, fake::PinEntry::typed(sign_pin));
+                                          fake::user_will(reader_name, fake::PinEntry::changed(sign_pin, "FRESH99"));
+                                          CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_OK);
+                                      }},
+                                     {"change given up", [](Consented& f) {
+                                          fake::user_will(reader_name, fake::PinEntry::cancelled());
+                                          CHECK_RV(C_SetPIN(f.session, nullptr, 0, nullptr, 0), CKR_FUNCTION_CANCELED);
+                                      }}};
     for (const auto& [name, call] : calls) {
         BOOST_TEST_CONTEXT(name) {
             Consented f(pad_settings, true);
@@ -195,17 +197,20 @@ BOOST_AUTO_TEST_CASE(pin_change_that_blocks_pin_logs_out) {
 
 BOOST_AUTO_TEST_CASE(call_for_another_session_or_slot_that_needs_card_ends_consent_at_once) {
     const std::vector<Call> calls = {
-        {"context login of another session", [](Consented& f) {
+        {"context login of another session",
+         [](Consented& f) {
              REQUIRE_OK(sign_init(f.second, f.key));
              REQUIRE_OK(f.login(f.second, sign_pin, CKU_CONTEXT_SPECIFIC));
              REQUIRE_OK(C_SignInit(f.second, nullptr, 0));
          }},
-        {"wrong context PIN of another session", [](Consented& f) {
+        {"wrong context PIN of another session",
+         [](Consented& f) {
              REQUIRE_OK(sign_init(f.second, f.key));
              CHECK_RV(f.login(f.second, "WRONG1", CKU_CONTEXT_SPECIFIC), CKR_PIN_INCORRECT);
          }},
         {"wrong PIN for the other slot", [](Consented& f) { CHECK_RV(f.login(f.elsewhere, "0000"), CKR_PIN_INCORRECT); }},
-        {"search in the other slot", [](Consented& f) { BOOST_CHECK_EQUAL(find_class(f.elsewhere, CKO_CERTIFICATE).size(), 2u); }},
+        {"search in the other slot",
+         [](Consented& f) { BOOST_CHECK_EQUAL(find_class(f.elsewhere, CKO_CERTIFICATE).size(), 2u); }},
         {"C_GetTokenInfo of the other slot", [](Consented&) { BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u); }}};
     for (const auto& [name, call] : calls) {
         BOOST_TEST_CONTEXT(name) {
@@ -227,20 +232,24 @@ BOOST_AUTO_TEST_CASE(login_of_other_key_that_ended_consent_outlives_end_of_its_o
 
 BOOST_AUTO_TEST_CASE(sessions_own_calls_and_calls_that_need_no_card_leave_consent) {
     const std::vector<Call> calls = {
-        {"search that reads the card", [](Consented& f) { BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 2u); }},
+        {"search that reads the card",
+         [](Consented& f) { BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 2u); }},
         {"C_GetAttributeValue", [](Consented& f) { attribute(f.session, f.key, CKA_MODULUS); }},
         {"C_GetTokenInfo of its slot", [](Consented&) { BOOST_CHECK_EQUAL(pin_flags(sign_slot), 0u); }},
-        {"C_GetMechanismList of its slot", [](Consented&) {
+        {"C_GetMechanismList of its slot",
+         [](Consented&) {
              CK_ULONG count = 0;
              REQUIRE_OK(C_GetMechanismList(sign_slot, nullptr, &count));
          }},
         {"C_GetSessionInfo of its own", [](Consented& f) { BOOST_CHECK_EQUAL(f.state(f.session), CKS_RW_USER_FUNCTIONS); }},
-        {"C_GetSessionInfo of others", [](Consented& f) {
+        {"C_GetSessionInfo of others",
+         [](Consented& f) {
              BOOST_CHECK_EQUAL(f.state(f.second), CKS_RW_USER_FUNCTIONS);
              BOOST_CHECK_EQUAL(f.state(f.elsewhere), CKS_RO_PUBLIC_SESSION);
          }},
         {"C_GetSlotInfo", [](Consented&) { REQUIRE_OK(slot_info(auth_slot)); }},
-        {"C_OpenSession, C_CloseSession", [](Consented& f) {
+        {"C_OpenSession, C_CloseSession",
+         [](Consented& f) {
              REQUIRE_OK(C_CloseSession(f.open(auth_slot)));
              REQUIRE_OK(C_CloseSession(f.elsewhere));
          }},
@@ -269,18 +278,18 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_other_slot_is_shown_without_card_and_leave
 }
 
 BOOST_AUTO_TEST_CASE(consent_that_is_too_old_ends_at_next_call_whichever_it_is) {
-    const std::vector<Call> calls = {
-        {"C_GetInfo", [](Consented&) {
-             CK_INFO info{};
-             REQUIRE_OK(C_GetInfo(&info));
-         }},
-        {"C_GetSlotInfo", [](Consented&) { REQUIRE_OK(slot_info(auth_slot)); }},
-        {"C_GetSessionInfo of another slot", [](Consented& f) { f.state(f.elsewhere); }},
-        {"C_GetSessionInfo of its own", [](Consented& f) { f.state(f.session); }},
-        {"C_WaitForSlotEvent", [](Consented&) {
-             CK_SLOT_ID slot = 0;
-             CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr), CKR_NO_EVENT);
-         }}};
+    const std::vector<Call> calls = {{"C_GetInfo",
+                                      [](Consented&) {
+                                          CK_INFO info{};
+                                          REQUIRE_OK(C_GetInfo(&info));
+                                      }},
+                                     {"C_GetSlotInfo", [](Consented&) { REQUIRE_OK(slot_info(auth_slot)); }},
+                                     {"C_GetSessionInfo of another slot", [](Consented& f) { f.state(f.elsewhere); }},
+                                     {"C_GetSessionInfo of its own", [](Consented& f) { f.state(f.session); }},
+                                     {"C_WaitForSlotEvent", [](Consented&) {
+                                          CK_SLOT_ID slot = 0;
+                                          CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr), CKR_NO_EVENT);
+                                      }}};
     for (const auto& [name, call] : calls) {
         BOOST_TEST_CONTEXT(name) {
             Consented f;

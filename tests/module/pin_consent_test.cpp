@@ -29,7 +29,12 @@ BOOST_AUTO_TEST_CASE(login_itself_leaves_card_locked_and_lets_nobody_in_between)
     Fixture f(consent_each);
     const auto session = f.open(sign_slot);
     std::size_t gaps = 0;
-    fake::on_transmit([&](const std::string&, model::ByteView) { if (fake::other_begins_transaction(reader_name)) { ++gaps; fake::other_ends_transaction(reader_name); } });
+    fake::on_transmit([&](const std::string&, model::ByteView) {
+        if (fake::other_begins_transaction(reader_name)) {
+            ++gaps;
+            fake::other_ends_transaction(reader_name);
+        }
+    });
     fake::reset_calls();
     REQUIRE_OK(f.login(session, sign_pin));
     fake::on_transmit({});
@@ -158,8 +163,8 @@ BOOST_AUTO_TEST_CASE(every_end_of_consented_operation_locks_card) {
 }
 
 BOOST_AUTO_TEST_CASE(signature_that_fails_locks_card) {
-    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty,
-                            Fault::Kind::bits_flipped, Fault::Kind::reset, Fault::Kind::other_application})
+    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long,
+                            Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::reset, Fault::Kind::other_application})
         for (std::size_t at = 0; at < 2; ++at) {  // the signature, the lock after it
             BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
                 Begun f;

@@ -73,11 +73,13 @@ inline std::uint16_t other_selects_jpki() {
 // SELECT, and a signature over five bytes: 9000 when the card honours somebody's PIN, 6982 when not.
 inline std::uint16_t other_signs(KeyUse use) {
     BOOST_REQUIRE_EQUAL(other_selects_jpki(), 0x9000);
-    return other_sends({0x80, 0x2A, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x97 : 0x9A), 0x05, 1, 2, 3, 4, 5, 0x00});
+    return other_sends(
+        {0x80, 0x2A, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x97 : 0x9A), 0x05, 1, 2, 3, 4, 5, 0x00});
 }
 inline std::uint16_t other_verifies(KeyUse use, const std::string& pin) {
     BOOST_REQUIRE_EQUAL(other_selects_jpki(), 0x9000);
-    Bytes apdu = {0x00, 0x20, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x98 : 0x9B), static_cast<std::uint8_t>(pin.size())};
+    Bytes apdu = {0x00, 0x20, 0x00, static_cast<std::uint8_t>(use == KeyUse::authentication ? 0x98 : 0x9B),
+                  static_cast<std::uint8_t>(pin.size())};
     apdu.insert(apdu.end(), pin.begin(), pin.end());
     return other_sends(apdu);
 }

@@ -30,7 +30,8 @@ BOOST_AUTO_TEST_CASE(pin_of_shape_that_cannot_be_right_does_not_touch_card) {
         CHECK_RV(f.login(auth, pin), CKR_PIN_INCORRECT);
     CHECK_RV(f.login(auth, std::string("123\0", 4)), CKR_PIN_INCORRECT);
     CHECK_RV(f.login(auth, std::string(100'000, '1')), CKR_PIN_INCORRECT);
-    for (const char* pin : {"", "ABC12", "ABCDEFGHIJ1234567", "ABC 123", "ABC-123", "ABC_12", "ABC12\xC3\xA9", "@BC123", "ABC12[", "ABC12`", "ABC12{", "ABC12/", "ABC12:"})
+    for (const char* pin : {"", "ABC12", "ABCDEFGHIJ1234567", "ABC 123", "ABC-123", "ABC_12", "ABC12\xC3\xA9", "@BC123", "ABC12[",
+                            "ABC12`", "ABC12{", "ABC12/", "ABC12:"})
         CHECK_RV(f.login(sign, pin), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
     CHECK_RV(C_Login(auth, CKU_USER, nullptr, 4), CKR_ARGUMENTS_BAD);

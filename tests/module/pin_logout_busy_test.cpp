@@ -13,7 +13,8 @@ const std::string impatient = "[reader]\nbusy_timeout_ms = 20\n";
 
 bool any_line_has(const LogFile& log, const std::string& words) {
     const auto lines = log.lines();
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const std::string& line) { return line.find(words) != std::string::npos; });
 }
 
 struct Way {
@@ -112,30 +113,36 @@ BOOST_AUTO_TEST_CASE(card_that_is_pulled_at_end_of_login_is_no_error_of_close) {
 
 BOOST_AUTO_TEST_CASE(end_of_consented_operation_that_cannot_lock_card_is_no_error_of_call) {
     const std::vector<std::pair<const char*, std::function<CK_RV(Begun&)>>> ends = {
-        {"C_Sign", [](Begun& f) {
+        {"C_Sign",
+         [](Begun& f) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 1);
              return finish_sign(f.session);
          }},
-        {"C_SignFinal", [](Begun& f) {
+        {"C_SignFinal",
+         [](Begun& f) {
              Bytes data = text, signature(256);
              CK_ULONG length = 256;
              REQUIRE_OK(C_SignUpdate(f.session, data.data(), static_cast<CK_ULONG>(data.size())));
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 1);
              return C_SignFinal(f.session, signature.data(), &length);
          }},
-        {"C_SignInit without a mechanism", [](Begun& f) {
+        {"C_SignInit without a mechanism",
+         [](Begun& f) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
              return C_SignInit(f.session, nullptr, 0);
          }},
-        {"C_SessionCancel", [](Begun& f) {
+        {"C_SessionCancel",
+         [](Begun& f) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
              return C_SessionCancel(f.session, CKF_SIGN);
          }},
-        {"C_CloseSession", [](Begun& f) {
+        {"C_CloseSession",
+         [](Begun& f) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
              return C_CloseSession(f.session);
          }},
-        {"C_CloseAllSessions", [](Begun&) {
+        {"C_CloseAllSessions",
+         [](Begun&) {
              fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
              return C_CloseAllSessions(sign_slot);
          }},

@@ -12,7 +12,8 @@ using jpki::Runtime;
 
 namespace {
 
-// The certificate as the module has it, Card and Token alike, with everything else that a search reads: the CA's, and the check against it.
+// The certificate as the module has it, Card and Token alike, with everything else that a search reads: the CA's, and the check
+// against it.
 std::weak_ptr<const jpki::Certificate> kept_certificate(CK_SESSION_HANDLE session) {
     BOOST_REQUIRE_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
     return Runtime::get()->slots.insertion(sign_slot)->token(jpki::KeyUse::signature).certificate();

@@ -37,8 +37,8 @@ BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign)
 }
 
 BOOST_AUTO_TEST_CASE(card_that_does_not_let_its_application_go_loses_its_power) {
-    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::too_long,
-                            Fault::Kind::bits_flipped, Fault::Kind::reset})
+    for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty,
+                            Fault::Kind::too_long, Fault::Kind::bits_flipped, Fault::Kind::reset})
         for (const auto& [name, way] : ways()) {
             BOOST_TEST_CONTEXT(name << ", fault " << static_cast<int>(kind)) {
                 Fixture f;
@@ -128,7 +128,8 @@ BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_ar
     const auto objects = find(session);
     BOOST_CHECK_EQUAL(objects.size(), 4u);
     std::vector<CK_OBJECT_HANDLE> private_ones, public_ones;
-    for (const auto object : objects) (attribute(session, object, CKA_PRIVATE) == Bytes{CK_TRUE} ? private_ones : public_ones).push_back(object);
+    for (const auto object : objects)
+        (attribute(session, object, CKA_PRIVATE) == Bytes{CK_TRUE} ? private_ones : public_ones).push_back(object);
     BOOST_CHECK_EQUAL(private_ones.size(), 3u);
     const auto all_dead = [&] {
         for (const auto object : private_ones) {

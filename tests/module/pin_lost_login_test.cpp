@@ -36,7 +36,7 @@ struct LoggedIn : Fixture {
     const CK_OBJECT_HANDLE key;
 };
 
-Knobs with(bool Knobs::* knob) {
+Knobs with(bool Knobs::*knob) {
     Knobs knobs;
     knobs.*knob = true;
     return knobs;

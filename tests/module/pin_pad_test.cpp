@@ -9,7 +9,8 @@ namespace {
 
 // The pad is there before the module looks for it.
 struct Padded : Fixture {
-    explicit Padded(const std::string& settings = "", fake::PinPad pad = {}, Knobs knobs = {}) : Fixture(settings, std::move(knobs)) {
+    explicit Padded(const std::string& settings = "", fake::PinPad pad = {}, Knobs knobs = {})
+        : Fixture(settings, std::move(knobs)) {
         fake::give_pad(reader_name, std::move(pad));
     }
     CK_RV pad_login(CK_SESSION_HANDLE session, CK_USER_TYPE user = CKU_USER) { return C_Login(session, user, nullptr, 0); }

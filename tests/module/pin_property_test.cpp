@@ -18,7 +18,8 @@ unsigned number_from(const char* variable, unsigned otherwise) {
 
 class Sequence {
 public:
-    explicit Sequence(unsigned seed) : random_(seed), knobs_(random_knobs()), keep_(one_in(4)), each_(one_in(3)), f_(settings(), knobs_) {
+    explicit Sequence(unsigned seed)
+        : random_(seed), knobs_(random_knobs()), keep_(one_in(4)), each_(one_in(3)), f_(settings(), knobs_) {
         for (const KeyUse use : both_keys) left_[index(use)] = knobs_.tries[index(use)];
     }
 
@@ -55,8 +56,8 @@ private:
         return knobs;
     }
     std::string settings() const {
-        return std::string("[pin]\nkeep_last_try = ") + (keep_ ? "true" : "false") + "\n[signature]\nconsent = \"" + (each_ ? "each" : "login") +
-               "\"\n[reader]\nbusy_timeout_ms = 20\n";
+        return std::string("[pin]\nkeep_last_try = ") + (keep_ ? "true" : "false") + "\n[signature]\nconsent = \"" +
+               (each_ ? "each" : "login") + "\"\n[reader]\nbusy_timeout_ms = 20\n";
     }
 
     std::string some_pin(KeyUse use) {
@@ -116,16 +117,19 @@ private:
         const CK_SESSION_HANDLE handle = session(use);
         const std::string pin = some_pin(use);
         switch (below(20)) {
-        case 0: case 1: case 2: case 3:
-            give(use, pin, [&] { return f_.login(handle, pin); });
-            break;
+        case 0:
+        case 1:
+        case 2:
+        case 3: give(use, pin, [&] { return f_.login(handle, pin); }); break;
         case 4: {
             const std::string fresh = (use == KeyUse::authentication ? "880" : "FRESH") + std::to_string(below(3));
             give(use, pin, [&] { return set_pin(handle, pin, fresh); });
             known_[index(use)].erase(f_.card->pin(use));  // a new PIN may be one that was wrong before
             break;
         }
-        case 5: case 6: case 7: sign(use, handle, pin); break;
+        case 5:
+        case 6:
+        case 7: sign(use, handle, pin); break;
         case 8: C_Logout(handle); break;
         case 9: C_CloseSession(handle); break;
         case 10: C_CloseAllSessions(slot_of(use)); break;
@@ -134,10 +138,11 @@ private:
             C_GetTokenInfo(slot_of(use), &info);
             break;
         }
-        case 12: case 13: {  // a fault somewhere in what comes next
-            constexpr Fault::Kind kinds[] = {Fault::Kind::card_gone, Fault::Kind::card_gone_after, Fault::Kind::reset, Fault::Kind::sw_6f00,
-                                             Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty,
-                                             Fault::Kind::bits_flipped};
+        case 12:
+        case 13: {  // a fault somewhere in what comes next
+            constexpr Fault::Kind kinds[] = {Fault::Kind::card_gone, Fault::Kind::card_gone_after, Fault::Kind::reset,
+                                             Fault::Kind::sw_6f00,   Fault::Kind::unknown_status,  Fault::Kind::truncated,
+                                             Fault::Kind::too_long,  Fault::Kind::empty,           Fault::Kind::bits_flipped};
             f_.card->inject({kinds[below(std::size(kinds))], below(5)});
             break;
         }
@@ -147,7 +152,10 @@ private:
             fake::remove_card(reader_name);
             forget();
             break;
-        case 15: f_.card->inject({}); fake::other_resets(reader_name); break;
+        case 15:
+            f_.card->inject({});
+            fake::other_resets(reader_name);
+            break;
         case 16: f_.card->other_program_selects_another_application(); break;
         case 17:
             f_.card->inject({});
@@ -161,7 +169,8 @@ private:
             forget();
             break;
         case 18:  // another program burns a try, or brings them all back
-            f_.card->set_tries(use, left_[index(use)] = static_cast<int>(below(static_cast<unsigned>(knobs_.max_tries[index(use)]) + 1)));
+            f_.card->set_tries(
+                use, left_[index(use)] = static_cast<int>(below(static_cast<unsigned>(knobs_.max_tries[index(use)]) + 1)));
             break;
         case 19: find(handle); break;
         }
@@ -185,7 +194,8 @@ private:
         C_FindObjects(handle, &key, 1, &count);
         C_FindObjectsFinal(handle);
         if (count == 0 || sign_init(handle, key) != CKR_OK) return;
-        if (each_ && use == KeyUse::signature && !one_in(4)) give(use, pin, [&] { return f_.login(handle, pin, CKU_CONTEXT_SPECIFIC); });
+        if (each_ && use == KeyUse::signature && !one_in(4))
+            give(use, pin, [&] { return f_.login(handle, pin, CKU_CONTEXT_SPECIFIC); });
         if (!one_in(4)) finish_sign(handle);
         else if (one_in(2)) C_SignInit(handle, nullptr, 0);
     }
@@ -231,7 +241,8 @@ BOOST_AUTO_TEST_CASE(cards_tries_are_what_callers_wrong_pins_explain) {
             faults += sequence.faults;
         }
     }
-    std::printf("counted: seeds %u to %u: %zu PINs given, %zu tries spent, %zu faults in between\n", first, first + sequences - 1, pins, spent, faults);
+    std::printf("counted: seeds %u to %u: %zu PINs given, %zu tries spent, %zu faults in between\n", first, first + sequences - 1,
+                pins, spent, faults);
     BOOST_CHECK_GT(spent, 0u);
 }
 

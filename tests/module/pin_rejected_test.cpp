@@ -113,9 +113,8 @@ BOOST_AUTO_TEST_CASE(rejected_pin_of_card_that_was_blocked_since_is_locked) {
 
 BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_although_tries_were_spent_after_it) {
     const std::vector<std::pair<const char*, std::function<void(Fixture&, CK_SESSION_HANDLE)>>> ways = {
-        {"another wrong PIN of this process", [](Fixture& f, CK_SESSION_HANDLE session) {
-             CHECK_RV(f.login(session, "1111"), CKR_PIN_INCORRECT);
-         }},
+        {"another wrong PIN of this process",
+         [](Fixture& f, CK_SESSION_HANDLE session) { CHECK_RV(f.login(session, "1111"), CKR_PIN_INCORRECT); }},
         {"seen by C_GetTokenInfo, then another program's wrong PIN", [](Fixture& f, CK_SESSION_HANDLE) {
              let_a_second_pass();
              BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);

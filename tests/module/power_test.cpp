@@ -1,5 +1,6 @@
 // A card that lost its power in between: nothing fails because of it but what needs the login, and the login is over as soon as
-// anybody heard so. pcsc-lite tells a loss of power only where the card has none yet; else it looks like a reset, and the card tells.
+// anybody heard so. pcsc-lite tells a loss of power only where the card has none yet; else it looks like a reset, and the card
+// tells.
 #include "pin_fixture.hpp"
 
 #include "card_model.hpp"
@@ -14,11 +15,14 @@ struct Loss {
     bool is_told;  // by PC/SC
 };
 const Loss losses[] = {
-    {"another program disconnects and takes the power", [] {
+    {"another program disconnects and takes the power",
+     [] {
          other_selects_jpki();
          fake::other_closes(reader_name, SCARD_UNPOWER_CARD);
-     }, true},
-    {"another program takes the power and gives it again", [] { BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD)); }, false},
+     },
+     true},
+    {"another program takes the power and gives it again",
+     [] { BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD)); }, false},
 };
 
 Knobs stumbling() {
@@ -33,8 +37,7 @@ BOOST_AUTO_TEST_SUITE(power)
 
 BOOST_AUTO_TEST_CASE(first_command_after_loss_of_power_may_fail_and_no_call_does) {
     for (const Loss& loss : losses)
-        for (const KeyUse use : both_keys)
-            BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
+        for (const KeyUse use : both_keys) BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
                 const auto session = f.open_logged_in(slot_of(use));
                 const auto key = find_key(session);
@@ -71,8 +74,7 @@ BOOST_AUTO_TEST_CASE(loss_of_power_that_is_told_ends_login_at_next_word_to_card)
 
 BOOST_AUTO_TEST_CASE(who_logs_in_again_after_loss_of_power_is_let_do_so) {
     for (const Loss& loss : losses)
-        for (const KeyUse use : both_keys)
-            BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
+        for (const KeyUse use : both_keys) BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
                 const auto session = f.open_logged_in(slot_of(use));
                 loss.happens();

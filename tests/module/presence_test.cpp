@@ -13,9 +13,9 @@ struct Kind {
     Slots slots;
     std::size_t commands;  // of the first look
 };
-const std::vector<Kind> kinds = {{"adult", both, 2},          {"child", {auth_slot}, 3},     {"child-empty", {auth_slot}, 3},
-                                 {"no-authentication", {sign_slot}, 3}, {"first-6f00", both, 3}, {"phone", both, 2},
-                                 {"no-short-forms", both, 4}, {"foreign", {}, 1}};
+const std::vector<Kind> kinds = {
+    {"adult", both, 2},      {"child", {auth_slot}, 3}, {"child-empty", {auth_slot}, 3}, {"no-authentication", {sign_slot}, 3},
+    {"first-6f00", both, 3}, {"phone", both, 2},        {"no-short-forms", both, 4},     {"foreign", {}, 1}};
 
 }  // namespace
 
@@ -23,15 +23,15 @@ BOOST_AUTO_TEST_SUITE(presence)
 
 BOOST_AUTO_TEST_CASE(what_list_and_slots_say_is_what_other_calls_say) {
     for (const bool list_first : {true, false})
-        for (const Kind& kind : kinds)
-            BOOST_TEST_CONTEXT(kind.name << ", list first: " << list_first) {
+        for (const Kind& kind : kinds) BOOST_TEST_CONTEXT(kind.name << ", list first: " << list_first) {
                 Fixture f(knobs_of(kind.name));
                 if (list_first) BOOST_CHECK(slots_with_token() == kind.slots);
                 else says_present(sign_slot);
                 BOOST_CHECK_EQUAL(commands(*f.card), kind.commands);
                 for (int i = 0; i < 20; ++i) {
                     BOOST_CHECK(slots_with_token() == kind.slots);
-                    for (const CK_SLOT_ID slot : both) BOOST_CHECK_EQUAL(says_present(slot), std::count(kind.slots.begin(), kind.slots.end(), slot) == 1);
+                    for (const CK_SLOT_ID slot : both)
+                        BOOST_CHECK_EQUAL(says_present(slot), std::count(kind.slots.begin(), kind.slots.end(), slot) == 1);
                 }
                 BOOST_CHECK_EQUAL(commands(*f.card), kind.commands);
                 BOOST_CHECK(slot_events().empty());

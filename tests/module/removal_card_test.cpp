@@ -53,8 +53,8 @@ BOOST_AUTO_TEST_CASE(next_open_session_works_and_serves_card_that_is_there) {
 }
 
 BOOST_AUTO_TEST_CASE(while_there_is_no_card_every_call_says_so_and_slots_stay) {
-    const std::vector<std::function<void()>> ways = {[] { fake::remove_card(reader_name); }, [] { fake::remove_reader(reader_name); },
-                                                     [] { fake::stop_service(); }};
+    const std::vector<std::function<void()>> ways = {[] { fake::remove_card(reader_name); },
+                                                     [] { fake::remove_reader(reader_name); }, [] { fake::stop_service(); }};
     for (const auto& goes : ways) {
         Fixture f;
         f.open_logged_in(auth_slot);

@@ -50,19 +50,44 @@ inline const std::vector<SessionCall>& session_calls() {
     using S = CK_SESSION_HANDLE;
     using O = CK_OBJECT_HANDLE;
     static const std::vector<SessionCall> all = {
-        {"C_GetSessionInfo", [](S s, O) { CK_SESSION_INFO info{}; return C_GetSessionInfo(s, &info); }},
+        {"C_GetSessionInfo",
+         [](S s, O) {
+             CK_SESSION_INFO info{};
+             return C_GetSessionInfo(s, &info);
+         }},
         {"C_Login", [](S s, O) { return C_Login(s, CKU_USER, bytes, 4); }},
         {"C_Logout", [](S s, O) { return C_Logout(s); }},
         {"C_SetPIN", [](S s, O) { return C_SetPIN(s, bytes, 4, bytes, 4); }},
         {"C_FindObjectsInit", [](S s, O) { return C_FindObjectsInit(s, nullptr, 0); }},
-        {"C_FindObjects", [](S s, O) { CK_OBJECT_HANDLE one = 0; CK_ULONG count = 0; return C_FindObjects(s, &one, 1, &count); }},
+        {"C_FindObjects",
+         [](S s, O) {
+             CK_OBJECT_HANDLE one = 0;
+             CK_ULONG count = 0;
+             return C_FindObjects(s, &one, 1, &count);
+         }},
         {"C_FindObjectsFinal", [](S s, O) { return C_FindObjectsFinal(s); }},
-        {"C_GetAttributeValue", [](S s, O o) { CK_ATTRIBUTE wanted = {CKA_CLASS, nullptr, 0}; return C_GetAttributeValue(s, o, &wanted, 1); }},
-        {"C_GetObjectSize", [](S s, O o) { CK_ULONG size = 0; return C_GetObjectSize(s, o, &size); }},
+        {"C_GetAttributeValue",
+         [](S s, O o) {
+             CK_ATTRIBUTE wanted = {CKA_CLASS, nullptr, 0};
+             return C_GetAttributeValue(s, o, &wanted, 1);
+         }},
+        {"C_GetObjectSize",
+         [](S s, O o) {
+             CK_ULONG size = 0;
+             return C_GetObjectSize(s, o, &size);
+         }},
         {"C_SignInit", [](S s, O o) { return C_SignInit(s, &mechanism, o); }},
-        {"C_Sign", [](S s, O) { length = 256; return C_Sign(s, bytes, 4, bytes, &length); }},
+        {"C_Sign",
+         [](S s, O) {
+             length = 256;
+             return C_Sign(s, bytes, 4, bytes, &length);
+         }},
         {"C_SignUpdate", [](S s, O) { return C_SignUpdate(s, bytes, 4); }},
-        {"C_SignFinal", [](S s, O) { length = 256; return C_SignFinal(s, bytes, &length); }},
+        {"C_SignFinal",
+         [](S s, O) {
+             length = 256;
+             return C_SignFinal(s, bytes, &length);
+         }},
         {"C_VerifyInit", [](S s, O o) { return C_VerifyInit(s, &mechanism, o); }},
         {"C_Verify", [](S s, O) { return C_Verify(s, bytes, 4, bytes, 256); }},
         {"C_VerifyUpdate", [](S s, O) { return C_VerifyUpdate(s, bytes, 4); }},
@@ -90,17 +115,39 @@ inline const std::vector<Going>& goings() {
         {"another card, quickly", [](C, C other) { fake::swap_card(reader_name, other); }, nothing, true},
         {"out and in, quickly", [](C card, C) { fake::swap_card(reader_name, card); }, nothing, false},
         {"another card, quickly, and another program's reset",
-         [](C, C other) { fake::swap_card(reader_name, other); BOOST_REQUIRE(fake::other_resets(reader_name)); }, nothing, true},
+         [](C, C other) {
+             fake::swap_card(reader_name, other);
+             BOOST_REQUIRE(fake::other_resets(reader_name));
+         },
+         nothing, true},
         {"reader unplugged, then with another card", [](C, C) { fake::remove_reader(reader_name); },
          [](C, C other) { fake::add_reader(reader_name, other); }, true},
         {"reader unplugged and plugged, with another card",
-         [](C, C other) { fake::remove_reader(reader_name); fake::add_reader(reader_name, other); }, nothing, true},
+         [](C, C other) {
+             fake::remove_reader(reader_name);
+             fake::add_reader(reader_name, other);
+         },
+         nothing, true},
         {"reader unplugged and plugged, with the same card",
-         [](C card, C) { fake::remove_reader(reader_name); fake::add_reader(reader_name, card); }, nothing, false},
+         [](C card, C) {
+             fake::remove_reader(reader_name);
+             fake::add_reader(reader_name, card);
+         },
+         nothing, false},
         {"service stopped, then started", [](C, C) { fake::stop_service(); }, [](C, C) { fake::start_service(); }, false},
-        {"service stopped and started", [](C, C) { fake::stop_service(); fake::start_service(); }, nothing, false},
+        {"service stopped and started",
+         [](C, C) {
+             fake::stop_service();
+             fake::start_service();
+         },
+         nothing, false},
         {"service started again with another card",
-         [](C, C other) { fake::stop_service(); fake::remove_card(reader_name); fake::insert_card(reader_name, other); fake::start_service(); },
+         [](C, C other) {
+             fake::stop_service();
+             fake::remove_card(reader_name);
+             fake::insert_card(reader_name, other);
+             fake::start_service();
+         },
          nothing, true},
     };
     return all;

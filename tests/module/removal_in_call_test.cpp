@@ -26,7 +26,12 @@ std::vector<Pull> pulls() {
             {"swapped, as vpcd says it", swap, nothing, SCARD_E_NOT_TRANSACTED},
             {"reader unplugged", [](const fake::Card&) { fake::remove_reader(reader_name); },
              [](const fake::Card& other) { fake::add_reader(reader_name, other); }},
-            {"service stopped", [](const fake::Card& other) { fake::stop_service(); fake::remove_card(reader_name); fake::insert_card(reader_name, other); },
+            {"service stopped",
+             [](const fake::Card& other) {
+                 fake::stop_service();
+                 fake::remove_card(reader_name);
+                 fake::insert_card(reader_name, other);
+             },
              [](const fake::Card&) { fake::start_service(); }}};
 }
 
@@ -84,26 +89,32 @@ BOOST_AUTO_TEST_SUITE(in_the_middle)
 
 BOOST_AUTO_TEST_CASE(of_signature) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
-        check_pulled_in(ins_sign, 0, slot, log_in, [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) { return try_sign(session, key); });
+        check_pulled_in(ins_sign, 0, slot, log_in,
+                        [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) { return try_sign(session, key); });
 }
 
 BOOST_AUTO_TEST_CASE(of_login) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         for (const std::uint8_t ins : {ins_select, ins_verify})
-            check_pulled_in(ins, 0, slot, [](Fixture&, CK_SESSION_HANDLE) {}, [&](Fixture& f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) {
-                const CK_RV rv = f.login(session, slot == auth_slot ? auth_pin : sign_pin);
-                BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
-                return rv;
-            });
+            check_pulled_in(
+                ins, 0, slot, [](Fixture&, CK_SESSION_HANDLE) {},
+                [&](Fixture& f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) {
+                    const CK_RV rv = f.login(session, slot == auth_slot ? auth_pin : sign_pin);
+                    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
+                    return rv;
+                });
 }
 
 BOOST_AUTO_TEST_CASE(of_search) {
-    for (const int n : {0, 3, 8}) check_pulled_in(ins_read, n, auth_slot, [](Fixture&, CK_SESSION_HANDLE) {}, find_all);
+    for (const int n : {0, 3, 8})
+        check_pulled_in(
+            ins_read, n, auth_slot, [](Fixture&, CK_SESSION_HANDLE) {}, find_all);
     check_pulled_in(ins_read, 3, sign_slot, log_in, find_all);
 }
 
 BOOST_AUTO_TEST_CASE(of_logout) {
-    check_pulled_in(ins_select, 0, auth_slot, log_in, [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) { return C_Logout(session); });
+    check_pulled_in(ins_select, 0, auth_slot, log_in,
+                    [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) { return C_Logout(session); });
 }
 
 BOOST_AUTO_TEST_CASE(of_change_of_pin) {

@@ -102,9 +102,18 @@ BOOST_AUTO_TEST_CASE(reader_that_appears_after_initialize_is_listed_when_count_i
 
 BOOST_AUTO_TEST_CASE(slot_may_be_used_by_who_never_asked_for_list) {
     const std::vector<std::function<CK_RV()>> first_calls = {
-        [] { CK_SESSION_HANDLE session = 0; return C_OpenSession(sign_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session); },
-        [] { CK_SLOT_INFO info{}; return C_GetSlotInfo(sign_slot, &info); },
-        [] { CK_TOKEN_INFO info{}; return C_GetTokenInfo(sign_slot, &info); },
+        [] {
+            CK_SESSION_HANDLE session = 0;
+            return C_OpenSession(sign_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+        },
+        [] {
+            CK_SLOT_INFO info{};
+            return C_GetSlotInfo(sign_slot, &info);
+        },
+        [] {
+            CK_TOKEN_INFO info{};
+            return C_GetTokenInfo(sign_slot, &info);
+        },
     };
     for (const auto& call : first_calls) {
         fake::reset_everything();
@@ -163,10 +172,23 @@ BOOST_AUTO_TEST_CASE(service_that_stops_and_starts_again_and_again_is_caught_up_
 
 BOOST_AUTO_TEST_CASE(after_restart_of_service_first_look_shows_card) {
     const std::vector<std::pair<const char*, std::function<CK_RV()>>> first_calls = {
-        {"C_GetTokenInfo", [] { CK_TOKEN_INFO info{}; return C_GetTokenInfo(auth_slot, &info); }},
-        {"C_OpenSession", [] { CK_SESSION_HANDLE s = 0; return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &s); }},
-        {"C_GetMechanismList", [] { CK_ULONG count = 0; return C_GetMechanismList(sign_slot, nullptr, &count); }},
-        {"C_GetSlotInfo", [] {
+        {"C_GetTokenInfo",
+         [] {
+             CK_TOKEN_INFO info{};
+             return C_GetTokenInfo(auth_slot, &info);
+         }},
+        {"C_OpenSession",
+         [] {
+             CK_SESSION_HANDLE s = 0;
+             return C_OpenSession(auth_slot, CKF_SERIAL_SESSION, nullptr, nullptr, &s);
+         }},
+        {"C_GetMechanismList",
+         [] {
+             CK_ULONG count = 0;
+             return C_GetMechanismList(sign_slot, nullptr, &count);
+         }},
+        {"C_GetSlotInfo",
+         [] {
              CK_SLOT_INFO info{};
              const CK_RV rv = C_GetSlotInfo(auth_slot, &info);
              return info.flags & CKF_TOKEN_PRESENT ? rv : CKR_TOKEN_NOT_PRESENT;
@@ -205,7 +227,8 @@ BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_w
     const LogFile log;
     const auto refusals = [&] {
         const auto lines = log.lines();
-        return std::count_if(lines.begin(), lines.end(), [](const std::string& line) { return line.find("(polkit)") != std::string::npos; });
+        return std::count_if(lines.begin(), lines.end(),
+                             [](const std::string& line) { return line.find("(polkit)") != std::string::npos; });
     };
     Fixture f(log.settings());
     REQUIRE_OK(C_Finalize(nullptr));  // with the context that the fixture's look at the slots has opened
@@ -213,7 +236,8 @@ BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_w
     REQUIRE_OK(C_Initialize(nullptr));
     for (int i = 0; i < 3; ++i) BOOST_CHECK(slots(false).empty());
     BOOST_CHECK_EQUAL(refusals(), 1);
-    for (int i = 0; i < 40 && slots(false).empty(); ++i) {}
+    for (int i = 0; i < 40 && slots(false).empty(); ++i) {
+    }
     BOOST_CHECK(slots(true) == (Slots{0, 1}));
     BOOST_CHECK_EQUAL(refusals(), 1);
 }

@@ -25,7 +25,8 @@ BOOST_AUTO_TEST_CASE(bad_or_empty_environment_leaves_what_file_says) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     {
-        const Environment consent("JPKI_PKCS11_CONSENT", "never"), pss("JPKI_PKCS11_PSS", "1"), level("JPKI_PKCS11_LOG_LEVEL", "loud");
+        const Environment consent("JPKI_PKCS11_CONSENT", "never"), pss("JPKI_PKCS11_PSS", "1"),
+            level("JPKI_PKCS11_LOG_LEVEL", "loud");
         Fixture f(each);
         BOOST_CHECK(consent_each(f));
         BOOST_CHECK(offers_pss());
@@ -79,7 +80,8 @@ BOOST_AUTO_TEST_CASE(named_file_that_cannot_be_used_is_one_line_and_defaults) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
-    for (const std::string& path : {directory.path + "/not-there", directory.path, directory.path + "/pipe", std::string("/dev/zero"), directory.path + "/a\nb"}) {
+    for (const std::string& path : {directory.path + "/not-there", directory.path, directory.path + "/pipe",
+                                    std::string("/dev/zero"), directory.path + "/a\nb"}) {
         ::unlink((directory.path + "/log").c_str());
         Fixture f;
         REQUIRE_OK(C_Finalize(nullptr));
@@ -150,5 +152,6 @@ BOOST_AUTO_TEST_CASE(no_pin_and_no_name_reaches_log) {
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, Bytes(5, 1));
     }
     BOOST_CHECK_GE(directory.log().size(), 10u);
-    for (const char* secret : {"7391", "XQZ94817", "37333931", "58515A", "Mihon"}) BOOST_CHECK_EQUAL(lines_with(directory, secret), 0u);
+    for (const char* secret : {"7391", "XQZ94817", "37333931", "58515A", "Mihon"})
+        BOOST_CHECK_EQUAL(lines_with(directory, secret), 0u);
 }

@@ -45,8 +45,7 @@ BOOST_AUTO_TEST_CASE(pin_pinpad_and_pinpad_letters) {
                 {"[pin]\npinpad = false\n", false, false},
                 {"[pin]\npinpad_letters = true\n", true, true},
                 {"[pin]\npinpad = false\npinpad_letters = true\n", false, false}};
-    for (const auto& row : rows)
-        BOOST_TEST_CONTEXT(row.settings) {
+    for (const auto& row : rows) BOOST_TEST_CONTEXT(row.settings) {
             WithPad f(row.settings);
             BOOST_CHECK_EQUAL(takes_pins_at_the_pad(auth_slot), row.auth);
             BOOST_CHECK_EQUAL(takes_pins_at_the_pad(sign_slot), row.sign);
@@ -71,9 +70,9 @@ BOOST_AUTO_TEST_CASE(log_file_and_level) {
     const struct {
         const char* level;
         bool error, info, debug;
-    } rows[] = {{"off", false, false, false}, {"error", true, false, false}, {"info", true, true, false}, {"debug", true, true, true}};
-    for (const auto& row : rows)
-        BOOST_TEST_CONTEXT(row.level) {
+    } rows[] = {
+        {"off", false, false, false}, {"error", true, false, false}, {"info", true, true, false}, {"debug", true, true, true}};
+    for (const auto& row : rows) BOOST_TEST_CONTEXT(row.level) {
             const Directory directory;
             {
                 Fixture f("unknown = 1\n[log]\nfile = \"" + directory.path + "/log\"\nlevel = \"" + row.level + "\"\n");
@@ -106,14 +105,14 @@ BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_line_of_log) {
                 {"log", "file", {"true", "7", "\"a\\u0000b\""}},
                 {"log", "level", {"\"verbose\"", "3", "true"}}};
     for (const auto& row : rows)
-        for (const char* bad : row.bad)
-            BOOST_TEST_CONTEXT(row.table << "." << row.key << " = " << bad) {
+        for (const char* bad : row.bad) BOOST_TEST_CONTEXT(row.table << "." << row.key << " = " << bad) {
                 const Directory directory;
                 const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
                 WithPad f(std::string("\n[") + row.table + "]\n" + row.key + " = " + bad + "\n");
                 BOOST_REQUIRE_EQUAL(directory.log().size(), 1u);
                 const std::string line = directory.log().front();
-                BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " must be ") != std::string::npos, line);
+                BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " must be ") != std::string::npos,
+                                    line);
                 // The defaults, as far as they can be seen at once.
                 BOOST_CHECK(!consent_each(f));
                 BOOST_CHECK(offers_pss());
@@ -154,8 +153,7 @@ BOOST_AUTO_TEST_CASE(broken_file_is_one_line_and_defaults) {
                 // Without NDEBUG toml++ asserts these.
                 {"[signature]\nconsent = \"each\"\nx = [}\n", 3},
                 {"[signature]\nconsent = \"each\"\n[\n", 3}};
-    for (const auto& row : rows)
-        BOOST_TEST_CONTEXT(row.text.substr(0, 60)) {
+    for (const auto& row : rows) BOOST_TEST_CONTEXT(row.text.substr(0, 60)) {
             const Directory directory;
             const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
             Fixture f(row.text);
@@ -178,9 +176,15 @@ BOOST_AUTO_TEST_CASE(log_file_that_is_refused_has_no_effect) {
 
 BOOST_AUTO_TEST_CASE(refused_value_leaves_what_another_source_said) {
     jpki::Settings settings;
-    jpki::apply_settings("[log]\nfile = \"/first\"\nlevel = \"error\"\n[signature]\nconsent = \"each\"\n[mechanisms]\npss = \"off\"\n[reader]\nbusy_timeout_ms = 5\n", "one", settings);
+    jpki::apply_settings(
+        "[log]\nfile = \"/first\"\nlevel = \"error\"\n[signature]\nconsent = \"each\"\n[mechanisms]\npss = "
+        "\"off\"\n[reader]\nbusy_timeout_ms = 5\n",
+        "one", settings);
     BOOST_CHECK(settings.complaints.empty());
-    jpki::apply_settings("[log]\nfile = \"/second\\u0000\"\nlevel = \"x\"\n[signature]\nconsent = \"x\"\n[mechanisms]\npss = \"x\"\n[reader]\nbusy_timeout_ms = -1\n", "two", settings);
+    jpki::apply_settings(
+        "[log]\nfile = \"/second\\u0000\"\nlevel = \"x\"\n[signature]\nconsent = \"x\"\n[mechanisms]\npss = "
+        "\"x\"\n[reader]\nbusy_timeout_ms = -1\n",
+        "two", settings);
     BOOST_CHECK_EQUAL(settings.complaints.size(), 5u);
     BOOST_CHECK_EQUAL(settings.log_file, "/first");
     BOOST_CHECK(settings.log_level == jpki::LogLevel::error && settings.consent == jpki::Settings::Consent::each);
@@ -193,9 +197,12 @@ BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
         while (text.size() + part.size() + end.size() < 64 * 1024) text += part;
         return text + end;
     };
-    std::vector<std::string> texts = {repeated("a.", "a = 1\n"), "[" + repeated("a.", "a]\n"), "[[" + repeated("a.", "a]]\n"), "x = " + repeated("[", "\n"),
-                                      "x = " + repeated("{a=", "\n"), repeated("\"a\".", "a = 1\n"), repeated("'a' . ", "a = 1\n"),
-                                      "x = {" + repeated("a.", "a = 1}\n"), "x = " + repeated("[\n", "\n"), "x = \"\"\"" + repeated("a.", "\n"), repeated("a.\n", "\n")};
+    std::vector<std::string> texts = {repeated("a.", "a = 1\n"),      "[" + repeated("a.", "a]\n"),
+                                      "[[" + repeated("a.", "a]]\n"), "x = " + repeated("[", "\n"),
+                                      "x = " + repeated("{a=", "\n"), repeated("\"a\".", "a = 1\n"),
+                                      repeated("'a' . ", "a = 1\n"),  "x = {" + repeated("a.", "a = 1}\n"),
+                                      "x = " + repeated("[\n", "\n"), "x = \"\"\"" + repeated("a.", "\n"),
+                                      repeated("a.\n", "\n")};
     static const std::vector<std::string>* all;
     all = &texts;
     static std::size_t complaints;
@@ -205,14 +212,17 @@ BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
     pthread_attr_init(&attributes);
     BOOST_REQUIRE(pthread_attr_setstacksize(&attributes, 128 * 1024) == 0);
     pthread_t thread;
-    BOOST_REQUIRE(pthread_create(&thread, &attributes, [](void*) -> void* {
-                      for (const std::string& text : *all) {
-                          jpki::Settings settings;
-                          jpki::apply_settings(text, "file", settings);
-                          complaints += settings.complaints.size();
-                      }
-                      return nullptr;
-                  }, nullptr) == 0);
+    BOOST_REQUIRE(pthread_create(
+                      &thread, &attributes,
+                      [](void*) -> void* {
+                          for (const std::string& text : *all) {
+                              jpki::Settings settings;
+                              jpki::apply_settings(text, "file", settings);
+                              complaints += settings.complaints.size();
+                          }
+                          return nullptr;
+                      },
+                      nullptr) == 0);
     pthread_join(thread, nullptr);
     pthread_attr_destroy(&attributes);
     BOOST_CHECK_EQUAL(complaints, texts.size());
@@ -220,7 +230,9 @@ BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
 
 BOOST_AUTO_TEST_CASE(path_may_have_many_dots_and_brackets) {
     jpki::Settings settings;
-    jpki::apply_settings("[log]\nfile = \"/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\\\"#.x\" # . . . . . . . . . [[[[[[[[[\nlevel = 'error'\n", "file", settings);
+    jpki::apply_settings(
+        "[log]\nfile = \"/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\\\"#.x\" # . . . . . . . . . [[[[[[[[[\nlevel = 'error'\n", "file",
+        settings);
     BOOST_CHECK(settings.complaints.empty());
     BOOST_CHECK_EQUAL(settings.log_file, "/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\"#.x");
     BOOST_CHECK(settings.log_level == jpki::LogLevel::error);

@@ -10,7 +10,8 @@ using jpki::model::Fault;
 
 namespace {
 
-constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS};
+constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS,        CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS,
+                                     CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS,    CKM_SHA256_RSA_PKCS_PSS};
 const Bytes hash(32, 0x11);
 
 // C_Sign into a buffer that must not receive a byte of what is wrong.
@@ -84,7 +85,8 @@ BOOST_AUTO_TEST_CASE(signature_of_wrong_size_never_leaves_with_either_key) {
         const auto session = f.open_logged_in(slot);
         const auto key = find_key(session);
         signed_by(session, key, CKM_RSA_PKCS_PSS, hash);
-        for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::unknown_status, Fault::Kind::sw_6f00}) {
+        for (const auto kind : {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::unknown_status,
+                                Fault::Kind::sw_6f00}) {
             f.card->inject({kind, 0});
             CHECK_RV(sign_watched(session, key, CKM_SHA256_RSA_PKCS), CKR_DEVICE_ERROR);
             BOOST_CHECK(!f.card->fault_pending());

@@ -47,11 +47,20 @@ BOOST_AUTO_TEST_CASE(anything_but_cards_parameters_is_refused) {
     const auto key = find_key(session);
     const auto public_key = find_class(session, CKO_PUBLIC_KEY).at(0);
     f.card->reset_counts();
-    const CK_RSA_PKCS_PSS_PARAMS wrong[] = {
-        {CKM_SHA_1, CKG_MGF1_SHA1, 20},     {CKM_SHA384, CKG_MGF1_SHA384, 48}, {CKM_SHA512, CKG_MGF1_SHA512, 64}, {CKM_SHA256, CKG_MGF1_SHA1, 32},
-        {CKM_SHA_1, CKG_MGF1_SHA256, 32},   {CKM_SHA256, CKG_MGF1_SHA256, 0},  {CKM_SHA256, CKG_MGF1_SHA256, 20}, {CKM_SHA256, CKG_MGF1_SHA256, 31},
-        {CKM_SHA256, CKG_MGF1_SHA256, 33},  {CKM_SHA256, CKG_MGF1_SHA256, 222}, {CKM_SHA256, CKG_MGF1_SHA256, ~CK_ULONG{0}}, {CKM_SHA256, 0, 32},
-        {0, 0, 0},                          {CKM_SHA256_RSA_PKCS, CKG_MGF1_SHA256, 32}};
+    const CK_RSA_PKCS_PSS_PARAMS wrong[] = {{CKM_SHA_1, CKG_MGF1_SHA1, 20},
+                                            {CKM_SHA384, CKG_MGF1_SHA384, 48},
+                                            {CKM_SHA512, CKG_MGF1_SHA512, 64},
+                                            {CKM_SHA256, CKG_MGF1_SHA1, 32},
+                                            {CKM_SHA_1, CKG_MGF1_SHA256, 32},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, 0},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, 20},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, 31},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, 33},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, 222},
+                                            {CKM_SHA256, CKG_MGF1_SHA256, ~CK_ULONG{0}},
+                                            {CKM_SHA256, 0, 32},
+                                            {0, 0, 0},
+                                            {CKM_SHA256_RSA_PKCS, CKG_MGF1_SHA256, 32}};
     for (const auto type : pss_mechanisms) {
         const auto refused = [&](void* parameter, std::size_t length) {
             CK_MECHANISM mechanism = {type, parameter, static_cast<CK_ULONG>(length)};
@@ -143,9 +152,11 @@ BOOST_AUTO_TEST_CASE(card_that_turns_out_not_to_have_it_is_not_said_to_have_it_a
             BOOST_CHECK(!offers_pss(slot));
             for (const auto type : pss_mechanisms) CHECK_RV(try_pss(session, type), CKR_MECHANISM_INVALID);
             // The session, the login and PKCS#1 go on.
-            const Bytes& certificate = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+            const Bytes& certificate =
+                slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
             const Bytes data(10, 1);
-            BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, data, signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, data)));
+            BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, data,
+                                         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, data)));
         }
 }
 

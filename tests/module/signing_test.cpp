@@ -20,7 +20,8 @@ CK_MECHANISM mechanism_of(CK_MECHANISM_TYPE type) {
     return {type, nullptr, 0};
 }
 
-CK_RV sign_in_parts(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, const Bytes& data, std::size_t part, Bytes& signature) {
+CK_RV sign_in_parts(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, const Bytes& data, std::size_t part,
+                    Bytes& signature) {
     CK_MECHANISM mechanism = mechanism_of(type);
     REQUIRE_OK(C_SignInit(session, &mechanism, key));
     Bytes copy = data;
@@ -42,7 +43,8 @@ struct Signer : Fixture {
     Token auth = token(auth_slot), sign = token(sign_slot);
     Token token(CK_SLOT_ID slot) {
         const auto session = open_logged_in(slot);
-        return {session, find_key(session), slot == auth_slot ? card->pki().authentication_certificate : card->pki().signature_certificate};
+        return {session, find_key(session),
+                slot == auth_slot ? card->pki().authentication_certificate : card->pki().signature_certificate};
     }
     std::vector<const Token*> both() const { return {&auth, &sign}; }
 };
@@ -55,7 +57,8 @@ BOOST_FIXTURE_TEST_CASE(mechanisms_that_hash_take_data_of_any_length, Signer) {
             for (const std::size_t size : {0u, 1u, 31u, 32u, 33u, 245u, 246u, 255u, 256u, 5000u})
                 BOOST_TEST_CONTEXT("mechanism " << type << ", " << size << " bytes") {
                     const Bytes data = message(size);
-                    BOOST_CHECK(openssl_verifies(token->certificate, type, data, signed_by(token->session, token->key, type, data)));
+                    BOOST_CHECK(
+                        openssl_verifies(token->certificate, type, data, signed_by(token->session, token->key, type, data)));
                 }
 }
 
@@ -96,7 +99,8 @@ BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_els
     for (const Token* token : both()) {
         for (const std::size_t size : {1u, 20u, 32u, 51u, 244u, 245u}) {
             const Bytes data = message(size);
-            BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS, data, signed_by(token->session, token->key, CKM_RSA_PKCS, data)));
+            BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS, data,
+                                         signed_by(token->session, token->key, CKM_RSA_PKCS, data)));
         }
         card->reset_counts();
         for (const std::size_t size : {0u, 246u, 255u, 256u, 257u, 70000u}) {
@@ -111,11 +115,13 @@ BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_els
 BOOST_FIXTURE_TEST_CASE(pss_alone_takes_sha256_hash_and_sends_nothing_else_to_card, Signer) {
     for (const Token* token : both()) {
         const Bytes hash = message(32);
-        BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS_PSS, hash, signed_by(token->session, token->key, CKM_RSA_PKCS_PSS, hash)));
+        BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS_PSS, hash,
+                                     signed_by(token->session, token->key, CKM_RSA_PKCS_PSS, hash)));
         card->reset_counts();
         for (const std::size_t size : {0u, 1u, 20u, 31u, 33u, 48u, 64u, 245u, 5000u}) {
             Bytes signature;
-            CHECK_RV(jpki::test::sign(token->session, token->key, CKM_RSA_PKCS_PSS, message(size), signature), CKR_DATA_LEN_RANGE);
+            CHECK_RV(jpki::test::sign(token->session, token->key, CKM_RSA_PKCS_PSS, message(size), signature),
+                     CKR_DATA_LEN_RANGE);
         }
         BOOST_CHECK_EQUAL(card->counts().commands, 0u);
     }
@@ -126,7 +132,8 @@ BOOST_FIXTURE_TEST_CASE(sha1_and_others_go_through_padding_alone_with_their_dige
     Bytes sha1 = {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14};
     sha1.resize(35, 0x77);
     for (const Bytes& info : {sha1, message(36)})  // and TLS 1.1's MD5 and SHA-1 together
-        BOOST_CHECK(openssl_verifies(auth.certificate, CKM_RSA_PKCS, info, signed_by(auth.session, auth.key, CKM_RSA_PKCS, info)));
+        BOOST_CHECK(
+            openssl_verifies(auth.certificate, CKM_RSA_PKCS, info, signed_by(auth.session, auth.key, CKM_RSA_PKCS, info)));
 }
 
 BOOST_FIXTURE_TEST_CASE(mechanisms_without_parameter_take_none, Signer) {

@@ -8,7 +8,8 @@ using namespace jpki::test;
 
 namespace {
 
-constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS};
+constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS,        CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS,
+                                     CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS,    CKM_SHA256_RSA_PKCS_PSS};
 
 CK_MECHANISM mechanism_of(CK_MECHANISM_TYPE type) {
     if (type == CKM_RSA_PKCS_PSS || type == CKM_SHA256_RSA_PKCS_PSS) return pss_mechanism(type);
@@ -65,7 +66,8 @@ BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_signature_wrong, Verifier) {
 
 BOOST_FIXTURE_TEST_CASE(signature_of_another_mechanism_or_key_is_wrong, Verifier) {
     const auto other = open_logged_in(sign_slot);
-    CHECK_RV(verify(CKM_SHA256_RSA_PKCS, data, signed_by(other, find_key(other), CKM_SHA256_RSA_PKCS, data)), CKR_SIGNATURE_INVALID);
+    CHECK_RV(verify(CKM_SHA256_RSA_PKCS, data, signed_by(other, find_key(other), CKM_SHA256_RSA_PKCS, data)),
+             CKR_SIGNATURE_INVALID);
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     for (const auto type : all)
         if (type != CKM_SHA256_RSA_PKCS) CHECK_RV(verify(type, data, signature), CKR_SIGNATURE_INVALID);
@@ -83,22 +85,27 @@ BOOST_FIXTURE_TEST_CASE(signature_is_256_bytes_long, Verifier) {
 BOOST_FIXTURE_TEST_CASE(data_that_mechanism_cannot_take_is_named, Verifier) {
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     for (const std::size_t size : {0u, 246u, 1000u}) CHECK_RV(verify(CKM_RSA_PKCS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
-    for (const std::size_t size : {0u, 31u, 33u, 1000u}) CHECK_RV(verify(CKM_RSA_PKCS_PSS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
+    for (const std::size_t size : {0u, 31u, 33u, 1000u})
+        CHECK_RV(verify(CKM_RSA_PKCS_PSS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
 }
 
 BOOST_FIXTURE_TEST_CASE(signatures_made_by_openssl_verify_but_not_with_another_salt, Verifier) {
     const auto made_with_salt = [&](int salt) {
         EVP_PKEY* pkey = card->pki().authentication_key;
-        const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(pkey, nullptr), &EVP_PKEY_CTX_free);
+        const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(pkey, nullptr),
+                                                                                  &EVP_PKEY_CTX_free);
         Bytes signature(256);
         std::size_t size = signature.size();
-        BOOST_REQUIRE(EVP_PKEY_sign_init(context.get()) == 1 && EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING) == 1 &&
-                      EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), salt) == 1 &&
+        BOOST_REQUIRE(EVP_PKEY_sign_init(context.get()) == 1 &&
+                      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING) == 1 &&
+                      EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) == 1 &&
+                      EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), salt) == 1 &&
                       EVP_PKEY_sign(context.get(), signature.data(), &size, data.data(), data.size()) == 1);
         return signature;
     };
     CHECK_RV(verify(CKM_RSA_PKCS_PSS, data, made_with_salt(32)), CKR_OK);
-    for (const int salt : {0, 20, 31, 33, 64}) CHECK_RV(verify(CKM_RSA_PKCS_PSS, data, made_with_salt(salt)), CKR_SIGNATURE_INVALID);
+    for (const int salt : {0, 20, 31, 33, 64})
+        CHECK_RV(verify(CKM_RSA_PKCS_PSS, data, made_with_salt(salt)), CKR_SIGNATURE_INVALID);
 }
 
 BOOST_AUTO_TEST_CASE(authentication_slot_verifies_without_login) {

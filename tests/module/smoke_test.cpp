@@ -1,7 +1,6 @@
 // The main job, in-process: both tokens list, log in, sign, and OpenSSL agrees.
 #include "fixture.hpp"
 
-
 using namespace jpki::test;
 
 BOOST_AUTO_TEST_CASE(both_keys_sign_with_every_mechanism_and_openssl_verifies) {
@@ -9,9 +8,11 @@ BOOST_AUTO_TEST_CASE(both_keys_sign_with_every_mechanism_and_openssl_verifies) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
         const auto key = find_key(session);
-        const Bytes& certificate = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
+        const Bytes& certificate =
+            slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
         const Bytes text = {'t', 'e', 'x', 't'};
-        for (const CK_MECHANISM_TYPE mechanism : {CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS})
+        for (const CK_MECHANISM_TYPE mechanism :
+             {CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS})
             BOOST_CHECK(openssl_verifies(certificate, mechanism, text, signed_by(session, key, mechanism, text)));
         BOOST_CHECK(openssl_verifies(certificate, CKM_RSA_PKCS, text, signed_by(session, key, CKM_RSA_PKCS, text)));
         const Bytes hash(32, 7);

@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(thread_that_is_cancelled_inside_C_Sign_gets_its_signature_f
     std::atomic<bool> inside = false, cancelled = false;
     jpki::fake::on_transmit([&](const std::string&, jpki::fake::ByteView) {
         if (inside.exchange(true)) return;
-        while (!cancelled) std::this_thread::yield();  // no cancellation point
+        while (!cancelled) std::this_thread::yield();               // no cancellation point
         std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a cancellation point inside of the call
     });
     Host host([&] { rv = sign(session, key, CKM_SHA256_RSA_PKCS, data, signature); });

@@ -16,9 +16,10 @@ namespace {
 
 // A command that `wanted` describes waits before it is sent, once.
 void stop_at(Gate& gate, const std::function<bool(model::ByteView)>& wanted) {
-    fake::on_transmit([&gate, wanted, done = std::make_shared<std::atomic<bool>>(false)](const std::string&, model::ByteView command) {
-        if (wanted(command) && !done->exchange(true)) gate.wait_here();
-    });
+    fake::on_transmit(
+        [&gate, wanted, done = std::make_shared<std::atomic<bool>>(false)](const std::string&, model::ByteView command) {
+            if (wanted(command) && !done->exchange(true)) gate.wait_here();
+        });
 }
 
 CK_OBJECT_HANDLE private_key_if_shown(CK_SESSION_HANDLE session) {

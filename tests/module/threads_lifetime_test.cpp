@@ -44,10 +44,13 @@ int not_initialised(CK_SESSION_HANDLE session) {
     CK_SLOT_ID slot = 0;
     CK_TOKEN_INFO token{};
     CK_SESSION_HANDLE fresh = 0;
-    const std::vector<CK_RV> answers = {
-        C_GetInfo(&info),       C_GetSlotList(CK_FALSE, nullptr, &count), C_GetTokenInfo(0, &token),
-        C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr), C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &fresh),
-        C_CloseAllSessions(0),  C_Finalize(nullptr)};
+    const std::vector<CK_RV> answers = {C_GetInfo(&info),
+                                        C_GetSlotList(CK_FALSE, nullptr, &count),
+                                        C_GetTokenInfo(0, &token),
+                                        C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr),
+                                        C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &fresh),
+                                        C_CloseAllSessions(0),
+                                        C_Finalize(nullptr)};
     for (std::size_t i = 0; i < answers.size(); ++i)
         if (answers[i] != CKR_CRYPTOKI_NOT_INITIALIZED) return static_cast<int>(i) + 1;
     for (std::size_t i = 0; i < session_calls().size(); ++i)
@@ -66,7 +69,8 @@ int use_the_card() {
     CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE wanted = {CKA_CLASS, &object_class, sizeof object_class};
     CK_OBJECT_HANDLE key = 0;
-    if (C_FindObjectsInit(session, &wanted, 1) != CKR_OK || C_FindObjects(session, &key, 1, &count) != CKR_OK || count != 1) return 34;
+    if (C_FindObjectsInit(session, &wanted, 1) != CKR_OK || C_FindObjects(session, &key, 1, &count) != CKR_OK || count != 1)
+        return 34;
     Bytes signature;
     if (C_FindObjectsFinal(session) != CKR_OK || sign(session, key, CKM_SHA256_RSA_PKCS, text, signature) != CKR_OK) return 35;
     return 0;
@@ -91,7 +95,9 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
                     CK_SESSION_HANDLE session = 0;
                     rv = C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
                     std::string pin = slot == 0 ? auth_pin : sign_pin;
-                    if (rv == CKR_OK) rv = C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()), static_cast<CK_ULONG>(pin.size()));
+                    if (rv == CKR_OK)
+                        rv = C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()),
+                                     static_cast<CK_ULONG>(pin.size()));
                     ++running;
                     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
                         CK_OBJECT_HANDLE objects[8];
@@ -104,7 +110,8 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
                             if (sign(session, objects[i], CKM_SHA256_RSA_PKCS, text, signature) == CKR_OK) ++done;
                         if (rv == CKR_OK) rv = C_CloseSession(session);
                     }
-                    if (rv != CKR_OK && rv != CKR_CRYPTOKI_NOT_INITIALIZED && rv != CKR_SESSION_HANDLE_INVALID && rv != CKR_USER_NOT_LOGGED_IN)
+                    if (rv != CKR_OK && rv != CKR_CRYPTOKI_NOT_INITIALIZED && rv != CKR_SESSION_HANDLE_INVALID &&
+                        rv != CKR_USER_NOT_LOGGED_IN)
                         odd = rv;
                 }
             });
@@ -160,10 +167,12 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_thousand_times_without_growth) {
     for (int i = 0; i < 900; ++i) good += round(i % 2 == 1);
     const std::size_t heap_after = heap(), resident_after = resident_kib();
     BOOST_CHECK_EQUAL(good, 1000);
-    BOOST_TEST_MESSAGE("counted: " << "1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before << " -> "
-                                            << resident_after << " KiB in the last 900");
-    // Free chunks in a thread's cache of malloc count as handed out. From glibc 2.41 on calloc() fills that cache too, up to 230 KB in
-    // random order, so ctest switches it off (GLIBC_TUNABLES). One chunk lost in every second round would be 450 times 32 bytes at least.
+    BOOST_TEST_MESSAGE("counted: "
+                       << "1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before
+                       << " -> " << resident_after << " KiB in the last 900");
+    // Free chunks in a thread's cache of malloc count as handed out. From glibc 2.41 on calloc() fills that cache too, up to 230
+    // KB in random order, so ctest switches it off (GLIBC_TUNABLES). One chunk lost in every second round would be 450 times 32
+    // bytes at least.
     BOOST_CHECK_LT(heap_after, heap_before + 450 * 32);
     if (heap_before != 0) BOOST_CHECK_LE(resident_after, resident_before + 512);
 }
@@ -222,7 +231,8 @@ BOOST_AUTO_TEST_CASE(child_forked_while_other_threads_are_inside_library) {
     for (int i = 0; i < 20 && odd == 0; ++i)
         odd = in_child([] {
             CK_INFO info{};
-            return C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED && C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED ? 0 : 1;
+            return C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED && C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED ? 0
+                                                                                                                           : 1;
         });
     stop = true;
     busy.join();

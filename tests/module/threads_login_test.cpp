@@ -58,9 +58,15 @@ BOOST_AUTO_TEST_CASE(login_that_close_of_last_session_overtook_leaves_nobody_log
             Stop closing(Function::get_attrib), logging_in(Function::get_status_change);
             CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
             fake::on_call(fake::stop_where_told);
-            std::thread closer([&] { fake::stop = &closing; closed = C_CloseSession(session); });
+            std::thread closer([&] {
+                fake::stop = &closing;
+                closed = C_CloseSession(session);
+            });
             closing.gate.until_somebody_waits();
-            std::thread user([&] { fake::stop = &logging_in; logged_in = f.login(session, f.card->pin(use)); });
+            std::thread user([&] {
+                fake::stop = &logging_in;
+                logged_in = f.login(session, f.card->pin(use));
+            });
             logging_in.gate.until_somebody_waits();
             closing.gate.open();
             closer.join();

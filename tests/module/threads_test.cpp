@@ -119,10 +119,12 @@ BOOST_AUTO_TEST_CASE(every_session_call_on_one_session_from_many_threads) {
             if (!standard(begun) || !standard(rv)) return false;
             if (rv != CKR_OK) continue;
             ++signatures;
-            if (!openssl_verifies(f.card->pki().authentication_certificate, CKM_SHA256_RSA_PKCS, text, Bytes(out, out + 256))) ++wrong;
+            if (!openssl_verifies(f.card->pki().authentication_certificate, CKM_SHA256_RSA_PKCS, text, Bytes(out, out + 256)))
+                ++wrong;
             CK_SESSION_INFO info{};
             CK_ATTRIBUTE wanted = {CKA_MODULUS, nullptr, 0};
-            if (C_GetSessionInfo(session, &info) != CKR_OK || C_GetAttributeValue(session, key, &wanted, 1) != CKR_OK) return false;
+            if (C_GetSessionInfo(session, &info) != CKR_OK || C_GetAttributeValue(session, key, &wanted, 1) != CKR_OK)
+                return false;
             if (n == 0) key_of(session);
         }
         return true;
@@ -160,8 +162,9 @@ BOOST_AUTO_TEST_CASE(every_entry_point_while_cards_are_swapped) {
             note(sign(session, key, CKM_SHA256_RSA_PKCS, text, signature));
             for (const SessionCall& call : session_calls()) {
                 // C_Login and C_SetPIN share a buffer there, and PINs are not to be guessed here.
-                if (const std::string name = call.name; name == "C_GetSessionInfo" || name == "C_FindObjectsInit" || name == "C_FindObjectsFinal" ||
-                                                        name == "C_GetObjectSize" || name == "C_GetAttributeValue" || name == "C_CloseSession")
+                if (const std::string name = call.name; name == "C_GetSessionInfo" || name == "C_FindObjectsInit" ||
+                                                        name == "C_FindObjectsFinal" || name == "C_GetObjectSize" ||
+                                                        name == "C_GetAttributeValue" || name == "C_CloseSession")
                     note(call.call(session, key));
             }
             CK_TOKEN_INFO token{};

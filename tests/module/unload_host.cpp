@@ -1,6 +1,6 @@
 // A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* come before libpcsclite's.
-//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card's security status is reset, and no connection is left each time
-//   exit MODULE     logs in and ends without either
+//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card's security status is reset, and no connection is
+//   left each time exit MODULE     logs in and ends without either
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
 #include "test_pki.hpp"
@@ -50,7 +50,8 @@ void* load(const char* path) {
     CK_SESSION_HANDLE session = 0;
     expect("C_OpenSession", functions->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
     std::string pin = card()->pin(KeyUse::authentication);
-    expect("C_Login", functions->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size())));
+    expect("C_Login", functions->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()),
+                                         static_cast<CK_ULONG>(pin.size())));
     if (!card()->verified(KeyUse::authentication)) fail("no login");
     return module;
 }

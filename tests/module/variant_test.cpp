@@ -14,7 +14,9 @@ constexpr KeyUse shown = KeyUse::signature;
 constexpr bool auth = shown == KeyUse::authentication;
 constexpr CK_SLOT_ID the_slot = 0;
 
-const Bytes& certificate_of(const CardModel& card) { return auth ? card.pki().authentication_certificate : card.pki().signature_certificate; }
+const Bytes& certificate_of(const CardModel& card) {
+    return auth ? card.pki().authentication_certificate : card.pki().signature_certificate;
+}
 
 }  // namespace
 
@@ -42,7 +44,8 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_ne
     const std::string label(info.label, info.label + sizeof info.label);
     BOOST_CHECK_MESSAGE(label.starts_with(auth ? "JPKI user authentication" : "JPKI digital signature"), label);
     std::vector<Bytes> commands;
-    f.card->on_command([&](jpki::model::ByteView command, jpki::model::ByteView) { commands.emplace_back(command.begin(), command.end()); });
+    f.card->on_command(
+        [&](jpki::model::ByteView command, jpki::model::ByteView) { commands.emplace_back(command.begin(), command.end()); });
     const auto session = f.open(the_slot);
     REQUIRE_OK(f.login(session, auth ? auth_pin : sign_pin));
     const auto objects = find(session);
@@ -50,17 +53,22 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_ne
     for (const auto object : objects) all_attributes(session, object);
     const auto keys = find_class(session, CKO_PRIVATE_KEY);
     BOOST_REQUIRE_EQUAL(keys.size(), 1u);
-    BOOST_CHECK(attribute(session, keys[0], CKA_ID) == Bytes{static_cast<std::uint8_t>(auth ? 1 : 2)});  // as in the module with both
+    BOOST_CHECK(attribute(session, keys[0], CKA_ID) ==
+                Bytes{static_cast<std::uint8_t>(auth ? 1 : 2)});  // as in the module with both
     const Bytes data(10, 1);
-    BOOST_CHECK(openssl_verifies(certificate_of(*f.card), CKM_SHA256_RSA_PKCS, data, signed_by(session, keys[0], CKM_SHA256_RSA_PKCS, data)));
+    BOOST_CHECK(openssl_verifies(certificate_of(*f.card), CKM_SHA256_RSA_PKCS, data,
+                                 signed_by(session, keys[0], CKM_SHA256_RSA_PKCS, data)));
     REQUIRE_OK(C_Logout(session));
     f.card->on_command({});
     BOOST_CHECK(!f.card->verified(KeyUse::authentication) && !f.card->verified(KeyUse::signature));
     // Not one command names a file, PIN or key of the other key (the authentication certificate is the card's face).
-    const std::vector<std::uint8_t> of_the_other = auth ? std::vector<std::uint8_t>{0x01, 0x02, 0x1A, 0x1B} : std::vector<std::uint8_t>{0x0B, 0x17, 0x18};
+    const std::vector<std::uint8_t> of_the_other =
+        auth ? std::vector<std::uint8_t>{0x01, 0x02, 0x1A, 0x1B} : std::vector<std::uint8_t>{0x0B, 0x17, 0x18};
     for (const Bytes& command : commands)
         for (const std::uint8_t sfi : of_the_other) {
-            const std::uint8_t named = command[1] == 0xB0 ? command[2] : command[1] == 0x20 || command[1] == 0x2A ? command[3] : 0;
+            const std::uint8_t named = command[1] == 0xB0                         ? command[2]
+                                       : command[1] == 0x20 || command[1] == 0x2A ? command[3]
+                                                                                  : 0;
             BOOST_CHECK_NE(static_cast<int>(named), 0x80 | sfi);
         }
 }
@@ -68,7 +76,9 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_ne
 BOOST_AUTO_TEST_CASE(token_information_asks_for_tries_of_its_own_pin_alone) {
     Fixture f;
     bool other_asked = false;
-    f.card->on_command([&](jpki::model::ByteView command, jpki::model::ByteView) { other_asked |= command[1] == 0x20 && command[3] == (auth ? 0x9B : 0x98); });
+    f.card->on_command([&](jpki::model::ByteView command, jpki::model::ByteView) {
+        other_asked |= command[1] == 0x20 && command[3] == (auth ? 0x9B : 0x98);
+    });
     CK_TOKEN_INFO info{};
     REQUIRE_OK(C_GetTokenInfo(the_slot, &info));
     f.card->on_command({});
@@ -96,5 +106,6 @@ BOOST_AUTO_TEST_CASE(card_without_other_key_is_complete_here) {
     const auto session = f.open(the_slot);
     REQUIRE_OK(f.login(session, auth ? auth_pin : sign_pin));
     const Bytes data(10, 1);
-    BOOST_CHECK(openssl_verifies(certificate_of(*f.card), CKM_SHA256_RSA_PKCS, data, signed_by(session, find_class(session, CKO_PRIVATE_KEY).at(0), CKM_SHA256_RSA_PKCS, data)));
+    BOOST_CHECK(openssl_verifies(certificate_of(*f.card), CKM_SHA256_RSA_PKCS, data,
+                                 signed_by(session, find_class(session, CKO_PRIVATE_KEY).at(0), CKM_SHA256_RSA_PKCS, data)));
 }

@@ -9,9 +9,9 @@
 
 #include "card_kinds.hpp"
 #include "card_model.hpp"
-#include "tests/fake_pcsc/fake_pcsc.hpp"
 #include "scripted_link.hpp"
 #include "test_pki.hpp"
+#include "tests/fake_pcsc/fake_pcsc.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -25,7 +25,9 @@ namespace {
 
 const std::string reader = "Fake Reader 00 00";
 
-model::KeyUse model_key(KeyUse use) { return use == KeyUse::authentication ? model::KeyUse::authentication : model::KeyUse::signature; }
+model::KeyUse model_key(KeyUse use) {
+    return use == KeyUse::authentication ? model::KeyUse::authentication : model::KeyUse::signature;
+}
 
 struct OnReader {
     explicit OnReader(const model::Knobs& knobs = {}, std::shared_ptr<const model::TestPki> pki = model::TestPki::shared())
@@ -80,8 +82,7 @@ std::shared_ptr<const model::TestPki> pki_with_certificate_of(std::size_t size) 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
-    for (const model::CardKind& kind : model::card_kinds())
-        BOOST_TEST_CONTEXT(kind.name) {
+    for (const model::CardKind& kind : model::card_kinds()) BOOST_TEST_CONTEXT(kind.name) {
             model::Knobs knobs;
             kind.adjust(knobs);
             OnReader on(knobs);
@@ -103,26 +104,31 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 }
                 BOOST_REQUIRE(tries.has_value());
                 BOOST_CHECK_EQUAL(*tries, knobs.tries[index_of(use)]);
-                BOOST_CHECK(on.profile.form == (knobs.short_forms ? CommandProfile::Form::short_form : CommandProfile::Form::select_ef));
+                BOOST_CHECK(on.profile.form ==
+                            (knobs.short_forms ? CommandProfile::Form::short_form : CommandProfile::Form::select_ef));
                 BOOST_CHECK_EQUAL(on.profile.query_with_le, knobs.query_needs_le);
-                BOOST_CHECK(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).kind == SignAnswer::Kind::not_verified);
+                BOOST_CHECK(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).kind ==
+                            SignAnswer::Kind::not_verified);
                 const bool hidden = use == KeyUse::signature || knobs.phone || knobs.iphone;
-                BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind == (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
-                BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(use).ca).data,
-                                               use == KeyUse::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
+                BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind ==
+                            (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));
+                BOOST_CHECK(std::ranges::equal(
+                    on.applet->read_certificate(facts_of(use).ca).data,
+                    use == KeyUse::authentication ? on.card->pki().authentication_ca : on.card->pki().signature_ca));
                 const PinAnswer answer = verify(on, use, on.card->pin(m));
                 BOOST_CHECK(answer.kind == (*tries == 0 ? PinAnswer::Kind::blocked : PinAnswer::Kind::accepted));
                 if (answer.kind != PinAnswer::Kind::accepted) continue;
                 BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(use).certificate).data,
                                                use == KeyUse::authentication ? on.card->pki().authentication_certificate
-                                                                            : on.card->pki().signature_certificate));
+                                                                             : on.card->pki().signature_certificate));
                 BOOST_CHECK_EQUAL(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).signature.size(), 256u);
                 const SignAnswer pss = on.applet->sign(use, SignatureScheme::pss_sha256, Bytes(32, 1));
                 BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::scheme_unknown));
             }
             const FileAnswer information = on.applet->read_start(Ef::token_information, TokenInformation::size);
             BOOST_CHECK(information.kind == (knobs.has_token_information ? FileAnswer::Kind::read : FileAnswer::Kind::absent));
-            if (knobs.has_token_information) BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone || knobs.iphone);
+            if (knobs.has_token_information)
+                BOOST_CHECK_EQUAL(parse_token_information(information.data)->is_phone(), knobs.phone || knobs.iphone);
             BOOST_CHECK(on.applet->select_issuer_security_domain());
             for (const KeyUse use : all_key_uses) BOOST_CHECK(!on.card->verified(model_key(use)));
             BOOST_CHECK_EQUAL(on.card->counts().issuer_commands, 0u);
@@ -184,7 +190,8 @@ BOOST_AUTO_TEST_CASE(only_first_command_after_cold_reset_is_repeated_on_6f00_and
 }
 
 BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
-    std::vector<std::size_t> sizes = {3, 5, 16, 127, 129, 131, 240, 272, 511, 512, 513, 514, 527, 528, 529, 765, 766, 767, 768, 769, 1570, 1745, 3808, 8192};
+    std::vector<std::size_t> sizes = {3,   5,   16,  127, 129, 131, 240, 272, 511,  512,  513,  514,
+                                      527, 528, 529, 765, 766, 767, 768, 769, 1570, 1745, 3808, 8192};
     for (std::size_t size = 250; size <= 260; ++size)
         if (size != 258) sizes.push_back(size);
     sizes.push_back(258);
@@ -192,7 +199,8 @@ BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
         for (const bool short_forms : {true, false})
             for (const bool sfi_selects : {true, false})
                 for (const std::size_t file : {std::size_t{0}, size + 1, std::max<std::size_t>(3808, size)})
-                    BOOST_TEST_CONTEXT(size << " bytes, file of " << file << (short_forms ? ", short form" : ", SELECT EF") << (sfi_selects ? "" : ", SFI does not select")) {
+                    BOOST_TEST_CONTEXT(size << " bytes, file of " << file << (short_forms ? ", short form" : ", SELECT EF")
+                                            << (sfi_selects ? "" : ", SFI does not select")) {
                         model::Knobs knobs;
                         knobs.short_forms = short_forms;
                         knobs.sfi_read_sets_current_file = sfi_selects;
@@ -247,9 +255,10 @@ BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_page_says_and_nothing_else
         std::uint16_t status;
         PinAnswer::Kind kind;
         int left;
-    } rows[] = {{0x9000, PinAnswer::Kind::accepted, 0}, {0x63C5, PinAnswer::Kind::rejected, 5}, {0x63C1, PinAnswer::Kind::rejected, 1},
-                {0x63CF, PinAnswer::Kind::rejected, 15}, {0x63C0, PinAnswer::Kind::blocked, 0}, {0x6983, PinAnswer::Kind::blocked, 0},
-                {0x6984, PinAnswer::Kind::blocked, 0},  {0x6A88, PinAnswer::Kind::absent, 0},   {0x6A82, PinAnswer::Kind::absent, 0}};
+    } rows[] = {
+        {0x9000, PinAnswer::Kind::accepted, 0},  {0x63C5, PinAnswer::Kind::rejected, 5}, {0x63C1, PinAnswer::Kind::rejected, 1},
+        {0x63CF, PinAnswer::Kind::rejected, 15}, {0x63C0, PinAnswer::Kind::blocked, 0},  {0x6983, PinAnswer::Kind::blocked, 0},
+        {0x6984, PinAnswer::Kind::blocked, 0},   {0x6A88, PinAnswer::Kind::absent, 0},   {0x6A82, PinAnswer::Kind::absent, 0}};
     for (const auto& row : rows) {
         const PinAnswer answer = Applet::pin_answer(row.status);
         BOOST_CHECK(answer.kind == row.kind);

@@ -3,9 +3,9 @@
 #include "apdu/pcsc_link.hpp"
 
 #include "card_model.hpp"
+#include "test_pki.hpp"
 #include "tests/fake_pcsc/fake_pcsc.hpp"
 #include "tests/fake_pcsc/gate.hpp"
-#include "test_pki.hpp"
 
 #include <boost/test/unit_test.hpp>
 

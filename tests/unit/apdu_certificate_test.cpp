@@ -69,7 +69,8 @@ void check_fields(const Certificate& certificate, ByteView der, X509* x509) {
     const ASN1_BIT_STRING* signature = nullptr;
     const X509_ALGOR* algorithm = nullptr;
     X509_get0_signature(&signature, &algorithm, x509);
-    BOOST_CHECK(std::ranges::equal(certificate.signature, ByteView(signature->data, static_cast<std::size_t>(signature->length))));
+    BOOST_CHECK(
+        std::ranges::equal(certificate.signature, ByteView(signature->data, static_cast<std::size_t>(signature->length))));
     BOOST_CHECK(certificate.signature_algorithm == der_of<X509_ALGOR>(algorithm, i2d_X509_ALGOR));
     unsigned char* tbs = nullptr;
     const int size = i2d_re_X509_tbs(x509, &tbs);
@@ -112,7 +113,8 @@ BOOST_AUTO_TEST_SUITE(certificate)
 
 BOOST_AUTO_TEST_CASE(fields_of_test_cards_certificates_are_those_that_openssl_finds) {
     const auto pki = model::TestPki::shared();
-    for (const auto* der : {&pki->authentication_certificate, &pki->signature_certificate, &pki->authentication_ca, &pki->signature_ca}) {
+    for (const auto* der :
+         {&pki->authentication_certificate, &pki->signature_certificate, &pki->authentication_ca, &pki->signature_ca}) {
         const auto certificate = read_both_ways(*der);
         BOOST_REQUIRE(certificate != nullptr);
         BOOST_CHECK(certificate->key.type == KeyType::rsa);
@@ -128,9 +130,10 @@ BOOST_AUTO_TEST_CASE(key_types_sizes_and_parameters_come_from_public_key_info) {
         Key key;
         KeyType type;
         std::size_t bits;
-    } rows[] = {{rsa_key(1024), KeyType::rsa, 1024},         {odd_rsa_key(1025), KeyType::rsa, 1025},         {rsa_key(3072), KeyType::rsa, 3072},
-                {ec_key("P-256"), KeyType::ec, 256},         {ec_key("P-384"), KeyType::ec, 384},         {ec_key("P-521"), KeyType::ec, 521},
-                {ec_key("secp256k1"), KeyType::other, 0},    {ed25519_key(), KeyType::other, 0}};
+    } rows[] = {{rsa_key(1024), KeyType::rsa, 1024},      {odd_rsa_key(1025), KeyType::rsa, 1025},
+                {rsa_key(3072), KeyType::rsa, 3072},      {ec_key("P-256"), KeyType::ec, 256},
+                {ec_key("P-384"), KeyType::ec, 384},      {ec_key("P-521"), KeyType::ec, 521},
+                {ec_key("secp256k1"), KeyType::other, 0}, {ed25519_key(), KeyType::other, 0}};
     for (const auto& row : rows) {
         const auto certificate = read_both_ways(der_of_certificate(make_certificate(row.key.get(), issuer.get())));
         BOOST_REQUIRE(certificate != nullptr);
@@ -181,8 +184,9 @@ BOOST_AUTO_TEST_CASE(dates_are_read_from_utc_time_and_generalized_time) {
 BOOST_AUTO_TEST_CASE(date_that_does_not_exist_is_empty) {
     const Key key = rsa_key(1024);
     const Bytes good = der_of_certificate(make_certificate(key.get(), key.get()));
-    for (const char* bad : {"200001000000Z", "201301000000Z", "200100000000Z", "200230000000Z", "210229000000Z", "200101240000Z", "200101006000Z",
-                            "200101000060Z", "20010100000 Z", "20010100000/Z", "200101000000z", "2001010000+00"}) {
+    for (const char* bad :
+         {"200001000000Z", "201301000000Z", "200100000000Z", "200230000000Z", "210229000000Z", "200101240000Z", "200101006000Z",
+          "200101000060Z", "20010100000 Z", "20010100000/Z", "200101000000z", "2001010000+00"}) {
         const auto certificate = read_both_ways(replaced(good, "200101000000Z", bad));
         BOOST_REQUIRE(certificate != nullptr);
         BOOST_CHECK_MESSAGE(certificate->start_date.empty(), bad << " was read as " << certificate->start_date);
@@ -272,7 +276,8 @@ BOOST_AUTO_TEST_CASE(what_fuzzer_has_found_is_read_as_openssl_reads_it) {
 
 BOOST_AUTO_TEST_CASE(reading_leaves_nothing_in_hosts_queue_of_openssl_errors) {
     ERR_clear_error();
-    for (const Bytes& bad : {Bytes{0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF}, Bytes{0x30, 0x05, 0x00}, Bytes(100, 0xFF)}) parse_certificate(bad);
+    for (const Bytes& bad : {Bytes{0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF}, Bytes{0x30, 0x05, 0x00}, Bytes(100, 0xFF)})
+        parse_certificate(bad);
     BOOST_CHECK_EQUAL(ERR_peek_error(), 0u);
 }
 

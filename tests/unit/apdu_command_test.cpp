@@ -57,7 +57,8 @@ BOOST_AUTO_TEST_CASE(answer_is_data_and_status_word) {
         std::string answer;
         std::size_t data;
         std::uint16_t status;
-    } rows[] = {{"9000", 0, 0x9000}, {"6982", 0, 0x6982}, {"01029000", 2, 0x9000}, {answer_of(256), 256, 0x9000}, {"0163C2", 1, 0x63C2}};
+    } rows[] = {
+        {"9000", 0, 0x9000}, {"6982", 0, 0x6982}, {"01029000", 2, 0x9000}, {answer_of(256), 256, 0x9000}, {"0163C2", 1, 0x63C2}};
     for (const auto& row : rows) {
         ScriptedLink link{row.answer};
         const Response response = Link::Transaction(link).transmit(Command({0, 0xB0, 0, 0}, {}, 256));

@@ -22,7 +22,8 @@ public:
     DefaultEngine() {
         BOOST_REQUIRE(engine_ && rsa_ && ec_);
         RSA_meth_set_init(rsa_, [](RSA*) { return ++asked, 1; });
-        EC_KEY_METHOD_set_init(ec_, [](EC_KEY*) { return ++asked, 1; }, nullptr, nullptr, nullptr, nullptr, nullptr);
+        EC_KEY_METHOD_set_init(
+            ec_, [](EC_KEY*) { return ++asked, 1; }, nullptr, nullptr, nullptr, nullptr, nullptr);
         ENGINE_set_id(engine_, "counting");
         ENGINE_set_name(engine_, "counts how often it is asked");
         ENGINE_set_init_function(engine_, [](ENGINE*) { return 1; });

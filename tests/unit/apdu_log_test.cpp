@@ -1,8 +1,8 @@
 // The log writes to what it was told to, and to nothing else; it does not wait and raises no signal.
 #include "apdu/log.hpp"
 
-#include <cstdio>
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 
 #include <chrono>
 #include <csignal>
@@ -89,8 +89,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_regular_file_is_refused_at_once) {
     BOOST_REQUIRE(::mkfifo(directory.file("fifo").c_str(), 0600) == 0);
     BOOST_REQUIRE(::symlink(directory.file("target").c_str(), directory.file("link").c_str()) == 0);
     const auto begin = std::chrono::steady_clock::now();
-    for (const std::string& path : {directory.file("fifo"), directory.file("link"), directory.path, std::string("/dev/null"), std::string("/dev/full"),
-                                    directory.file("no/directory"), std::string(), std::string("/tmp/a\0b", 8)})
+    for (const std::string& path :
+         {directory.file("fifo"), directory.file("link"), directory.path, std::string("/dev/null"), std::string("/dev/full"),
+          directory.file("no/directory"), std::string(), std::string("/tmp/a\0b", 8)})
         BOOST_CHECK_MESSAGE(!opens(path), path);
     // Nor with a reader at the other end.
     const int reader = ::open(directory.file("fifo").c_str(), O_RDONLY | O_NONBLOCK);
@@ -138,7 +139,8 @@ BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_file_of_hosts_and_log_goe
                           log.info("before");
                           ::closefrom(0);
                           // Takes every number that was free, the standard ones included.
-                          for (int i = 0; i < 20; ++i) ::open(directory.file("hosts").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+                          for (int i = 0; i < 20; ++i)
+                              ::open(directory.file("hosts").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
                           log.info("after");
                       }),
                       0);
@@ -161,7 +163,8 @@ BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_line_still_goes_into_l
 
 BOOST_AUTO_TEST_CASE(standard_error_output_that_became_another_file_is_not_written_to) {
     const Directory directory;
-    const int first = ::open(directory.file("first").c_str(), O_WRONLY | O_CREAT, 0600), second = ::open(directory.file("second").c_str(), O_WRONLY | O_CREAT, 0600);
+    const int first = ::open(directory.file("first").c_str(), O_WRONLY | O_CREAT, 0600),
+              second = ::open(directory.file("second").c_str(), O_WRONLY | O_CREAT, 0600);
     Log log;
     {
         const StandardError is_first(first);
@@ -259,7 +262,8 @@ BOOST_AUTO_TEST_CASE(relative_path_stays_where_it_was) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;
-                          if (::chdir(directory.path.c_str()) != 0 || !log.open("log", LogLevel::info) || ::chdir("/") != 0) ::_exit(1);
+                          if (::chdir(directory.path.c_str()) != 0 || !log.open("log", LogLevel::info) || ::chdir("/") != 0)
+                              ::_exit(1);
                           log.info("line");
                       }),
                       0);

@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(pin_whose_answer_is_fault_is_not_sent_again) {
 
 BOOST_AUTO_TEST_CASE(card_that_was_exchanged_while_connection_was_made_is_never_spoken_to) {
     fake::reset_everything();
-    const auto first = std::make_shared<model::CardModel>(model::TestPki::shared()), second = std::make_shared<model::CardModel>(model::TestPki::shared());
+    const auto first = std::make_shared<model::CardModel>(model::TestPki::shared()),
+               second = std::make_shared<model::CardModel>(model::TestPki::shared());
     fake::add_reader(reader, first);
     fake::on_call([&, swapped = false](fake::Function function) mutable {
         if (function == fake::Function::connect && !std::exchange(swapped, true)) fake::swap_card(reader, second);

@@ -16,7 +16,9 @@ using apdu_test::hex;
 
 namespace {
 
-ByteView view(const std::string& text) { return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()}; }
+ByteView view(const std::string& text) {
+    return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()};
+}
 std::string text_of(const Secret& secret) { return {secret.view().begin(), secret.view().end()}; }
 
 PinShape shape(KeyUse use, const std::string& text) {
@@ -66,9 +68,13 @@ BOOST_AUTO_TEST_CASE(secret_cannot_be_copied_and_is_wiped_where_it_stood) {
 BOOST_AUTO_TEST_CASE(authentication_pin_is_four_digits) {
     BOOST_CHECK(shape(KeyUse::authentication, "0000") == PinShape::good);
     BOOST_CHECK(shape(KeyUse::authentication, "9876") == PinShape::good);
-    for (const char* wrong : {"", "1", "123", "12345", "1234567890123456"}) BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_length);
-    for (const char* wrong : {"12a4", "ABCD", "12 4", "12\t4", "1/34", "1:34"}) BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_alphabet);
-    BOOST_CHECK(shape(KeyUse::authentication, std::string("12\0" "4", 4)) == PinShape::wrong_alphabet);
+    for (const char* wrong : {"", "1", "123", "12345", "1234567890123456"})
+        BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_length);
+    for (const char* wrong : {"12a4", "ABCD", "12 4", "12\t4", "1/34", "1:34"})
+        BOOST_CHECK(shape(KeyUse::authentication, wrong) == PinShape::wrong_alphabet);
+    BOOST_CHECK(shape(KeyUse::authentication, std::string("12\0"
+                                                          "4",
+                                                          4)) == PinShape::wrong_alphabet);
     BOOST_CHECK(new_shape(KeyUse::authentication, "4321") == PinShape::good);
 }
 
@@ -77,12 +83,16 @@ BOOST_AUTO_TEST_CASE(signature_password_is_6_to_16_letters_and_digits_with_lower
     BOOST_REQUIRE(take_pin(KeyUse::signature, view("abcxyz019ABCXYZ9"), secret) == PinShape::good);
     BOOST_CHECK_EQUAL(text_of(secret), "ABCXYZ019ABCXYZ9");
     BOOST_CHECK(shape(KeyUse::signature, "ABC123") == PinShape::good);
-    for (const char* wrong : {"", "ABC12", "ABCDEFGHIJ1234567"}) BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_length);
-    for (const char* wrong : {"ABC 123", "ABC-123", "ABC@123", "ABC[123", "ABC`123", "ABC{123", "ABC/123", "ABC:123", "\xE3\x81\x82" "ABC1"})
+    for (const char* wrong : {"", "ABC12", "ABCDEFGHIJ1234567"})
+        BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_length);
+    for (const char* wrong : {"ABC 123", "ABC-123", "ABC@123", "ABC[123", "ABC`123", "ABC{123", "ABC/123", "ABC:123",
+                              "\xE3\x81\x82"
+                              "ABC1"})
         BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_alphabet);
     // For a login the composition is the card's affair; for a new password it is the office's rule.
     BOOST_CHECK(shape(KeyUse::signature, "ABCDEF") == PinShape::good);
-    for (const char* wrong : {"ABCDEF", "abcdef", "123456"}) BOOST_CHECK(new_shape(KeyUse::signature, wrong) == PinShape::wrong_composition);
+    for (const char* wrong : {"ABCDEF", "abcdef", "123456"})
+        BOOST_CHECK(new_shape(KeyUse::signature, wrong) == PinShape::wrong_composition);
     for (const char* good : {"ABCDE1", "12345a"}) BOOST_CHECK(new_shape(KeyUse::signature, good) == PinShape::good);
 }
 
@@ -99,18 +109,21 @@ BOOST_AUTO_TEST_CASE(every_byte_is_in_alphabet_or_not) {
 }
 
 BOOST_AUTO_TEST_CASE(token_information_is_label_and_model_without_padding) {
-    for (const char* label : {"JPKIAPICCTOKEN2", "JPKIAPICCTOKEN", "JPKIAPICCTOKEN3", "JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN", "JPKIAPNEWTOKEN", ""}) {
+    for (const char* label :
+         {"JPKIAPICCTOKEN2", "JPKIAPICCTOKEN", "JPKIAPICCTOKEN3", "JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN", "JPKIAPNEWTOKEN", ""}) {
         const auto information = parse_token_information(token_file(label, "E16R01NJ"));
         BOOST_REQUIRE(information);
         BOOST_CHECK_EQUAL(information->label, label);
         BOOST_CHECK_EQUAL(information->model, "E16R01NJ");
         BOOST_CHECK_EQUAL(information->is_phone(), std::string(label).rfind("JPKIAPICCTOKEN", 0) != 0);
     }
-    const auto zeros = parse_token_information(token_file(std::string("JPKIAPICCTOKEN2\0\0", 17), std::string("E16R01NJ\0\0\0\0\0\0\0\0", 16)));
+    const auto zeros =
+        parse_token_information(token_file(std::string("JPKIAPICCTOKEN2\0\0", 17), std::string("E16R01NJ\0\0\0\0\0\0\0\0", 16)));
     BOOST_REQUIRE(zeros);
     BOOST_CHECK_EQUAL(zeros->model, "E16R01NJ");
     BOOST_CHECK_EQUAL(parse_token_information(token_file("", ""))->label, "");
-    BOOST_CHECK_EQUAL(parse_token_information(token_file(std::string(40, 'A'), std::string(20, 'B')))->label, std::string(32, 'A'));
+    BOOST_CHECK_EQUAL(parse_token_information(token_file(std::string(40, 'A'), std::string(20, 'B')))->label,
+                      std::string(32, 'A'));
 }
 
 BOOST_AUTO_TEST_CASE(token_information_that_is_short_or_not_text_is_none) {
@@ -138,8 +151,8 @@ BOOST_AUTO_TEST_CASE(head_of_certificate_file_says_how_long_it_is) {
     const struct {
         const char* head;
         std::size_t total;
-    } rows[] = {{"3003 0201", 5}, {"307F 0201", 129}, {"3081 80 02", 131}, {"3081 FF 02", 258}, {"3082 0100 02", 260}, {"3082 0622 3082", 1574},
-                {"3082 1FFC 3082", 8192}};
+    } rows[] = {{"3003 0201", 5},      {"307F 0201", 129},       {"3081 80 02", 131},     {"3081 FF 02", 258},
+                {"3082 0100 02", 260}, {"3082 0622 3082", 1574}, {"3082 1FFC 3082", 8192}};
     for (const auto& row : rows) {
         std::size_t total = 0;
         BOOST_CHECK_MESSAGE(examine_head(hex(row.head), total) == FileHead::certificate, row.head);
@@ -152,9 +165,28 @@ BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_is_nothing) {
         std::size_t total = 0;
         BOOST_CHECK_MESSAGE(examine_head(hex(head), total) == FileHead::nothing, head);
     }
-    for (const char* head : {"30", "3080 0000", "3000 FFFF", "3082 1FFD 3082", "3082 FFFF 3082", "3083 FFFFFF 30", "3084 FFFFFFFF", "3088 FFFFFFFFFFFFFFFF",
-                             "30FF FFFFFFFF", "3082", "3082 06", "3081", "3182 0100", "0482 0100", "2482 0100", "7F82 0100", "3F10 0100", "00FF", "FF00",
-                             "0000 0030", "B082 0100", "FFFF FF00"}) {
+    for (const char* head : {"30",
+                             "3080 0000",
+                             "3000 FFFF",
+                             "3082 1FFD 3082",
+                             "3082 FFFF 3082",
+                             "3083 FFFFFF 30",
+                             "3084 FFFFFFFF",
+                             "3088 FFFFFFFFFFFFFFFF",
+                             "30FF FFFFFFFF",
+                             "3082",
+                             "3082 06",
+                             "3081",
+                             "3182 0100",
+                             "0482 0100",
+                             "2482 0100",
+                             "7F82 0100",
+                             "3F10 0100",
+                             "00FF",
+                             "FF00",
+                             "0000 0030",
+                             "B082 0100",
+                             "FFFF FF00"}) {
         std::size_t total = 0;
         BOOST_CHECK_MESSAGE(examine_head(hex(head), total) == FileHead::malformed, head);
     }

@@ -8,8 +8,8 @@
 #include <reader.h>
 
 using jpki::Bytes;
-using jpki::PinPad;
 using jpki::KeyUse;
+using jpki::PinPad;
 
 namespace {
 

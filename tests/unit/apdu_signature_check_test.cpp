@@ -49,7 +49,8 @@ Bytes sign(EVP_PKEY* key, ByteView data, std::optional<Hash> pss = {}, int salt_
 // r || s of a DER signature.
 Bytes plain(const Bytes& signature, std::size_t size) {
     const unsigned char* at = signature.data();
-    const std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>> parts(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature.size())));
+    const std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>> parts(
+        d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature.size())));
     BOOST_REQUIRE(parts != nullptr);
     Bytes bytes(2 * size);
     BN_bn2binpad(ECDSA_SIG_get0_r(parts.get()), bytes.data(), static_cast<int>(size));
@@ -98,7 +99,8 @@ BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_block_are_refused) 
         const Bytes key(key_size, 0xA7), data(100, 0x11);
         Bytes mac(32);
         std::size_t size = 0;
-        BOOST_REQUIRE(EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.data(), key.size(), data.data(), data.size(), mac.data(), mac.size(), &size));
+        BOOST_REQUIRE(EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.data(), key.size(), data.data(), data.size(),
+                                mac.data(), mac.size(), &size));
         BOOST_CHECK(std::ranges::equal(context.hmac_sha256(key, data), mac));
     }
     BOOST_CHECK_THROW(context.hmac_sha256(Bytes(65, 1), Bytes()), std::invalid_argument);
@@ -124,8 +126,11 @@ BOOST_AUTO_TEST_CASE(pkcs1_signatures_verify_and_no_byte_of_them_may_change) {
         const Key key = odd_rsa_key(bits);
         const PublicKey ours = public_key(key.get());
         const Bytes block = digest_info(Hash::sha256, Bytes(32, 0x42));
-        check_every_byte_counts(sign(key.get(), block), [&](const Bytes& signature) { return verify_rsa_pkcs1(context, ours, block, signature); });
-        check_every_byte_counts(block, [&, signature = sign(key.get(), block)](const Bytes& other) { return verify_rsa_pkcs1(context, ours, other, signature); });
+        check_every_byte_counts(sign(key.get(), block),
+                                [&](const Bytes& signature) { return verify_rsa_pkcs1(context, ours, block, signature); });
+        check_every_byte_counts(block, [&, signature = sign(key.get(), block)](const Bytes& other) {
+            return verify_rsa_pkcs1(context, ours, other, signature);
+        });
         const Bytes longest(ours.modulus.size() - 11, 0x17);
         BOOST_CHECK(verify_rsa_pkcs1(context, ours, longest, sign(key.get(), longest)));
         BOOST_CHECK(!verify_rsa_pkcs1(context, ours, Bytes(ours.modulus.size() - 10, 0x17), sign(key.get(), longest)));
@@ -142,7 +147,9 @@ BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_no_byte_of_them_may_change) {
             if (bits < 1048 && hash == Hash::sha512) continue;  // does not fit
             const auto size = static_cast<int>(size_of(hash));
             const Bytes digest(size_of(hash), 0x42);
-            check_every_byte_counts(sign(key.get(), digest, hash, size), [&](const Bytes& signature) { return verify_rsa_pss(context, ours, hash, digest, signature); });
+            check_every_byte_counts(sign(key.get(), digest, hash, size), [&](const Bytes& signature) {
+                return verify_rsa_pss(context, ours, hash, digest, signature);
+            });
             Bytes other = digest;
             other[0] ^= 1;
             BOOST_CHECK(!verify_rsa_pss(context, ours, hash, other, sign(key.get(), digest, hash, size)));
@@ -207,8 +214,9 @@ BOOST_AUTO_TEST_CASE(certificate_is_signed_by_its_issuer_with_every_algorithm_of
         EVP_PKEY* issuer;
         const char* hash;
         bool known;
-    } rows[] = {{rsa.get(), "SHA256", true},  {rsa.get(), "SHA384", true},  {rsa.get(), "SHA512", true},       {curve.get(), "SHA256", true},
-                {curve.get(), "SHA384", true}, {small_curve.get(), "SHA256", true}, {rsa.get(), "SHA1", false}, {curve.get(), "SHA512", false}};
+    } rows[] = {{rsa.get(), "SHA256", true},   {rsa.get(), "SHA384", true},   {rsa.get(), "SHA512", true},
+                {curve.get(), "SHA256", true}, {curve.get(), "SHA384", true}, {small_curve.get(), "SHA256", true},
+                {rsa.get(), "SHA1", false},    {curve.get(), "SHA512", false}};
     const auto stranger = read(make_certificate(other.get(), other.get()));
     for (const auto& row : rows) {
         const X509Pointer x509 = make_certificate(other.get(), row.issuer, {.hash = row.hash});
@@ -218,7 +226,8 @@ BOOST_AUTO_TEST_CASE(certificate_is_signed_by_its_issuer_with_every_algorithm_of
         BOOST_CHECK(!is_signed_by(context, *certificate, *stranger));
         BOOST_CHECK(!is_signed_by(context, *certificate, *certificate));
     }
-    BOOST_CHECK(!is_signed_by(context, *read(make_certificate(other.get(), rsa.get(), {.pss = true})), *read(make_certificate(rsa.get(), rsa.get()))));
+    BOOST_CHECK(!is_signed_by(context, *read(make_certificate(other.get(), rsa.get(), {.pss = true})),
+                              *read(make_certificate(rsa.get(), rsa.get()))));
 }
 
 BOOST_AUTO_TEST_CASE(no_bit_of_certificate_may_change_under_its_issuers_signature) {

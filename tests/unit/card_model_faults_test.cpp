@@ -202,8 +202,8 @@ BOOST_AUTO_TEST_CASE(every_knob_is_set_by_its_name) {
     BOOST_TEST(knobs.tries[1] == 2);
     BOOST_TEST(knobs.pins[1] == "<password>");
     BOOST_TEST((knobs.missing_file == Knobs::Missing::filler));
-    for (const char* bad : {"pss", "nothing=1", "pss=maybe", "tries=1", "tries=a,b", "atr=3", "atr=XX",
-                            "foreign_status=12345", "other_card_answer=no", "missing_file=x"})
+    for (const char* bad : {"pss", "nothing=1", "pss=maybe", "tries=1", "tries=a,b", "atr=3", "atr=XX", "foreign_status=12345",
+                            "other_card_answer=no", "missing_file=x"})
         BOOST_CHECK_THROW(set_knob(knobs, bad), std::invalid_argument);
 }
 

@@ -15,8 +15,8 @@ using jpki::model::Bytes;
 using jpki::model::ByteView;
 using jpki::model::CardModel;
 using jpki::model::Fault;
-using jpki::model::Knobs;
 using jpki::model::KeyUse;
+using jpki::model::Knobs;
 using jpki::model::TestPki;
 
 inline Bytes hex(std::string_view text) {
@@ -36,9 +36,9 @@ struct Answer {
 
 inline constexpr std::string_view select_jpki = "00A4040C 0A D392F000260100000001";
 inline constexpr std::string_view select_security_domain = "00A4040C 07 A0000001510000";
-inline constexpr std::string_view verify_auth = "00200098 04 31323334";          // 1234
-inline constexpr std::string_view verify_auth_wrong = "00200098 04 31323335";    // 1235
-inline constexpr std::string_view verify_sign = "0020009B 06 414243313233";      // ABC123
+inline constexpr std::string_view verify_auth = "00200098 04 31323334";        // 1234
+inline constexpr std::string_view verify_auth_wrong = "00200098 04 31323335";  // 1235
+inline constexpr std::string_view verify_sign = "0020009B 06 414243313233";    // ABC123
 inline constexpr std::string_view verify_sign_wrong = "0020009B 06 414243313234";
 
 struct Card : CardModel {

@@ -220,8 +220,7 @@ BOOST_AUTO_TEST_CASE(card_without_signature_certificate_answers_in_one_of_three_
 
 BOOST_AUTO_TEST_CASE(card_may_lack_authentication_certificate) {
     OpenCard card(with([](Knobs& k) { k.has_authentication = false; }));
-    for (const char* command : {"00B08A00 04", "00200098", "00A4020C 02 0017"})
-        BOOST_TEST(card.sw(command) == 0x6A82U, command);
+    for (const char* command : {"00B08A00 04", "00200098", "00A4020C 02 0017"}) BOOST_TEST(card.sw(command) == 0x6A82U, command);
     BOOST_TEST(card.sw(verify_sign) == 0x9000U);
 }
 

@@ -18,14 +18,13 @@ using Context = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 
 Key public_key(const Bytes& der) {
     const unsigned char* bytes = der.data();
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-        d2i_X509(nullptr, &bytes, static_cast<long>(der.size())), &X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(d2i_X509(nullptr, &bytes, static_cast<long>(der.size())),
+                                                                  &X509_free);
     return Key(X509_get_pubkey(certificate.get()), &EVP_PKEY_free);
 }
 
 const Bytes& certificate(KeyUse use) {
-    return use == KeyUse::signature ? TestPki::shared()->signature_certificate
-                                   : TestPki::shared()->authentication_certificate;
+    return use == KeyUse::signature ? TestPki::shared()->signature_certificate : TestPki::shared()->authentication_certificate;
 }
 
 // What the card padded: the whole block of 256 bytes.
@@ -122,8 +121,8 @@ BOOST_AUTO_TEST_CASE(p1_04_makes_pss_signature_of_hash) {
 
 BOOST_AUTO_TEST_CASE(p1_05_hashes_and_makes_pss_signature) {
     SigningCard card;
-    BOOST_TEST(verifies(KeyUse::signature, sha256(message), card.sign(0x05, KeyUse::signature, message).data,
-                        RSA_PKCS1_PSS_PADDING));
+    BOOST_TEST(
+        verifies(KeyUse::signature, sha256(message), card.sign(0x05, KeyUse::signature, message).data, RSA_PKCS1_PSS_PADDING));
 }
 
 BOOST_AUTO_TEST_CASE(any_other_p1_answers_6a86_before_pin_is_looked_at) {

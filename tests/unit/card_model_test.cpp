@@ -156,8 +156,7 @@ BOOST_AUTO_TEST_CASE(filler_and_file_size_are_knobs) {
     OpenCard exact(with([](Knobs& k) { k.certificate_file_size = 0; }));
     exact.sw("00A4020C 02 000A");
     const std::size_t last = exact.pki().authentication_certificate.size() - 1;
-    const Bytes command = {0x00, 0xB0, static_cast<std::uint8_t>(last >> 8), static_cast<std::uint8_t>(last & 0xFF),
-                           0x00};
+    const Bytes command = {0x00, 0xB0, static_cast<std::uint8_t>(last >> 8), static_cast<std::uint8_t>(last & 0xFF), 0x00};
     BOOST_TEST(exact.send(command).data.size() == 1U);
 }
 

@@ -32,7 +32,9 @@ BOOST_AUTO_TEST_CASE(answer_in_cards_place_is_given_to_us_and_neither_to_card_no
     const SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     card->reset_counts();
-    on_answer([](const std::string&, ByteView command) { return command[1] == 0x20 ? std::optional(Bytes{0x90, 0x00}) : std::nullopt; });
+    on_answer([](const std::string&, ByteView command) {
+        return command[1] == 0x20 ? std::optional(Bytes{0x90, 0x00}) : std::nullopt;
+    });
     BOOST_CHECK_EQUAL(status_of(handle, right_pin), 0x9000);
     BOOST_CHECK(!card->verified(jpki::model::KeyUse::authentication));
     BOOST_CHECK_EQUAL(card->counts().commands, 0u);

@@ -182,8 +182,8 @@ BOOST_AUTO_TEST_CASE(malformed_structures) {
     rejected(verify_code, with(good, 7, 0));                // never ends
     rejected(verify_code, with(good, 8, 2));                // messages
     rejected(verify_code, good_change);
-    rejected(modify_code, with(good_change, 6, 1));         // offset of the new PIN
-    rejected(modify_code, with(good_change, 9, 4));         // RFU
+    rejected(modify_code, with(good_change, 6, 1));  // offset of the new PIN
+    rejected(modify_code, with(good_change, 9, 4));  // RFU
     rejected(modify_code, good);
     BOOST_CHECK_EQUAL(pad_requests(reader_name).size(), 0U);
     Bytes output;

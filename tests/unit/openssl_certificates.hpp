@@ -46,9 +46,11 @@ inline Key odd_rsa_key(unsigned bits) {
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get());
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, d.get());
     const std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
-    const std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>> key_context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+    const std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>> key_context(
+        EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
     EVP_PKEY* key = nullptr;
-    BOOST_REQUIRE(EVP_PKEY_fromdata_init(key_context.get()) == 1 && EVP_PKEY_fromdata(key_context.get(), &key, EVP_PKEY_KEYPAIR, parameters.get()) == 1);
+    BOOST_REQUIRE(EVP_PKEY_fromdata_init(key_context.get()) == 1 &&
+                  EVP_PKEY_fromdata(key_context.get(), &key, EVP_PKEY_KEYPAIR, parameters.get()) == 1);
     return Key(key);
 }
 inline Key ec_key(const char* curve) {

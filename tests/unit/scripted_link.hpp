@@ -31,8 +31,8 @@ public:
     explicit ScriptedLink(std::initializer_list<std::string_view> answers_ = {}) : Link(no_log) {
         for (const auto answer : answers_) answers.push_back(hex(answer));
     }
-    std::deque<Bytes> answers;       // the last one is given repeatedly
-    std::vector<Bytes> commands;     // what was sent
+    std::deque<Bytes> answers;    // the last one is given repeatedly
+    std::vector<Bytes> commands;  // what was sent
     int begun = 0, ended = 0, powered_off = 0;
 
 protected:

@@ -49,8 +49,7 @@ bool critical(X509* certificate, int nid) {
 
 bool verifies(X509* certificate, X509* ca) {
     const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), &X509_STORE_free);
-    const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
-                                                                                  &X509_STORE_CTX_free);
+    const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(), &X509_STORE_CTX_free);
     X509_STORE_add_cert(store.get(), ca);
     X509_STORE_set_flags(store.get(), X509_V_FLAG_X509_STRICT);
     X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr);

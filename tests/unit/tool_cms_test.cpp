@@ -49,7 +49,8 @@ Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 const Bytes content = bytes_of("what was signed\n");
 
 void extend(X509* certificate, int nid, const char* value) {
-    const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
+    const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(
+        X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
     BOOST_REQUIRE(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 void sign_certificate(X509* certificate, EVP_PKEY* key) { BOOST_REQUIRE(X509_sign(certificate, key, EVP_sha256()) > 0); }
@@ -58,8 +59,8 @@ void sign_certificate(X509* certificate, EVP_PKEY* key) { BOOST_REQUIRE(X509_sig
 struct Pki {
     Key ca_key = rsa_key(2048), key;
     X509Pointer ca, holder;
-    explicit Pki(const CertificateOptions& options = {}, const char* usage = "critical,digitalSignature,nonRepudiation", Key other = {},
-                 const CertificateOptions& ca_options = {})
+    explicit Pki(const CertificateOptions& options = {}, const char* usage = "critical,digitalSignature,nonRepudiation",
+                 Key other = {}, const CertificateOptions& ca_options = {})
         : key(other ? std::move(other) : rsa_key(2048)) {
         static long serial_number = 0;  // a signer is named by issuer and serial number, and all issuers here have one name
         ca = make_certificate(ca_key.get(), ca_key.get(), ca_options);
@@ -155,10 +156,15 @@ bool only_bad(const std::vector<tool::SignerJudgement>& signers, tool::Aspect as
 BOOST_AUTO_TEST_SUITE(tool_cms)
 
 BOOST_AUTO_TEST_CASE(der_lengths_take_the_fewest_octets) {
-    const std::pair<std::uint64_t, Bytes> cases[] = {{0, {4, 0}}, {127, {4, 0x7F}}, {128, {4, 0x81, 0x80}}, {256, {4, 0x82, 1, 0}},
+    const std::pair<std::uint64_t, Bytes> cases[] = {{0, {4, 0}},
+                                                     {127, {4, 0x7F}},
+                                                     {128, {4, 0x81, 0x80}},
+                                                     {256, {4, 0x82, 1, 0}},
                                                      {0x280000000, {4, 0x85, 2, 0x80, 0, 0, 0}}};
-    for (const auto& [length, encoded] : cases) BOOST_TEST(tool::der::header(4, length) == encoded, boost::test_tools::per_element());
-    BOOST_TEST(tool::der::set_of(0x31, {{2, 1, 9}, {2, 1, 1}}) == (Bytes{0x31, 6, 2, 1, 1, 2, 1, 9}), boost::test_tools::per_element());
+    for (const auto& [length, encoded] : cases)
+        BOOST_TEST(tool::der::header(4, length) == encoded, boost::test_tools::per_element());
+    BOOST_TEST(tool::der::set_of(0x31, {{2, 1, 9}, {2, 1, 1}}) == (Bytes{0x31, 6, 2, 1, 1, 2, 1, 9}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(openssl_verifies_what_is_built_as_cades) {
@@ -171,7 +177,8 @@ BOOST_AUTO_TEST_CASE(openssl_verifies_what_is_built_as_cades) {
         BOOST_REQUIRE(cms != nullptr);
         BOOST_TEST((at == der.data() + der.size()));
         const Bio data = memory(content);
-        BOOST_TEST(CMS_verify(cms.get(), nullptr, store.get(), attached ? nullptr : data.get(), nullptr, CMS_BINARY | CMS_CADES) == 1);
+        BOOST_TEST(
+            CMS_verify(cms.get(), nullptr, store.get(), attached ? nullptr : data.get(), nullptr, CMS_BINARY | CMS_CADES) == 1);
         BOOST_TEST(der_of<CMS_ContentInfo>(cms.get(), i2d_CMS_ContentInfo) == der, boost::test_tools::per_element());
     }
 }
@@ -196,7 +203,8 @@ BOOST_AUTO_TEST_CASE(what_openssl_signs_is_judged_good) {
     });
     BOOST_TEST(good(judged(pss, pki().trust())));
     BOOST_TEST(!good(judged(pss, pki().trust(), bytes_of("another"))));
-    BOOST_TEST(only_bad(judged(theirs(pki(), CMS_DETACHED | CMS_NOATTR), pki().trust(), bytes_of("another")), tool::Aspect::signature));
+    BOOST_TEST(
+        only_bad(judged(theirs(pki(), CMS_DETACHED | CMS_NOATTR), pki().trust(), bytes_of("another")), tool::Aspect::signature));
 }
 
 BOOST_AUTO_TEST_CASE(a_signature_that_was_changed_is_bad) {
@@ -287,7 +295,8 @@ BOOST_AUTO_TEST_CASE(a_signing_certificate_attribute_of_another_certificate_is_b
     taker.take(content);
     const Bytes attributes = tool::signed_attributes(*other, taker.digests.digest(NID_sha256), tool::now());
     const auto frame = tool::cms_frame(*mine, twin.ca_der(), attributes, raw_signature(twin.key.get(), attributes), std::nullopt);
-    BOOST_TEST(only_bad(judged(tool::der::concatenated({frame.before, frame.after}), twin.trust()), tool::Aspect::signing_certificate));
+    BOOST_TEST(
+        only_bad(judged(tool::der::concatenated({frame.before, frame.after}), twin.trust()), tool::Aspect::signing_certificate));
 }
 
 BOOST_AUTO_TEST_CASE(ber_of_indefinite_length_is_read_in_pieces_of_any_size) {
@@ -360,7 +369,8 @@ BOOST_AUTO_TEST_CASE(every_truncation_and_every_bit_is_refused_or_judged_without
 }
 
 BOOST_AUTO_TEST_CASE(a_length_that_nothing_follows_allocates_nothing) {
-    const Bytes huge{0x30, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0, 0x06, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00};
+    const Bytes huge{0x30, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0,
+                     0x06, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00};
     Memory source(huge);
     tool::CmsDecoder decoder(source);
     Taker taker;

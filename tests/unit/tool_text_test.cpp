@@ -76,9 +76,17 @@ BOOST_AUTO_TEST_CASE(east_asian_wide_characters_take_two_columns) {
 BOOST_AUTO_TEST_CASE(text_from_outside_cannot_command_terminal) {
     BOOST_TEST(tool::printable("plain 氏名") == "plain 氏名");
     BOOST_TEST(tool::printable("\x1B[2J") == "\xEF\xBF\xBD[2J");
-    BOOST_TEST(tool::printable("a\nb") == "a\xEF\xBF\xBD" "b");
-    BOOST_TEST(tool::printable("\xC2\x9B" "31m") == "\xEF\xBF\xBD" "31m");          // C1: CSI in one byte
-    BOOST_TEST(tool::printable("\xE2\x80\xAE" "txt") == "\xEF\xBF\xBD" "txt");      // right-to-left override
+    BOOST_TEST(tool::printable("a\nb") ==
+               "a\xEF\xBF\xBD"
+               "b");
+    BOOST_TEST(tool::printable("\xC2\x9B"
+                               "31m") ==
+               "\xEF\xBF\xBD"
+               "31m");  // C1: CSI in one byte
+    BOOST_TEST(tool::printable("\xE2\x80\xAE"
+                               "txt") ==
+               "\xEF\xBF\xBD"
+               "txt");  // right-to-left override
     BOOST_TEST(tool::printable("\xFF\xC0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
     BOOST_TEST(tool::printable("\xED\xA0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
     BOOST_TEST(tool::printable("\xE6\x9A") == "\xEF\xBF\xBD\xEF\xBF\xBD");                  // cut short

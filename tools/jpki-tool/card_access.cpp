@@ -69,7 +69,8 @@ bool refuses_cards(const std::string& reader) {
     if (!pcsc.open()) return false;
     SCARDHANDLE card = 0;
     DWORD protocol = 0;
-    const LONG rc = SCardConnect(pcsc.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
+    const LONG rc =
+        SCardConnect(pcsc.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
     if (rc == SCARD_S_SUCCESS) SCardDisconnect(card, SCARD_LEAVE_CARD);
     return rc == SCARD_W_SECURITY_VIOLATION;
 }
@@ -140,7 +141,8 @@ void rethrow_as_failure() {
         throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
     } catch (const TransportFault& fault) {
         // What most readers say when the card leaves in the middle of a command.
-        throw Failure(Exit::no_card, fill(_("The card was removed, or lost contact with the reader ({0}). Place it again."), {fault.what()}));
+        throw Failure(Exit::no_card,
+                      fill(_("The card was removed, or lost contact with the reader ({0}). Place it again."), {fault.what()}));
     } catch (const CardFault& fault) {
         throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {fault.what()}));
     }

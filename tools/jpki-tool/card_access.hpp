@@ -27,11 +27,12 @@ struct ReaderView {
 // Throws Failure(no_service) when pcscd does not answer.
 std::vector<ReaderView> look_at_readers(PcscContext& pcsc);
 
-// Whether `wanted` (--reader: a number from 1, a name or a part of it; empty for every reader) means the reader with this name and
-// number.
+// Whether `wanted` (--reader: a number from 1, a name or a part of it; empty for every reader) means the reader with this name
+// and number.
 bool names_reader(const std::string& wanted, const std::string& name, std::size_t number);
 
-// Whether pcscd refuses this user the cards (polkit's "access_card"): what SCardConnect answers then looks like a card that is gone.
+// Whether pcscd refuses this user the cards (polkit's "access_card"): what SCardConnect answers then looks like a card that is
+// gone.
 bool refuses_cards(const std::string& reader);
 
 // A connected card. Its destructor resets the security status that this process set.

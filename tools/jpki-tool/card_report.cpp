@@ -54,8 +54,7 @@ CardReport report_card(OpenCard& card, const Signals& signals, Output& output, b
         } else {
             key.certificate = read_certificate([&] { return card.certificate(use); });
         }
-        if (key.certificate.view)
-            key.issuer = judge_issuer(use, *key.certificate.view, key.ca.view ? &*key.ca.view : nullptr);
+        if (key.certificate.view) key.issuer = judge_issuer(use, *key.certificate.view, key.ca.view ? &*key.ca.view : nullptr);
     }
     output.progress({});
     return report;
@@ -77,10 +76,11 @@ std::vector<NextStep> next_steps(const CardReport& card, TimePoint at) {
         const KeyReport& key = card.key(use);
         const std::string title = key_title(use);
         if (key.tries == 0)
-            add("reset-pin", use == KeyUse::authentication
-                                 ? _("The PIN for user authentication is blocked: have it reset at a municipal office.")
-                                 : _("The password for digital signature is blocked: have it reset at a municipal office or at the "
-                                     "kiosk of a convenience store."));
+            add("reset-pin",
+                use == KeyUse::authentication
+                    ? _("The PIN for user authentication is blocked: have it reset at a municipal office.")
+                    : _("The password for digital signature is blocked: have it reset at a municipal office or at the "
+                        "kiosk of a convenience store."));
         if (key.tries == 1)
             add("last-try", use == KeyUse::authentication
                                 ? _("Only one try is left for the PIN for user authentication: a wrong one blocks it.")

@@ -17,9 +17,9 @@ namespace jpki::tool {
 struct CertificateReport {
     enum class State {
         present,
-        wants_pin,   // there, and readable after its PIN only
+        wants_pin,  // there, and readable after its PIN only
         absent,
-        unreadable   // `problem` says why
+        unreadable  // `problem` says why
     };
     State state = State::absent;
     std::optional<CertificateView> view;  // when present

@@ -15,7 +15,7 @@ std::string state_text(const CertificateReport& certificate, KeyUse use) {
     case State::present: return _("present");
     case State::wants_pin:
         return use == KeyUse::signature ? _("readable with the password only (status --signature)")
-                                       : _("readable with the PIN only (a phone)");
+                                        : _("readable with the PIN only (a phone)");
     case State::absent: return _("not on this card");
     default: return fill(_("cannot be read. {0}"), {certificate.problem});
     }
@@ -60,7 +60,8 @@ std::string tries_text(const KeyReport& key) {
 void add_key(std::string& text, const CardReport& card, KeyUse use, TimePoint at) {
     const KeyReport& key = card.key(use);
     Table table(2);
-    table.row({use == KeyUse::authentication ? _("PIN (4 digits)") : _("Password (6 to 16 letters and digits)"), tries_text(key)});
+    table.row(
+        {use == KeyUse::authentication ? _("PIN (4 digits)") : _("Password (6 to 16 letters and digits)"), tries_text(key)});
     table.row({_("Certificate"), state_text(key.certificate, use)});
     if (key.certificate.view) {
         table.row({_("Validity"), validity(*key.certificate.view, at)});

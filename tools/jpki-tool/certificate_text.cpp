@@ -29,7 +29,8 @@ std::string from_bio(const std::function<void(BIO*)>& print) {
 }
 
 std::string name_text(const X509_NAME* name) {
-    const unsigned long flags = (XN_FLAG_RFC2253 | ASN1_STRFLGS_UTF8_CONVERT) & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB | XN_FLAG_DN_REV);
+    const unsigned long flags =
+        (XN_FLAG_RFC2253 | ASN1_STRFLGS_UTF8_CONVERT) & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB | XN_FLAG_DN_REV);
     return printable(from_bio([&](BIO* bio) { X509_NAME_print_ex(bio, name, 0, flags); }));
 }
 
@@ -81,7 +82,8 @@ std::string extension_text(const CertificateView& certificate, X509_EXTENSION* e
         if (!table.empty()) return table.text();
     }
     return indented(from_bio([&](BIO* bio) {
-        if (X509V3_EXT_print(bio, extension, 0, 0) != 1) ASN1_STRING_print_ex(bio, X509_EXTENSION_get_data(extension), ASN1_STRFLGS_DUMP_ALL);
+        if (X509V3_EXT_print(bio, extension, 0, 0) != 1)
+            ASN1_STRING_print_ex(bio, X509_EXTENSION_get_data(extension), ASN1_STRFLGS_DUMP_ALL);
     }));
 }
 
@@ -91,7 +93,9 @@ void put_string(Bytes& out, ByteView bytes) {
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-void put_text(Bytes& out, std::string_view text) { put_string(out, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}); }
+void put_text(Bytes& out, std::string_view text) {
+    put_string(out, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
 
 void put_number(Bytes& out, const EVP_PKEY* key, const char* parameter) {
     BIGNUM* value = nullptr;
@@ -163,7 +167,8 @@ std::string to_text(const CertificateView& certificate) {
     std::string text = table.text() + _("Extensions") + "\n";
     for (int i = 0; i < X509_get_ext_count(x509); ++i) {
         X509_EXTENSION* extension = X509_get_ext(x509, i);
-        text += "  " + printable(extension_name(extension)) + (X509_EXTENSION_get_critical(extension) == 1 ? std::string(" ") + _("(critical)") : "") + "\n";
+        text += "  " + printable(extension_name(extension)) +
+                (X509_EXTENSION_get_critical(extension) == 1 ? std::string(" ") + _("(critical)") : "") + "\n";
         text += extension_text(certificate, extension);
     }
     return text;

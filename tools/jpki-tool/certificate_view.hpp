@@ -32,9 +32,9 @@ public:
     TimePoint not_before() const noexcept { return not_before_; }
     TimePoint not_after() const noexcept { return not_after_; }
     bool valid_at(TimePoint time) const noexcept { return not_before_ <= time && time <= not_after_; }
-    Bytes subject_key_id() const;    // empty when the extension is missing
+    Bytes subject_key_id() const;  // empty when the extension is missing
     Bytes authority_key_id() const;
-    std::string sha256() const;      // of the DER, upper-case hexadecimal
+    std::string sha256() const;           // of the DER, upper-case hexadecimal
     std::string key_description() const;  // "RSA-2048", "EC P-384"
 
     // Whether the key of `issuer` made the signature of this certificate.

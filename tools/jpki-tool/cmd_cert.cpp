@@ -67,7 +67,8 @@ std::string in_form(const Options& options, const CertificateView& certificate) 
 std::string verdict_text(CaVerdict verdict) {
     switch (verdict) {
     case CaVerdict::known: return _("The CA is one of J-LIS.");
-    case CaVerdict::contradicts: return _("The CA certificate has the key identifier of a CA of J-LIS, but is another one. Do not trust it.");
+    case CaVerdict::contradicts:
+        return _("The CA certificate has the key identifier of a CA of J-LIS, but is another one. Do not trust it.");
     default: return _("The CA is none of J-LIS that this program knows.");
     }
 }
@@ -80,8 +81,9 @@ Json to_json(const Options& options, const CertificateView& certificate, const C
               {"not_before", iso(certificate.not_before())},
               {"not_after", iso(certificate.not_after())},
               {"key", certificate.key_description()},
-              {"ca", {{"verdict", verdicts[static_cast<int>(judgement.verdict)]},
-                      {"generation", judgement.known == nullptr ? Json() : Json(judgement.known->generation)}}}};
+              {"ca",
+               {{"verdict", verdicts[static_cast<int>(judgement.verdict)]},
+                {"generation", judgement.known == nullptr ? Json() : Json(judgement.known->generation)}}}};
     if (!options.file.empty()) json["file"] = options.file;
     return json;
 }
@@ -119,9 +121,10 @@ void add_cert(CLI::App& app, Context& context) {
     const auto options = std::make_shared<Options>();
     CLI::App* command = add_command(app, context, "cert", _("Show or save a certificate of the card"),
                                     [&context, options] { return show(context, *options); });
-    command->add_option("WHICH", options->which,
-                        _("auth: for user authentication; sign: for digital signature (asks for the password); auth-ca, sign-ca: "
-                          "the CA of each"))
+    command
+        ->add_option("WHICH", options->which,
+                     _("auth: for user authentication; sign: for digital signature (asks for the password); auth-ca, sign-ca: "
+                       "the CA of each"))
         ->required()
         ->check(CLI::IsMember({"auth", "sign", "auth-ca", "sign-ca"}));
     std::vector<CLI::Option*> forms = {

@@ -122,7 +122,8 @@ void show(Context& context, const std::vector<Diagnosis>& findings, Exit exit) {
     for (const Diagnosis& finding : findings) {
         text += padded(verdict_text(finding.verdict), width + 2) + finding.text + "\n";
         if (!finding.remedy.empty()) text += std::string(width + 2, ' ') + "-> " + finding.remedy + "\n";
-        json.push_back({{"code", finding.code}, {"verdict", name_of(finding.verdict)}, {"text", finding.text}, {"remedy", finding.remedy}});
+        json.push_back(
+            {{"code", finding.code}, {"verdict", name_of(finding.verdict)}, {"text", finding.text}, {"remedy", finding.remedy}});
     }
     context.output.text(text);
     context.output.document(context.command, exit, Json{{"findings", json}});
@@ -142,7 +143,9 @@ Exit examine(Context& context, const Options& options) {
         file.commit();
     }
     const Verdict worst = findings.empty() ? Verdict::ok : findings.back().verdict;
-    const Exit exit = worst == Verdict::fault ? Exit::findings_fault : worst == Verdict::warning ? Exit::findings_warning : Exit::ok;
+    const Exit exit = worst == Verdict::fault     ? Exit::findings_fault
+                      : worst == Verdict::warning ? Exit::findings_warning
+                                                  : Exit::ok;
     show(context, findings, exit);
     return exit;
 }

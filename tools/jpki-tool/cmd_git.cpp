@@ -45,25 +45,29 @@ Exit sign(Context& context, const Options& options) {
     digests.want(NID_sha256);
     Bytes buffer(1 << 16);
     while (const std::size_t size = file.read(buffer)) digests.take(ByteView(buffer).first(size));
-    const CardSignature signature = sign_with_card(context, *card, use, digests.digest(NID_sha256),
-                                                   use == KeyUse::signature ? _("To sign a commit. Your name, address, date of birth and sex will be in it.")
-                                                                           : _("To sign a commit"));
+    const CardSignature signature =
+        sign_with_card(context, *card, use, digests.digest(NID_sha256),
+                       use == KeyUse::signature ? _("To sign a commit. Your name, address, date of birth and sex will be in it.")
+                                                : _("To sign a commit"));
     check_own_signature(signature, digests);
     context.output.bytes(pem(signature.frame(std::nullopt)));
     const auto view = CertificateView::parse(signature.certificate->der);
-    status(options, "SIG_CREATED D 1 8 00 " + std::to_string(signature.time.time_since_epoch().count()) + " " + (view ? view->sha256() : ""));
+    status(options, "SIG_CREATED D 1 8 00 " + std::to_string(signature.time.time_since_epoch().count()) + " " +
+                        (view ? view->sha256() : ""));
     return Exit::ok;
 }
 
 Exit verify(Context& context, const Options& options) {
-    Trust trust{options.ca.empty() ? std::vector<CertificateView>{} : read_ca_file(options.ca, context.signals, context.output), known_cas()};
+    Trust trust{options.ca.empty() ? std::vector<CertificateView>{} : read_ca_file(options.ca, context.signals, context.output),
+                known_cas()};
     const CmsVerdict verdict = verify_detached(options.file, options.signature, trust, context.signals, context.output);
     const bool good = verdict.good();
     status(options, "NEWSIG");
     for (const SignerJudgement& signer : verdict.signers) {
         const std::string fingerprint = signer.certificate ? signer.certificate->sha256() : "0";
         // A signer who is not trusted is bad to git too: it takes GOODSIG for enough.
-        status(options, (good ? "GOODSIG " : "BADSIG ") + fingerprint + " " + (signer.certificate ? subject_of(*signer.certificate) : "?"));
+        status(options, (good ? "GOODSIG " : "BADSIG ") + fingerprint + " " +
+                            (signer.certificate ? subject_of(*signer.certificate) : "?"));
         if (good && signer.signing_time)
             status(options, "VALIDSIG " + fingerprint + " " + iso(*signer.signing_time).substr(0, 10) + " " +
                                 std::to_string(signer.signing_time->time_since_epoch().count()));
@@ -82,12 +86,15 @@ void add_git(CLI::App& app, Context& context) {
     CLI::App* command = add_command(app, context, "git", _("Sign and verify for git (gpg.x509.program)"), [&context, options] {
         return options->signature.empty() ? sign(context, *options) : verify(context, *options);
     });
-    for (const char* flag : {"-b,--detach-sign", "-s,--sign", "-a,--armor"}) command->add_flag(flag)->description(_("As git gives it"));
-    command->add_option("-u,--local-user", options->key, _("sign: the key for digital signature; anything else: the key for user authentication"));
+    for (const char* flag : {"-b,--detach-sign", "-s,--sign", "-a,--armor"})
+        command->add_flag(flag)->description(_("As git gives it"));
+    command->add_option("-u,--local-user", options->key,
+                        _("sign: the key for digital signature; anything else: the key for user authentication"));
     command->add_option("--verify", options->signature, _("Verify this signature"));
     command->add_option("FILE", options->file, _("What was signed; - is standard input"))->capture_default_str();
     command->add_option("--status-fd", options->status, _("Write the status lines of GnuPG to this descriptor"));
-    command->add_option("--ca", options->ca, _("Trust the CA certificates in this file (PEM or DER), and no other; otherwise those of J-LIS"));
+    command->add_option("--ca", options->ca,
+                        _("Trust the CA certificates in this file (PEM or DER), and no other; otherwise those of J-LIS"));
     add_pin_options(*command, context);
 }
 

@@ -17,10 +17,10 @@ namespace jpki::tool {
 namespace {
 
 std::string new_pin_rules(KeyUse use) {
-    return use == KeyUse::authentication
-               ? _("The new PIN has 4 digits.")
-               : _("The new password has 6 to 16 characters, letters (A to Z) and digits (0 to 9) mixed; lower case is changed to "
-                   "upper case.");
+    return use == KeyUse::authentication ? _("The new PIN has 4 digits.")
+                                         : _("The new password has 6 to 16 characters, letters (A to Z) and digits (0 to 9) "
+                                             "mixed; lower case is changed to "
+                                             "upper case.");
 }
 
 // The tries left at the end; the card may be gone by now, and what was done is done.
@@ -38,7 +38,8 @@ Json tries_now(OpenCard& card, KeyUse use, std::string& text) {
 Exit done(Context& context, KeyUse use, OpenCard& card, std::string text) {
     const Json tries = tries_now(card, use, text);
     context.output.text(text + "\n");
-    context.output.document(context.command, Exit::ok, Json{{"pin", name_of(use)}, {"reader", printable(card.reader())}, {"tries_left", tries}});
+    context.output.document(context.command, Exit::ok,
+                            Json{{"pin", name_of(use)}, {"reader", printable(card.reader())}, {"tries_left", tries}});
     return Exit::ok;
 }
 
@@ -52,12 +53,14 @@ void reset_security_status(OpenCard& card) {
 Exit verify_pin(Context& context, KeyUse use) {
     const auto card = find_card(context.log, context.reader);
     const auto source = make_pin_source(context.pin, context.output, context.signals);
-    log_in(context, *card, use, *source, _("To check the PIN. A wrong one costs one try; the right one sets the tries back to the maximum."));
+    log_in(context, *card, use, *source,
+           _("To check the PIN. A wrong one costs one try; the right one sets the tries back to the maximum."));
     reset_security_status(*card);
     return done(context, use, *card, use == KeyUse::authentication ? _("The PIN is right.") : _("The password is right."));
 }
 
-void enter_new_pin(Context& context, PinSource& source, KeyUse use, const PinRequest& about, const Secret& old_pin, Secret& new_pin) {
+void enter_new_pin(Context& context, PinSource& source, KeyUse use, const PinRequest& about, const Secret& old_pin,
+                   Secret& new_pin) {
     PinRequest request = about;
     request.detail = new_pin_rules(use);
     if (!source.by_a_person()) context.output.note(request.detail);

@@ -46,11 +46,13 @@ private:
 };
 
 void check_names(const Options& options, const InputFile& file) {
-    if (file.is_standard_input() && options.output.empty()) throw Failure(Exit::usage, _("Standard input has no name: give the signature one with --output."));
+    if (file.is_standard_input() && options.output.empty())
+        throw Failure(Exit::usage, _("Standard input has no name: give the signature one with --output."));
     if (file.is_standard_input() && options.attached)
         throw Failure(Exit::usage, _("--attached reads the file twice, which standard input cannot be."));
     const std::string name = options.output_name();
-    if (file.is_same_file(name)) throw Failure(Exit::usage, fill(_("{0} is the file to be signed; the signature needs another name."), {printable(name)}));
+    if (file.is_same_file(name))
+        throw Failure(Exit::usage, fill(_("{0} is the file to be signed; the signature needs another name."), {printable(name)}));
     if (!options.force && ::access(name.c_str(), F_OK) == 0)
         throw Failure(Exit::file_error, fill(_("{0} exists already; --force replaces it."), {printable(name)}));
 }
@@ -63,16 +65,18 @@ template <class F> void each_piece(InputFile& file, F&& f) {
 // What is known before the PIN is asked for; the certificate for digital signature itself is readable only after it.
 void say_what_is_signed(Context& context, const Options& options, const std::string& sha256) {
     context.output.note(fill(_("File:    {0}\nSHA-256: {1}"), {printable(options.file), sha256}));
-    context.output.note(options.auth
-                            ? _("The signature will contain your certificate for user authentication. It has no name or address in it, but a number "
-                                "that identifies this certificate.")
-                            : _("The signature will contain your certificate for digital signature. Everybody who receives it can read your name, "
-                                "address, date of birth and sex there."));
+    context.output.note(options.auth ? _("The signature will contain your certificate for user authentication. It has no name or "
+                                         "address in it, but a number "
+                                         "that identifies this certificate.")
+                                     : _("The signature will contain your certificate for digital signature. Everybody who "
+                                         "receives it can read your name, "
+                                         "address, date of birth and sex there."));
 }
 
 void ask_for_consent(Context& context, const Options& options) {
     if (options.yes) return;
-    if (::isatty(STDIN_FILENO) != 1) throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was signed."));
+    if (::isatty(STDIN_FILENO) != 1)
+        throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was signed."));
     context.output.note(_("Sign this file? (yes/no)"));
     std::string answer;
     for (char byte = 0;;) {
@@ -83,8 +87,8 @@ void ask_for_consent(Context& context, const Options& options) {
     if (answer != "yes" && answer != "y" && answer != "はい") throw Failure(Exit::declined, _("Nothing was signed."));
 }
 
-// The head of an attached signature has the size of everything behind it, which is known only now: hence a second reading. That the
-// file is still the one that was signed is checked by the digest of what was written.
+// The head of an attached signature has the size of everything behind it, which is known only now: hence a second reading. That
+// the file is still the one that was signed is checked by the digest of what was written.
 void write_attached(SignatureFile& out, InputFile& file, const CardSignature& signature, const ContentDigests& signed_digests) {
     const CmsFrame frame = signature.frame(file.size());
     ContentDigests written;
@@ -142,12 +146,15 @@ Exit sign(Context& context, const Options& options) {
 
 void add_sign(CLI::App& app, Context& context) {
     const auto options = std::make_shared<Options>();
-    CLI::App* command = add_command(app, context, "sign", _("Sign a file (CMS, CAdES-B-B)"), [&context, options] { return sign(context, *options); });
+    CLI::App* command = add_command(app, context, "sign", _("Sign a file (CMS, CAdES-B-B)"),
+                                    [&context, options] { return sign(context, *options); });
     command->add_option("FILE", options->file, _("The file to sign; - is standard input"))->required();
-    command->add_flag("--auth", options->auth, _("Sign with the key for user authentication: the signature has no name and address in it"));
+    command->add_flag("--auth", options->auth,
+                      _("Sign with the key for user authentication: the signature has no name and address in it"));
     command->add_flag("--pem", options->pem, _("Write PEM instead of DER"));
     command->add_flag("--attached", options->attached, _("Put the file into the signature"));
-    command->add_option("--output", options->output, _("Write the signature to this file; otherwise to FILE.p7s, with --attached FILE.p7m"));
+    command->add_option("--output", options->output,
+                        _("Write the signature to this file; otherwise to FILE.p7s, with --attached FILE.p7m"));
     command->add_flag("--force", options->force, _("Replace an existing file"));
     command->add_flag("--yes", options->yes, _("Sign without asking for consent"));
     add_pin_options(*command, context);

@@ -30,7 +30,8 @@ struct Look {
 std::string holders_text(const std::vector<Holder>& holders) {
     std::string list;
     for (const Holder& holder : holders)
-        list += (list.empty() ? "" : ", ") + fill(_("{0} (process {1})"), {printable(holder.program), std::to_string(holder.pid)});
+        list +=
+            (list.empty() ? "" : ", ") + fill(_("{0} (process {1})"), {printable(holder.program), std::to_string(holder.pid)});
     return list;
 }
 
@@ -115,8 +116,8 @@ Look look_around(Context& context, const Options& options) {
     for (const ReaderView& reader : readers) {
         ++number;
         if (!names_reader(context.reader, reader.name, number)) continue;
-        Json json{{"number", number}, {"name", printable(reader.name)}, {"state", ""}, {"atr", hex(reader.atr)},
-                  {"in_use", reader.in_use}, {"exclusive", reader.exclusive}};
+        Json json{{"number", number},       {"name", printable(reader.name)}, {"state", ""},
+                  {"atr", hex(reader.atr)}, {"in_use", reader.in_use},        {"exclusive", reader.exclusive}};
         look.text += fill(_("Reader {0}: {1}"), {std::to_string(number), printable(reader.name)}) + "\n";
         add_reader(context, options, reader, look, json);
         look.json.push_back(std::move(json));
@@ -188,8 +189,9 @@ void add_status(CLI::App& app, Context& context) {
                     [&context, options] { return options->watch ? watch(context, *options) : once(context, *options); });
     auto* signature = command->add_flag("--signature", options->signature,
                                         _("Ask for the password and show the certificate for digital signature too"));
-    command->add_flag("--personal", options->personal,
-                      _("With --signature: show name, address, date of birth and sex from that certificate"))
+    command
+        ->add_flag("--personal", options->personal,
+                   _("With --signature: show name, address, date of birth and sex from that certificate"))
         ->needs(signature);
     command->add_flag("--watch", options->watch, _("Show it again whenever a reader or card comes or goes, until Ctrl-C"))
         ->excludes(signature);

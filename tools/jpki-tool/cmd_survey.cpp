@@ -23,12 +23,14 @@ struct Options {
 };
 
 void ask_for_consent(Context& context, const Options& options) {
-    context.output.note(_("This sends about 150 commands to the card to measure how it answers. None of them costs a try, none signs, and none "
-                          "changes anything on the card. The report has no name, no number of the card or of a certificate, and no date."));
+    context.output.note(
+        _("This sends about 150 commands to the card to measure how it answers. None of them costs a try, none signs, and none "
+          "changes anything on the card. The report has no name, no number of the card or of a certificate, and no date."));
     if (options.with_pin)
         context.output.note(_("With --with-pin it asks for both PINs and verifies each once. A wrong one costs a try."));
     if (options.yes) return;
-    if (::isatty(STDIN_FILENO) != 1) throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was sent to the card."));
+    if (::isatty(STDIN_FILENO) != 1)
+        throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was sent to the card."));
     context.output.note(_("Go on? (yes/no)"));
     std::string answer;
     for (char byte = 0;;) {
@@ -53,7 +55,8 @@ std::vector<SurveyLine> measure_logins(Context& context, OpenCard& card, SurveyC
     on_card([&] { card->reset_security_status(); });
     raw.select_application();
     raw.select_ef(static_cast<std::uint16_t>(Ef::signature_certificate));
-    lines.push_back({"locked", "EF 0001 after the issuer security domain was selected", answer_text(raw.read(0, 1)), "6982: every login is ended"});
+    lines.push_back({"locked", "EF 0001 after the issuer security domain was selected", answer_text(raw.read(0, 1)),
+                     "6982: every login is ended"});
     return lines;
 }
 
@@ -95,8 +98,9 @@ Exit run_survey(Context& context, const Options& options) {
 
 void add_survey(CLI::App& app, Context& context) {
     const auto options = std::make_shared<Options>();
-    CLI::App* command = add_command(app, context, "survey", _("Measure what is not known of real cards, for the developers; asks first"),
-                                    [&context, options] { return run_survey(context, *options); });
+    CLI::App* command =
+        add_command(app, context, "survey", _("Measure what is not known of real cards, for the developers; asks first"),
+                    [&context, options] { return run_survey(context, *options); });
     command->add_flag("--with-pin", options->with_pin, _("Also what needs a login: asks for both PINs"));
     command->add_flag("--yes", options->yes, _("Agree beforehand"));
     command->add_option("--output", options->file, _("Write the report to this file"));

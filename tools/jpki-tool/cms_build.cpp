@@ -40,7 +40,8 @@ Bytes time_element(TimePoint time) {
 Bytes signing_certificate_v2(const Certificate& signer) {
     std::uint8_t hash[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (EVP_Digest(signer.der.data(), signer.der.size(), hash, &size, EVP_sha256(), nullptr) != 1) throw std::runtime_error("SHA-256 failed");
+    if (EVP_Digest(signer.der.data(), signer.der.size(), hash, &size, EVP_sha256(), nullptr) != 1)
+        throw std::runtime_error("SHA-256 failed");
     const Bytes names = element(sequence, {element(context_constructed(4), {signer.issuer})});  // GeneralNames
     const Bytes issuer_serial = element(sequence, {names, signer.serial_number});
     const Bytes id = element(sequence, {element(octet_string, {ByteView(hash, size)}), issuer_serial});
@@ -71,7 +72,8 @@ CmsFrame cms_frame(const Certificate& signer, ByteView ca, ByteView attributes, 
     std::vector<Bytes> certificates{signer.der};
     if (!ca.empty()) certificates.emplace_back(ca.begin(), ca.end());
     CmsFrame frame;
-    frame.after = concatenated({set_of(context_constructed(0), certificates), element(set, {signer_info(signer, attributes, signature)})});
+    frame.after =
+        concatenated({set_of(context_constructed(0), certificates), element(set, {signer_info(signer, attributes, signature)})});
     // From the inside out: each header needs the size of what follows it.
     std::uint64_t size = content_size.value_or(0);
     Bytes before;

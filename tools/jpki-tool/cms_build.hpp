@@ -1,6 +1,7 @@
-// Building a CMS SignedData (RFC 5652) with one signer, as CAdES-B-B has it (ETSI EN 319 122-1, 6.3): content-type, message-digest,
-// signing-time and signing-certificate-v2 (RFC 5035) signed, the signer's certificate and that of its CA included. SHA-256 and
-// RSASSA-PKCS1-v1_5 only: what the card signs. OpenSSL's CMS functions sign with an EVP_PKEY, which the card is not.
+// Building a CMS SignedData (RFC 5652) with one signer, as CAdES-B-B has it (ETSI EN 319 122-1, 6.3): content-type,
+// message-digest, signing-time and signing-certificate-v2 (RFC 5035) signed, the signer's certificate and that of its CA
+// included. SHA-256 and RSASSA-PKCS1-v1_5 only: what the card signs. OpenSSL's CMS functions sign with an EVP_PKEY, which the
+// card is not.
 #pragma once
 
 #include "dates.hpp"

@@ -17,17 +17,20 @@ constexpr int security_level = 2;
 
 const KnownCa* known_by_fingerprint(const CertificateView& certificate, std::span<const KnownCa> known) {
     const std::string fingerprint = certificate.sha256();
-    const auto found = std::ranges::find_if(known, [&](const KnownCa& ca) { return !ca.sha256.empty() && ca.sha256 == fingerprint; });
+    const auto found =
+        std::ranges::find_if(known, [&](const KnownCa& ca) { return !ca.sha256.empty() && ca.sha256 == fingerprint; });
     return found == known.end() ? nullptr : &*found;
 }
 
 const KnownCa* known_by_key(ByteView key_id, std::span<const KnownCa> known) {
     const std::string wanted = hex(key_id);
-    const auto found = std::ranges::find_if(known, [&](const KnownCa& ca) { return !ca.key_id.empty() && wanted.starts_with(ca.key_id); });
+    const auto found =
+        std::ranges::find_if(known, [&](const KnownCa& ca) { return !ca.key_id.empty() && wanted.starts_with(ca.key_id); });
     return found == known.end() ? nullptr : &*found;
 }
 
-bool leads_to(const CertificateView& signer, STACK_OF(X509)* included, const CertificateView& anchor, std::vector<CertificateView>& path) {
+bool leads_to(const CertificateView& signer, STACK_OF(X509) * included, const CertificateView& anchor,
+              std::vector<CertificateView>& path) {
     const std::unique_ptr<X509_STORE, Freer<X509_STORE_free>> store(X509_STORE_new());
     const std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
     if (!store || !context || X509_STORE_add_cert(store.get(), anchor.x509()) != 1 ||
@@ -56,16 +59,20 @@ std::string why_not(const CertificateView& signer, const std::vector<Certificate
     if (named == nullptr) return _("the CA is none of J-LIS that this program knows (--ca gives another one)");
     const std::string generation = std::to_string(named->generation);
     if (named->sha256.empty())
-        return fill(_("the key identifier is that of the J-LIS CA of generation {0}, whose certificate this program does not know; give it by --ca"), {generation});
+        return fill(_("the key identifier is that of the J-LIS CA of generation {0}, whose certificate this program does not "
+                      "know; give it by --ca"),
+                    {generation});
     const bool there = std::ranges::any_of(included, [&](const CertificateView& ca) { return ca.subject_key_id() == key_id; });
-    return there ? fill(_("it names the J-LIS CA of generation {0}, but the CA certificate included is another one, or did not sign it"), {generation})
+    return there ? fill(_("it names the J-LIS CA of generation {0}, but the CA certificate included is another one, or did not "
+                          "sign it"),
+                        {generation})
                  : fill(_("the certificate of the J-LIS CA of generation {0} is not included; give it by --ca"), {generation});
 }
 
 }  // namespace
 
 Chain find_chain(const CertificateView& signer, const std::vector<CertificateView>& included, const Trust& trust) {
-    const Stack stack(sk_X509_new_null(), [](STACK_OF(X509)* s) { sk_X509_free(s); });
+    const Stack stack(sk_X509_new_null(), [](STACK_OF(X509) * s) { sk_X509_free(s); });
     for (const CertificateView& certificate : included)
         if (!stack || sk_X509_push(stack.get(), certificate.x509()) <= 0) throw std::bad_alloc();
     Chain result;

@@ -45,7 +45,9 @@ void CmsDecoder::find_begin() {
             continue;
         }
         while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-        if (std::ranges::any_of(labels, [&](std::string_view label) { return line == "-----BEGIN " + std::string(label) + "-----"; })) return;
+        if (std::ranges::any_of(labels,
+                                [&](std::string_view label) { return line == "-----BEGIN " + std::string(label) + "-----"; }))
+            return;
         line.clear();
     }
     throw MalformedCms("neither DER nor PEM with a label of CMS");
@@ -106,7 +108,8 @@ std::string PemEncoder::end() {
     std::array<unsigned char, 128> out;
     int written = 0;
     EVP_EncodeFinal(context_.get(), out.data(), &written);
-    return std::string(reinterpret_cast<const char*>(out.data()), static_cast<std::size_t>(written)) + "-----END " + label_ + "-----\n";
+    return std::string(reinterpret_cast<const char*>(out.data()), static_cast<std::size_t>(written)) + "-----END " + label_ +
+           "-----\n";
 }
 
 }  // namespace jpki::tool

@@ -36,16 +36,19 @@ CmsPointer read_structure(const std::string& path, ContentTaker& taker, bool att
         CmsDecoder decoder(file);
         const ReadCms read = read_cms(decoder, taker);
         if (read.attached && !attached)
-            throw Failure(Exit::signature_invalid,
-                          fill(_("{0} contains the file that it signs; verify it alone: jpki-tool verify {0}"), {printable(path)}));
+            throw Failure(
+                Exit::signature_invalid,
+                fill(_("{0} contains the file that it signs; verify it alone: jpki-tool verify {0}"), {printable(path)}));
         if (!read.attached && attached)
-            throw Failure(Exit::signature_invalid,
-                          fill(_("{0} does not contain what was signed; give both: jpki-tool verify FILE {0}"), {printable(path)}));
+            throw Failure(
+                Exit::signature_invalid,
+                fill(_("{0} does not contain what was signed; give both: jpki-tool verify FILE {0}"), {printable(path)}));
         CmsPointer cms = parse_cms(read.structure);
         if (!cms) throw MalformedCms("OpenSSL cannot read it");
         return cms;
     } catch (const MalformedCms& error) {
-        throw Failure(Exit::signature_invalid, fill(_("{0} is not a CMS signature, or is damaged ({1})."), {printable(path), error.what()}));
+        throw Failure(Exit::signature_invalid,
+                      fill(_("{0} is not a CMS signature, or is damaged ({1})."), {printable(path), error.what()}));
     }
 }
 
@@ -53,7 +56,8 @@ CmsPointer read_structure(const std::string& path, ContentTaker& taker, bool att
 
 bool CmsVerdict::good() const noexcept { return !signers.empty() && std::ranges::all_of(signers, &SignerJudgement::good); }
 
-CmsVerdict verify_detached(const std::string& file, const std::string& signature, const Trust& trust, const Signals& signals, Output& output) {
+CmsVerdict verify_detached(const std::string& file, const std::string& signature, const Trust& trust, const Signals& signals,
+                           Output& output) {
     ContentDigests digests, none;
     Content nowhere(none, nullptr);
     InputFile content(file, signals, output);
@@ -64,7 +68,8 @@ CmsVerdict verify_detached(const std::string& file, const std::string& signature
     return {judge_signers(*cms, digests, trust, now())};
 }
 
-CmsVerdict verify_attached(const std::string& signature, OutputFile* content, const Trust& trust, const Signals& signals, Output& output) {
+CmsVerdict verify_attached(const std::string& signature, OutputFile* content, const Trust& trust, const Signals& signals,
+                           Output& output) {
     ContentDigests digests;
     Content taker(digests, content);
     const CmsPointer cms = read_structure(signature, taker, true, signals, output);
@@ -89,7 +94,8 @@ std::vector<CertificateView> read_ca_file(const std::string& path, const Signals
     }
     const std::unique_ptr<BIO, Freer<BIO_free_all>> bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(size)));
     while (bio) {
-        const X509Pointer certificate(PEM_read_bio_X509(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+        const X509Pointer certificate(PEM_read_bio_X509(
+            bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
         if (!certificate) break;
         unsigned char* out = nullptr;
         const int length = i2d_X509(certificate.get(), &out);
@@ -105,7 +111,9 @@ std::vector<CertificateView> read_ca_file(const std::string& path, const Signals
 }
 
 std::string revocation_note() {
-    return _("Revocation was not checked: J-LIS answers only accredited verifiers, so a private person cannot learn whether the certificate was revoked.");
+    return _(
+        "Revocation was not checked: J-LIS answers only accredited verifiers, so a private person cannot learn whether the "
+        "certificate was revoked.");
 }
 
 }  // namespace jpki::tool

@@ -15,9 +15,11 @@ struct CmsVerdict {
 
 // Both throw Failure(file_error), Failure(signature_invalid) for what is no CMS SignedData or one of the other kind, and
 // Interrupted.
-CmsVerdict verify_detached(const std::string& file, const std::string& signature, const Trust& trust, const Signals& signals, Output& output);
+CmsVerdict verify_detached(const std::string& file, const std::string& signature, const Trust& trust, const Signals& signals,
+                           Output& output);
 // `content`: where what was signed is written, not committed; may be NULL.
-CmsVerdict verify_attached(const std::string& signature, OutputFile* content, const Trust& trust, const Signals& signals, Output& output);
+CmsVerdict verify_attached(const std::string& signature, OutputFile* content, const Trust& trust, const Signals& signals,
+                           Output& output);
 
 // All certificates of a file, PEM or DER. Throws Failure(file_error) when there are none, or one cannot be read.
 std::vector<CertificateView> read_ca_file(const std::string& path, const Signals& signals, Output& output);

@@ -38,7 +38,8 @@ int digest_of(CMS_SignerInfo& signer) {
     return OBJ_obj2nid(object);
 }
 
-Finding judge_digest(CMS_SignerInfo& signer, const ContentDigests& digests, bool has_attributes, const ASN1_OBJECT* content_type) {
+Finding judge_digest(CMS_SignerInfo& signer, const ContentDigests& digests, bool has_attributes,
+                     const ASN1_OBJECT* content_type) {
     const int nid = digest_of(signer);
     const auto finding = [](bool good, const std::string& text) { return Finding{Aspect::digest, good, text}; };
     const char* const name = nid == NID_undef ? "?" : OBJ_nid2ln(nid);
@@ -60,14 +61,17 @@ Finding judge_digest(CMS_SignerInfo& signer, const ContentDigests& digests, bool
 Finding judge_signature(CMS_SignerInfo& signer, const ContentDigests& digests, bool has_attributes) {
     // With signed attributes the signature is over those, and judge_digest has compared the digest in them; without, it is over
     // the content.
-    const bool good = has_attributes ? CMS_SignerInfo_verify(&signer) == 1
-                                     : is_strong_digest(digest_of(signer)) && CMS_SignerInfo_verify_content(&signer, digests.chain()) == 1;
-    return {Aspect::signature, good, good ? _("made with the key of this certificate") : _("not made with the key of this certificate, or damaged")};
+    const bool good = has_attributes
+                          ? CMS_SignerInfo_verify(&signer) == 1
+                          : is_strong_digest(digest_of(signer)) && CMS_SignerInfo_verify_content(&signer, digests.chain()) == 1;
+    return {Aspect::signature, good,
+            good ? _("made with the key of this certificate") : _("not made with the key of this certificate, or damaged")};
 }
 
 // The value of an attribute that may be there once; NULL when it is not, `malformed` when it is there otherwise.
-template <class T> std::unique_ptr<T, void (*)(T*)> sequence_attribute(CMS_SignerInfo& signer, int nid, T* (*d2i)(T**, const unsigned char**, long),
-                                                                     void (*release)(T*), bool& malformed) {
+template <class T> std::unique_ptr<T, void (*)(T*)> sequence_attribute(CMS_SignerInfo& signer, int nid,
+                                                                       T* (*d2i)(T**, const unsigned char**, long),
+                                                                       void (*release)(T*), bool& malformed) {
     std::unique_ptr<T, void (*)(T*)> value(nullptr, release);
     const int at = CMS_signed_get_attr_by_NID(&signer, nid, -1);
     if (at < 0) return value;
@@ -89,7 +93,7 @@ std::optional<Finding> judge_signing_certificate(CMS_SignerInfo& signer, const C
     const auto v1 = sequence_attribute<ESS_SIGNING_CERT>(signer, NID_id_smime_aa_signingCertificate, d2i_ESS_SIGNING_CERT,
                                                          ESS_SIGNING_CERT_free, malformed);
     if (!v1 && !v2 && !malformed) return std::nullopt;
-    const Stack all(sk_X509_new_null(), [](STACK_OF(X509)* s) { sk_X509_free(s); });
+    const Stack all(sk_X509_new_null(), [](STACK_OF(X509) * s) { sk_X509_free(s); });
     const auto push = [&](const CertificateView& one) {
         if (!all || sk_X509_push(all.get(), one.x509()) <= 0) throw std::bad_alloc();
     };
@@ -130,11 +134,14 @@ Finding judge_time(CMS_SignerInfo& signer, SignerJudgement& judgement, const Cha
     if (time > now + clock_tolerance) return finding(false, when + ": " + _("that is in the future"));
     const auto outside = [&](const CertificateView& certificate) { return !certificate.valid_at(time); };
     if (outside(*judgement.certificate))
-        return finding(false, when + ": " + fill(_("the certificate was valid from {0} to {1}"),
-                                                 {iso(judgement.certificate->not_before()), iso(judgement.certificate->not_after())}));
+        return finding(false, when + ": " +
+                                  fill(_("the certificate was valid from {0} to {1}"),
+                                       {iso(judgement.certificate->not_before()), iso(judgement.certificate->not_after())}));
     const auto ca = std::ranges::find_if(chain.certificates, outside);
     if (ca != chain.certificates.end())
-        return finding(false, when + ": " + fill(_("the certificate of the CA was valid from {0} to {1}"), {iso(ca->not_before()), iso(ca->not_after())}));
+        return finding(false, when + ": " +
+                                  fill(_("the certificate of the CA was valid from {0} to {1}"),
+                                       {iso(ca->not_before()), iso(ca->not_after())}));
     return finding(true, when);
 }
 
@@ -155,14 +162,15 @@ SignerJudgement judge(CMS_SignerInfo& signer, const ASN1_OBJECT* content_type, c
     judgement.known = chain.known;
     findings.push_back(judge_digest(signer, digests, has_attributes, content_type));
     findings.push_back(judge_signature(signer, digests, has_attributes));
-    if (auto finding = judge_signing_certificate(signer, *judgement.certificate, included, chain)) findings.push_back(std::move(*finding));
+    if (auto finding = judge_signing_certificate(signer, *judgement.certificate, included, chain))
+        findings.push_back(std::move(*finding));
     findings.push_back(judge_key_usage(*judgement.certificate));
     findings.push_back({Aspect::chain, chain.good, chain.text});
     findings.push_back(judge_time(signer, judgement, chain, now));
     return judgement;
 }
 
-std::vector<CertificateView> views_of(STACK_OF(X509)* certificates) {
+std::vector<CertificateView> views_of(STACK_OF(X509) * certificates) {
     std::vector<CertificateView> views;
     for (int i = 0; i < sk_X509_num(certificates); ++i)
         if (auto view = view_of(sk_X509_value(certificates, i))) views.push_back(std::move(*view));
@@ -175,14 +183,16 @@ CmsPointer parse_cms(ByteView structure) {
     const OpensslErrors errors;
     const unsigned char* at = structure.data();
     CmsPointer cms(d2i_CMS_ContentInfo(nullptr, &at, static_cast<long>(structure.size())));
-    if (cms && (at != structure.data() + structure.size() || OBJ_obj2nid(CMS_get0_type(cms.get())) != NID_pkcs7_signed)) cms.reset();
+    if (cms && (at != structure.data() + structure.size() || OBJ_obj2nid(CMS_get0_type(cms.get())) != NID_pkcs7_signed))
+        cms.reset();
     return cms;
 }
 
 bool SignerJudgement::good() const noexcept { return !findings.empty() && std::ranges::all_of(findings, &Finding::good); }
 
 bool SignerJudgement::good_but_for(Aspect aspect) const noexcept {
-    return !findings.empty() && std::ranges::all_of(findings, [&](const Finding& one) { return one.good || one.aspect == aspect; });
+    return !findings.empty() &&
+           std::ranges::all_of(findings, [&](const Finding& one) { return one.good || one.aspect == aspect; });
 }
 
 void want_digests_of_signers(CMS_ContentInfo& cms, ContentDigests& digests) {
@@ -190,11 +200,12 @@ void want_digests_of_signers(CMS_ContentInfo& cms, ContentDigests& digests) {
     for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) digests.want(digest_of(*sk_CMS_SignerInfo_value(signers, i)));
 }
 
-std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDigests& digests, const Trust& trust, TimePoint now) {
+std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDigests& digests, const Trust& trust,
+                                           TimePoint now) {
     const OpensslErrors errors;
-    const Stack certificates(CMS_get1_certs(&cms), [](STACK_OF(X509)* s) { sk_X509_pop_free(s, X509_free); });
+    const Stack certificates(CMS_get1_certs(&cms), [](STACK_OF(X509) * s) { sk_X509_pop_free(s, X509_free); });
     const std::vector<CertificateView> included = views_of(certificates.get());
-    const Stack given(sk_X509_new_null(), [](STACK_OF(X509)* s) { sk_X509_free(s); });
+    const Stack given(sk_X509_new_null(), [](STACK_OF(X509) * s) { sk_X509_free(s); });
     for (const CertificateView& anchor : trust.anchors)
         if (!given || sk_X509_push(given.get(), anchor.x509()) <= 0) throw std::bad_alloc();
     CMS_set1_signers_certs(&cms, given.get(), 0);
@@ -207,14 +218,17 @@ std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDi
 
 std::string subject_of(const CertificateView& certificate) {
     const std::unique_ptr<BIO, Freer<BIO_free_all>> bio(BIO_new(BIO_s_mem()));
-    if (!bio || X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate.x509()), 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0) return "?";
+    if (!bio ||
+        X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate.x509()), 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) < 0)
+        return "?";
     const char* data = nullptr;
     const long size = BIO_get_mem_data(bio.get(), &data);
     return printable(std::string_view(data, static_cast<std::size_t>(size)));
 }
 
 const char* name_of(Aspect aspect) noexcept {
-    static constexpr std::array names = {"certificate", "digest", "signature", "signing-certificate", "key-usage", "chain", "time"};
+    static constexpr std::array names = {"certificate", "digest", "signature", "signing-certificate",
+                                         "key-usage",   "chain",  "time"};
     return names[static_cast<std::size_t>(aspect)];
 }
 

@@ -20,18 +20,18 @@ CmsPointer parse_cms(ByteView structure);
 
 // Whom to believe. A known CA counts only where its fingerprint is known and fits: a key identifier alone can be copied.
 struct Trust {
-    std::vector<CertificateView> anchors;   // given by the user: then no other
+    std::vector<CertificateView> anchors;  // given by the user: then no other
     std::span<const KnownCa> known;
 };
 
 enum class Aspect {
-    certificate,          // the signer's is there
-    digest,               // of the content, by an algorithm that may be relied on
+    certificate,  // the signer's is there
+    digest,       // of the content, by an algorithm that may be relied on
     signature,
     signing_certificate,  // signing-certificate(-v2) names the signer's certificate
     key_usage,
     chain,
-    time                  // the stated signing time, against the validity of the certificates
+    time  // the stated signing time, against the validity of the certificates
 };
 struct Finding {
     Aspect aspect;
@@ -50,7 +50,8 @@ struct SignerJudgement {
 };
 
 // Every signer, in the order of the SET. `digests` has seen the content. Empty for a SignedData that nobody signed.
-std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDigests& digests, const Trust& trust, TimePoint now);
+std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDigests& digests, const Trust& trust,
+                                           TimePoint now);
 
 // Makes `digests` want what the signers of a detached SignedData need.
 void want_digests_of_signers(CMS_ContentInfo& cms, ContentDigests& digests);
@@ -58,7 +59,7 @@ void want_digests_of_signers(CMS_ContentInfo& cms, ContentDigests& digests);
 // The certificate's subject on one line, fit to be shown.
 std::string subject_of(const CertificateView& certificate);
 
-const char* name_of(Aspect aspect) noexcept;      // as --json gives it
+const char* name_of(Aspect aspect) noexcept;  // as --json gives it
 std::string shown_name(Aspect aspect);
 
 }  // namespace jpki::tool

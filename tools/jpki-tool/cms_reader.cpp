@@ -115,7 +115,8 @@ private:
     std::uint64_t bound() const { return ends_.empty() ? std::numeric_limits<std::uint64_t>::max() : ends_.back().position; }
 
     bool fill() {
-        std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(at_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
+        std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(at_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_),
+                  buffer_.begin());
         end_ -= at_;
         at_ = 0;
         const std::size_t got = source_.read(std::span(buffer_).subspan(end_));

@@ -1,5 +1,5 @@
-// Reading a CMS SignedData (RFC 5652, 5.1) of any size in constant memory: the content goes by in pieces, what is around it is kept
-// for OpenSSL's CMS functions, which would keep the content as well.
+// Reading a CMS SignedData (RFC 5652, 5.1) of any size in constant memory: the content goes by in pieces, what is around it is
+// kept for OpenSSL's CMS functions, which would keep the content as well.
 #pragma once
 
 #include "cms_encoding.hpp"

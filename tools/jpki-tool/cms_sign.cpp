@@ -16,7 +16,8 @@ Bytes ca_on_card(OpenCard& card, KeyUse use, const Certificate& signer) {
     if (ca.kind != FileAnswer::Kind::read) return {};
     const auto view = CertificateView::parse(ca.certificate->der), holder = CertificateView::parse(signer.der);
     if (!view || !holder || !holder->issued_by(*view))
-        throw Failure(Exit::failure, _("The CA certificate on the card did not issue the certificate on the card. Nothing was signed."));
+        throw Failure(Exit::failure,
+                      _("The CA certificate on the card did not issue the certificate on the card. Nothing was signed."));
     return ca.certificate->der;
 }
 
@@ -28,15 +29,18 @@ std::shared_ptr<const Certificate> certificate_for_signing(OpenCard& card, KeyUs
     const auto view = CertificateView::parse(file.certificate->der);
     if (!view) throw Failure(Exit::failure, _("The file on the card is not a certificate."));
     if (!view->valid_at(time))
-        throw Failure(Exit::failure, fill(_("The certificate is valid from {0} to {1} only: a signature made now would not be valid. Nothing was signed."),
-                                          {shown(japan_date(view->not_before())), shown(japan_date(view->not_after()))}));
+        throw Failure(
+            Exit::failure,
+            fill(_("The certificate is valid from {0} to {1} only: a signature made now would not be valid. Nothing was signed."),
+                 {shown(japan_date(view->not_before())), shown(japan_date(view->not_after()))}));
     return file.certificate;
 }
 
 Bytes sha256_of(ByteView bytes) {
     Bytes digest(EVP_MAX_MD_SIZE);
     unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::runtime_error("SHA-256 failed");
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+        throw std::runtime_error("SHA-256 failed");
     digest.resize(size);
     return digest;
 }
@@ -61,7 +65,8 @@ CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteV
         result.ca = ca_on_card(card, use, *result.certificate);
         result.attributes = signed_attributes(*result.certificate, sha256, result.time);
         context.signals.check();
-        const SignAnswer answer = card->sign(use, SignatureScheme::pkcs1_padding, digest_info(Hash::sha256, sha256_of(result.attributes)));
+        const SignAnswer answer =
+            card->sign(use, SignatureScheme::pkcs1_padding, digest_info(Hash::sha256, sha256_of(result.attributes)));
         card->reset_security_status();
         if (answer.kind != SignAnswer::Kind::done) throw Failure(Exit::failure, _("The card did not sign."));
         result.value = answer.signature;

@@ -15,14 +15,16 @@ struct CardSignature {
     Bytes attributes, value;
     TimePoint time{};
 
-    CmsFrame frame(std::optional<std::uint64_t> content_size) const { return cms_frame(*certificate, ca, attributes, value, content_size); }
+    CmsFrame frame(std::optional<std::uint64_t> content_size) const {
+        return cms_frame(*certificate, ca, attributes, value, content_size);
+    }
 };
 
 // Throws Failure(not_on_card, pin_blocked, last_try_withheld) when `use` cannot sign, before anybody is asked for anything.
 void check_card_can_sign(Context& context, OpenCard& card, KeyUse use);
 
-// Asks for the PIN, which is sent once; reads the certificates, signs and locks the card, in one transaction. Throws Failure, also
-// for a certificate that is not valid now.
+// Asks for the PIN, which is sent once; reads the certificates, signs and locks the card, in one transaction. Throws Failure,
+// also for a certificate that is not valid now.
 CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteView sha256, const std::string& purpose);
 
 // Judges the signature as verify does, against the CA certificate of the card. Throws Failure(failure) unless all is right.

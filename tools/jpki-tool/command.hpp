@@ -25,8 +25,8 @@ struct Context {
     Log& log;
     std::string reader;  // --reader
     PinOptions pin;
-    std::string command;              // "pin change", as --json gives it
-    std::function<Exit()> run;        // what the command line asked for
+    std::string command;        // "pin change", as --json gives it
+    std::function<Exit()> run;  // what the command line asked for
 };
 
 // Each adds one command to the command line. The command's function is put into `context.run` when it was asked for; nothing

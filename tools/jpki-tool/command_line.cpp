@@ -42,11 +42,13 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, 
 }
 
 void add_pin_options(CLI::App& command, Context& context) {
-    auto* descriptor = command.add_option("--pin-fd", context.pin.descriptor,
-                                          _("Read the PIN from this file descriptor, one line for each PIN"))
-                           ->check(CLI::NonNegativeNumber);
+    auto* descriptor =
+        command
+            .add_option("--pin-fd", context.pin.descriptor, _("Read the PIN from this file descriptor, one line for each PIN"))
+            ->check(CLI::NonNegativeNumber);
     command.add_flag("--pinentry", context.pin.pinentry, _("Ask for the PIN with a pinentry program"))->excludes(descriptor);
-    command.add_option("--pinentry-program", context.pin.pinentry_program, _("The pinentry program to run"))->capture_default_str();
+    command.add_option("--pinentry-program", context.pin.pinentry_program, _("The pinentry program to run"))
+        ->capture_default_str();
     command.add_flag("--last-try", context.pin.last_try, _("Send the PIN even if only one try is left"));
 }
 

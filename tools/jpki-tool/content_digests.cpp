@@ -38,7 +38,8 @@ void ContentDigests::want(int nid) {
 void ContentDigests::begin(ByteView digest_algorithms) {
     for (const int nid : strong) {
         const Bytes oid = der::object_identifier(nid);
-        if (std::search(digest_algorithms.begin(), digest_algorithms.end(), oid.begin(), oid.end()) != digest_algorithms.end()) want(nid);
+        if (std::search(digest_algorithms.begin(), digest_algorithms.end(), oid.begin(), oid.end()) != digest_algorithms.end())
+            want(nid);
     }
 }
 

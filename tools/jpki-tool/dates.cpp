@@ -20,8 +20,8 @@ struct Era {
 };
 
 // By the digit of the certificate. First years of the eras of modern Japan.
-constexpr std::array<Era, 6> eras = {{
-    {nullptr, 0}, {N_("Meiji"), 1868}, {N_("Taisho"), 1912}, {N_("Showa"), 1926}, {N_("Heisei"), 1989}, {N_("Reiwa"), 2019}}};
+constexpr std::array<Era, 6> eras = {
+    {{nullptr, 0}, {N_("Meiji"), 1868}, {N_("Taisho"), 1912}, {N_("Showa"), 1926}, {N_("Heisei"), 1989}, {N_("Reiwa"), 2019}}};
 
 std::string formatted(const char* pattern, int a, int b, int c) {
     char text[48];
@@ -75,8 +75,8 @@ std::optional<Birth> parse_birth(std::string_view text) {
     const auto era = static_cast<std::size_t>(text[0] - '0');
     Birth birth{"", 0, number(text.substr(1, 4)), number(text.substr(5, 2)), number(text.substr(7, 2))};
     if (era >= eras.size() || birth.month > 12 || birth.day > 31) return std::nullopt;
-    if (birth.month != 0 && birth.day != 0 && !Date(year(birth.year), month(static_cast<unsigned>(birth.month)),
-                                                    day(static_cast<unsigned>(birth.day))).ok())
+    if (birth.month != 0 && birth.day != 0 &&
+        !Date(year(birth.year), month(static_cast<unsigned>(birth.month)), day(static_cast<unsigned>(birth.day))).ok())
         return std::nullopt;
     if (era == 0) return birth;
     birth.era = _(eras[era].name);
@@ -96,7 +96,8 @@ std::string shown(const Birth& birth) {
     if (birth.era_year == 0) return fill(_("{0} (era: {1})"), {date, birth.era});
     if (in_japanese()) {
         const std::string year = birth.era_year == 1 ? "元" : std::to_string(birth.era_year);
-        return birth.era + year + "年" + part(birth.month) + "月" + part(birth.day) + "日 (西暦" + std::to_string(birth.year) + "年)";
+        return birth.era + year + "年" + part(birth.month) + "月" + part(birth.day) + "日 (西暦" + std::to_string(birth.year) +
+               "年)";
     }
     return date + " (" + birth.era + " " + std::to_string(birth.era_year) + ")";
 }

@@ -1,5 +1,5 @@
-// `doctor`: what is known of this machine (Facts), and what that means (findings). The two are apart so that the tests can make up
-// every machine.
+// `doctor`: what is known of this machine (Facts), and what that means (findings). The two are apart so that the tests can make
+// up every machine.
 #pragma once
 
 #include "card_report.hpp"
@@ -31,18 +31,18 @@ struct PcscFacts {
     std::optional<Version> pcscd, ccid;  // versions; no value: not found
     enum class Socket {
         missing,
-        refused,   // a file, and nobody listens
-        closed,    // pcscd hung up without an answer: it does not let this user in (polkit)
+        refused,  // a file, and nobody listens
+        closed,   // pcscd hung up without an answer: it does not let this user in (polkit)
         answered
     } socket = Socket::missing;
-    Version protocol{0, 0};   // pcscd's, as it answered
-    bool answers = false;     // SCardEstablishContext succeeded
+    Version protocol{0, 0};  // pcscd's, as it answered
+    bool answers = false;    // SCardEstablishContext succeeded
     bool over_ssh = false;
 };
 
 struct UsbReader {
     unsigned vendor = 0, product = 0;
-    bool ccid = false;       // has an interface of class 0B
+    bool ccid = false;           // has an interface of class 0B
     const char* name = nullptr;  // of a reader that is known to have no CCID interface
 };
 
@@ -60,10 +60,10 @@ struct ModuleFacts {
     bool exists = false, loads = false;
     std::string problem;
     Version version{0, 0};
-    bool p11_kit_there = false;        // the command p11-kit could be run
+    bool p11_kit_there = false;  // the command p11-kit could be run
     bool p11_kit_knows = false;
     int tokens_of_ours = 0;
-    int tokens_of_opensc = 0;          // for this card
+    int tokens_of_opensc = 0;  // for this card
 };
 
 struct BrowserFacts {

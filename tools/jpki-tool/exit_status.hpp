@@ -9,13 +9,13 @@ namespace jpki::tool {
 
 enum class Exit : int {
     ok = 0,
-    failure = 1,            // anything that has no status of its own
-    usage = 2,              // the command line, or no way to ask for a PIN
-    no_service = 3,         // pcscd does not answer
+    failure = 1,     // anything that has no status of its own
+    usage = 2,       // the command line, or no way to ask for a PIN
+    no_service = 3,  // pcscd does not answer
     no_reader = 4,
-    no_card = 5,            // none in the reader, or removed on the way
-    not_our_card = 6,       // a card without the JPKI application, or one that does not answer
-    pin_wrong = 7,          // the card rejected the PIN
+    no_card = 5,       // none in the reader, or removed on the way
+    not_our_card = 6,  // a card without the JPKI application, or one that does not answer
+    pin_wrong = 7,     // the card rejected the PIN
     pin_blocked = 8,
     last_try_withheld = 9,  // one try left and no --last-try: nothing was sent
     pin_not_sent = 10,      // what was typed breaks the rules for this PIN, or the entry was cancelled: nothing was sent

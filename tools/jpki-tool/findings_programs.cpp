@@ -19,28 +19,35 @@ void judge_module(const ModuleFacts& module, std::vector<Diagnosis>& findings) {
         findings.push_back({code, verdict, text, remedy});
     };
     if (!module.exists) {
-        add("module-missing", Verdict::fault, fill(_("The module {0} is not there."), {printable(module.path)}), _("Install jpki-pkcs11."));
+        add("module-missing", Verdict::fault, fill(_("The module {0} is not there."), {printable(module.path)}),
+            _("Install jpki-pkcs11."));
         return;
     }
     if (!module.loads) {
-        add("module-not-loadable", Verdict::fault, fill(_("The module cannot be used: {0}"), {printable(module.problem)}), _("Install jpki-pkcs11 again."));
+        add("module-not-loadable", Verdict::fault, fill(_("The module cannot be used: {0}"), {printable(module.problem)}),
+            _("Install jpki-pkcs11 again."));
     } else if (module.version != own_version) {
-        add("module-version", Verdict::warning, fill(_("The module has version {0}, this program {1}."), {version_text(module.version), version_text(own_version)}),
+        add("module-version", Verdict::warning,
+            fill(_("The module has version {0}, this program {1}."), {version_text(module.version), version_text(own_version)}),
             _("Install both from the same release."));
     } else {
         add("module", Verdict::ok, fill(_("The module works (version {0})."), {version_text(module.version)}), "");
     }
     if (!module.p11_kit_there) {
-        add("p11-kit-command", Verdict::note, _("The command p11-kit is not installed: not checked whether programs find the module."), _("Install it: apt install p11-kit"));
+        add("p11-kit-command", Verdict::note,
+            _("The command p11-kit is not installed: not checked whether programs find the module."),
+            _("Install it: apt install p11-kit"));
     } else if (!module.p11_kit_knows) {
         add("p11-kit", Verdict::fault, _("p11-kit does not find the module, and neither do the programs that use p11-kit."),
-            _("Install jpki-pkcs11 where p11-kit looks (\"pkg-config --variable=p11_module_configs p11-kit-1\"), or remove an entry that disables it."));
+            _("Install jpki-pkcs11 where p11-kit looks (\"pkg-config --variable=p11_module_configs p11-kit-1\"), or remove an "
+              "entry that disables it."));
     } else {
         add("p11-kit", Verdict::ok, _("p11-kit finds the module."), "");
     }
     if (module.tokens_of_opensc > 0 && module.p11_kit_knows)
         add("opensc-double", Verdict::warning, _("OpenSC shows the same card too: programs list its tokens twice."),
-            _("To have OpenSC step back, name the drivers of your other cards in card_drivers of /etc/opensc/opensc.conf, without jpki; or write \"enable-in: opensc\" "
+            _("To have OpenSC step back, name the drivers of your other cards in card_drivers of /etc/opensc/opensc.conf, "
+              "without jpki; or write \"enable-in: opensc\" "
               "into a copy of its .module file in /etc/pkcs11/modules."));
 }
 
@@ -56,24 +63,28 @@ void judge_browser(const BrowserFacts& browser, std::vector<Diagnosis>& findings
     switch (browser.packaging) {
     case Packaging::native:
         findings.push_back({"browser-not-registered", Verdict::note, fill(_("{0}: the module is not registered."), {name}),
-                            browser.kind == BrowserFacts::Kind::firefox ? _("To use the card there: load jpki-pkcs11-auth.so under Security Devices in its settings")
-                                                                        : _("To use the card there: run the example chromium-nssdb.sh")});
+                            browser.kind == BrowserFacts::Kind::firefox
+                                ? _("To use the card there: load jpki-pkcs11-auth.so under Security Devices in its settings")
+                                : _("To use the card there: run the example chromium-nssdb.sh")});
         break;
     case Packaging::snap:
         findings.push_back({"browser-snap", Verdict::note, fill(_("{0}: a Snap, which loads no module from outside."), {name}),
                             _("Use the browser from a package of the distribution or of its maker.")});
         break;
     case Packaging::flatpak:
-        findings.push_back({"browser-flatpak", Verdict::note, fill(_("{0}: a Flatpak, which reaches the module only through a socket of p11-kit."), {name}),
-                            _("Run \"p11-kit server --provider MODULE pkcs11:\" outside, let the Flatpak at its socket (flatpak override --user "
-                              "--filesystem=xdg-run/p11-kit), and register p11-kit-client.so inside.")});
+        findings.push_back(
+            {"browser-flatpak", Verdict::note,
+             fill(_("{0}: a Flatpak, which reaches the module only through a socket of p11-kit."), {name}),
+             _("Run \"p11-kit server --provider MODULE pkcs11:\" outside, let the Flatpak at its socket (flatpak override --user "
+               "--filesystem=xdg-run/p11-kit), and register p11-kit-client.so inside.")});
         break;
     }
 }
 
 std::string scrubbed(std::string text, const std::string& home) {
     if (home.size() > 1)
-        for (std::size_t at = text.find(home); at != std::string::npos; at = text.find(home, at)) text.replace(at, home.size(), "~");
+        for (std::size_t at = text.find(home); at != std::string::npos; at = text.find(home, at))
+            text.replace(at, home.size(), "~");
     return text;
 }
 
@@ -93,10 +104,13 @@ void judge_programs(const Facts& facts, std::vector<Diagnosis>& findings) {
     judge_module(facts.module, findings);
     for (const BrowserFacts& browser : facts.browsers) judge_browser(browser, findings);
     if (facts.engine || facts.provider) {
-        findings.push_back({"openssl", Verdict::ok, facts.provider ? _("OpenSSL: pkcs11-provider is installed.") : _("OpenSSL: the pkcs11 engine is installed."), ""});
+        findings.push_back(
+            {"openssl", Verdict::ok,
+             facts.provider ? _("OpenSSL: pkcs11-provider is installed.") : _("OpenSSL: the pkcs11 engine is installed."), ""});
     } else {
-        findings.push_back({"openssl", Verdict::note, _("OpenSSL: neither pkcs11-provider nor the pkcs11 engine is installed."),
-                            _("To use the card with openssl: apt install libengine-pkcs11-openssl, or pkcs11-provider where there is one.")});
+        findings.push_back(
+            {"openssl", Verdict::note, _("OpenSSL: neither pkcs11-provider nor the pkcs11 engine is installed."),
+             _("To use the card with openssl: apt install libengine-pkcs11-openssl, or pkcs11-provider where there is one.")});
     }
 }
 
@@ -104,7 +118,8 @@ std::vector<Diagnosis> judge(const Facts& facts) {
     std::vector<Diagnosis> findings;
     // The first release of this program: earlier it cannot be.
     if (japan_date(facts.at) < Date(std::chrono::year(2026), std::chrono::month(1), std::chrono::day(1)))
-        findings.push_back({"clock", Verdict::fault, fill(_("The clock of this computer is wrong: {0}"), {iso(facts.at)}), _("Set it.")});
+        findings.push_back(
+            {"clock", Verdict::fault, fill(_("The clock of this computer is wrong: {0}"), {iso(facts.at)}), _("Set it.")});
     judge_pcsc(facts, findings);
     judge_readers(facts, findings);
     judge_programs(facts, findings);
@@ -124,29 +139,35 @@ std::string anonymous_reader(const std::string& name) {
 }
 
 std::string anonymous_report(const Facts& facts, const std::vector<Diagnosis>& findings, const std::string& log) {
-    const auto version = [](const std::optional<Version>& value) { return value ? version_text(*value) : std::string("unknown"); };
+    const auto version = [](const std::optional<Version>& value) {
+        return value ? version_text(*value) : std::string("unknown");
+    };
     const std::string home = places_of_this_user().home.string();
     std::string text = std::string("jpki-tool ") + JPKI_VERSION + " doctor report\n";
-    text += "pcscd " + version(facts.pcsc.pcscd) + ", libccid " + version(facts.pcsc.ccid) + ", protocol " + version_text(facts.pcsc.protocol) +
-            (facts.pcsc.answers ? ", answers" : ", does not answer") + (facts.pcsc.over_ssh ? ", over ssh" : "") + "\n";
+    text += "pcscd " + version(facts.pcsc.pcscd) + ", libccid " + version(facts.pcsc.ccid) + ", protocol " +
+            version_text(facts.pcsc.protocol) + (facts.pcsc.answers ? ", answers" : ", does not answer") +
+            (facts.pcsc.over_ssh ? ", over ssh" : "") + "\n";
     for (const UsbReader& usb : facts.usb) {
         char ids[16];
         std::snprintf(ids, sizeof ids, "%04x:%04x", usb.vendor, usb.product);
         text += std::string("USB ") + ids + (usb.ccid ? " CCID" : " no CCID") + "\n";
     }
     for (const ReaderFacts& reader : facts.readers) {
-        text += "reader " + anonymous_reader(reader.view.name) + ": card " + card_name(reader.card) + ", ATR " + hex(reader.view.atr) + "\n";
+        text += "reader " + anonymous_reader(reader.view.name) + ": card " + card_name(reader.card) + ", ATR " +
+                hex(reader.view.atr) + "\n";
         if (!reader.report) continue;
         const auto& information = reader.report->information;
         text += "  EF 0006: " + (information ? information->label + ", " + information->model : std::string("absent")) + "\n";
         for (const KeyUse use : all_key_uses) {
             const KeyReport& key = reader.report->key(use);
             static constexpr const char* states[] = {"present", "wants PIN", "absent", "unreadable"};
-            text += std::string("  ") + name_of(use) + ": tries " + (key.tries ? std::to_string(*key.tries) : "none") + ", certificate " +
-                    states[static_cast<int>(key.certificate.state)] + ", CA " + states[static_cast<int>(key.ca.state)] + "\n";
+            text += std::string("  ") + name_of(use) + ": tries " + (key.tries ? std::to_string(*key.tries) : "none") +
+                    ", certificate " + states[static_cast<int>(key.certificate.state)] + ", CA " +
+                    states[static_cast<int>(key.ca.state)] + "\n";
         }
     }
-    text += "module " + scrubbed(facts.module.path, home) + ": " + (facts.module.loads ? "version " + version_text(facts.module.version) : "not usable") + "\n";
+    text += "module " + scrubbed(facts.module.path, home) + ": " +
+            (facts.module.loads ? "version " + version_text(facts.module.version) : "not usable") + "\n";
     text += "findings:\n";
     for (const Diagnosis& finding : findings) text += std::string("  ") + name_of(finding.verdict) + " " + finding.code + "\n";
     text += "commands and status words:\n" + scrubbed(log, home);

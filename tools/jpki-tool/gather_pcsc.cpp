@@ -74,7 +74,9 @@ void greet(PcscFacts& facts) {
     std::memcpy(address.sun_path, name.c_str(), name.size());
     const Socket socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (::connect(socket.value, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        facts.socket = errno == ENOENT ? PcscFacts::Socket::missing : errno == EACCES ? PcscFacts::Socket::closed : PcscFacts::Socket::refused;
+        facts.socket = errno == ENOENT   ? PcscFacts::Socket::missing
+                       : errno == EACCES ? PcscFacts::Socket::closed
+                                         : PcscFacts::Socket::refused;
         return;
     }
     facts.socket = PcscFacts::Socket::closed;
@@ -94,10 +96,8 @@ struct KnownReader {
 };
 // Readers that people have and that have no CCID interface (USB ids as nfcpy and the USB id list give them).
 constexpr KnownReader without_ccid[] = {
-    {0x054C, 0x0193, "Sony PaSoRi (PN531)"},
-    {0x054C, 0x01BB, "Sony PaSoRi RC-S320"},
-    {0x054C, 0x02E1, "Sony PaSoRi RC-S330/360/370"},
-    {0x054C, 0x06C1, "Sony PaSoRi RC-S380/S"},
+    {0x054C, 0x0193, "Sony PaSoRi (PN531)"},         {0x054C, 0x01BB, "Sony PaSoRi RC-S320"},
+    {0x054C, 0x02E1, "Sony PaSoRi RC-S330/360/370"}, {0x054C, 0x06C1, "Sony PaSoRi RC-S380/S"},
     {0x054C, 0x06C3, "Sony PaSoRi RC-S380/P"},
 };
 
@@ -106,7 +106,8 @@ unsigned hex_number(const path& file) { return static_cast<unsigned>(std::strtou
 bool has_ccid_interface(const path& device) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(device, error))
-        if (entry.path().filename().string().find(':') != std::string::npos && hex_number(entry.path() / "bInterfaceClass") == 0x0B)
+        if (entry.path().filename().string().find(':') != std::string::npos &&
+            hex_number(entry.path() / "bInterfaceClass") == 0x0B)
             return true;
     return false;
 }
@@ -146,7 +147,8 @@ std::optional<std::string> output_of(const std::vector<std::string>& command) {
     ::close(pipe[0]);
     if (error != 0) return std::nullopt;
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? std::nullopt : std::optional(output);
 }
 
@@ -168,7 +170,8 @@ std::vector<UsbReader> look_at_usb(const Places& places) {
     std::vector<UsbReader> readers;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(places.root / "sys/bus/usb/devices", error)) {
-        UsbReader reader{hex_number(entry.path() / "idVendor"), hex_number(entry.path() / "idProduct"), has_ccid_interface(entry.path()), nullptr};
+        UsbReader reader{hex_number(entry.path() / "idVendor"), hex_number(entry.path() / "idProduct"),
+                         has_ccid_interface(entry.path()), nullptr};
         for (const KnownReader& known : without_ccid)
             if (known.vendor == reader.vendor && known.product == reader.product) reader.name = known.name;
         if (reader.vendor != 0 && (reader.ccid || reader.name != nullptr)) readers.push_back(reader);

@@ -130,7 +130,8 @@ std::string shown_value(const HolderField& field) {
     if (field.replaced.empty()) return text;
     std::string list;
     for (const std::size_t place : field.replaced)
-        list += (list.empty() ? "" : ", ") + fill(_("character {0}: {1}"), {std::to_string(place), printable(character_at(field.text, place))});
+        list += (list.empty() ? "" : ", ") +
+                fill(_("character {0}: {1}"), {std::to_string(place), printable(character_at(field.text, place))});
     return text + " " + fill(_("(substitute characters: {0})"), {list});
 }
 
@@ -140,8 +141,11 @@ Json to_json(const HolderField& field) {
     if (!field.replaced.empty()) json["replaced_characters"] = field.replaced;
     if (field.kind == HolderField::Kind::birth) {
         const Birth birth = *parse_birth(field.text);
-        json["birth"] = {{"era", field.text[0] - '0'}, {"era_year", birth.era_year}, {"year", birth.year},
-                         {"month", birth.month}, {"day", birth.day}};
+        json["birth"] = {{"era", field.text[0] - '0'},
+                         {"era_year", birth.era_year},
+                         {"year", birth.year},
+                         {"month", birth.month},
+                         {"day", birth.day}};
     }
     return json;
 }

@@ -34,7 +34,8 @@ InputFile::~InputFile() {
 
 bool InputFile::is_same_file(const std::string& path) const {
     struct stat other {};
-    return !is_standard_input() && ::stat(path.c_str(), &other) == 0 && other.st_dev == opened_.st_dev && other.st_ino == opened_.st_ino;
+    return !is_standard_input() && ::stat(path.c_str(), &other) == 0 && other.st_dev == opened_.st_dev &&
+           other.st_ino == opened_.st_ino;
 }
 
 void InputFile::rewind() {
@@ -74,7 +75,8 @@ void InputFile::show_progress() {
     const auto now = std::chrono::steady_clock::now();
     if (now - shown_ < std::chrono::milliseconds(300)) return;
     shown_ = now;
-    const std::string percent = size() == 0 ? "" : std::to_string(std::min<std::uint64_t>(100, done_ / (size() / 100 + 1))) + " %";
+    const std::string percent =
+        size() == 0 ? "" : std::to_string(std::min<std::uint64_t>(100, done_ / (size() / 100 + 1))) + " %";
     output_.progress(fill(_("Reading {0} ... {1}"), {printable(path_), percent}));
 }
 

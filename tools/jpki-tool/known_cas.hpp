@@ -1,4 +1,5 @@
-// The certification authorities of J-LIS that are known (apdu/README.md, Certificates), by key identifier: their names are all the same.
+// The certification authorities of J-LIS that are known (apdu/README.md, Certificates), by key identifier: their names are all
+// the same.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -11,10 +12,10 @@ namespace jpki::tool {
 
 struct KnownCa {
     KeyUse use;
-    int generation;               // 1, 2, 3: the key pairs in the order of their years
-    std::string_view from, to;    // validity, ISO 8601 dates
-    std::string_view key_id;      // upper-case hexadecimal: all 20 bytes, or the beginning where no more is known
-    std::string_view sha256;      // of the CA certificate's DER; empty where it is not known
+    int generation;             // 1, 2, 3: the key pairs in the order of their years
+    std::string_view from, to;  // validity, ISO 8601 dates
+    std::string_view key_id;    // upper-case hexadecimal: all 20 bytes, or the beginning where no more is known
+    std::string_view sha256;    // of the CA certificate's DER; empty where it is not known
 };
 
 std::span<const KnownCa> known_cas() noexcept;

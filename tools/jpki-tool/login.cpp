@@ -11,8 +11,8 @@ namespace {
 
 std::string rules(KeyUse use) {
     return use == KeyUse::authentication ? _("The PIN for user authentication has 4 digits.")
-                                        : _("The password for digital signature has 6 to 16 characters, A to Z and 0 to 9; "
-                                            "lower case is changed to upper case.");
+                                         : _("The password for digital signature has 6 to 16 characters, A to Z and 0 to 9; "
+                                             "lower case is changed to upper case.");
 }
 
 [[noreturn]] void blocked(KeyUse use) {
@@ -23,9 +23,7 @@ std::string rules(KeyUse use) {
     throw Failure(Exit::pin_blocked, text, 0);
 }
 
-[[noreturn]] void absent(KeyUse use) {
-    throw Failure(Exit::not_on_card, fill(_("The card has no {0}."), {pin_name(use)}));
-}
+[[noreturn]] void absent(KeyUse use) { throw Failure(Exit::not_on_card, fill(_("The card has no {0}."), {pin_name(use)})); }
 
 [[noreturn]] void withheld(KeyUse use) {
     throw Failure(Exit::last_try_withheld,

@@ -66,7 +66,8 @@ int main(int argc, char** argv) {
         const char* word = unknown_command(app, argc, argv);
         return end_with(output, context.command, Exit::usage,
                         word == nullptr ? fill(_("{0} (\"jpki-tool --help\" lists commands and options)"), {error.what()})
-                                        : fill(_("There is no command \"{0}\" (\"jpki-tool --help\" lists commands and options)"), {printable(word)}));
+                                        : fill(_("There is no command \"{0}\" (\"jpki-tool --help\" lists commands and options)"),
+                                               {printable(word)}));
     } catch (const CLI::ParseError& error) {
         return end_with(output, context.command, Exit::usage,
                         fill(_("{0} (\"jpki-tool --help\" lists commands and options)"), {error.what()}));

@@ -9,8 +9,8 @@ namespace jpki::tool {
 
 class OutputFile {
 public:
-    // Throws Failure(file_error): a directory that cannot be written, a name that is taken by something other than a regular file.
-    // `mode` as for open(2), before the umask.
+    // Throws Failure(file_error): a directory that cannot be written, a name that is taken by something other than a regular
+    // file. `mode` as for open(2), before the umask.
     OutputFile(const std::string& path, mode_t mode);
     ~OutputFile();  // without commit() nothing is left
     OutputFile(const OutputFile&) = delete;

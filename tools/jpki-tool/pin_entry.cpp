@@ -115,7 +115,7 @@ private:
 
 std::string pin_name(KeyUse use) {
     return use == KeyUse::authentication ? _("PIN for user authentication (4 digits)")
-                                        : _("password for digital signature (6 to 16 letters and digits)");
+                                         : _("password for digital signature (6 to 16 letters and digits)");
 }
 
 void wait_readable(int descriptor, const Signals& signals) {

@@ -5,8 +5,8 @@
 #include "output.hpp"
 #include "signals.hpp"
 
-#include "apdu/pin.hpp"
 #include "apdu/key_use.hpp"
+#include "apdu/pin.hpp"
 
 #include <memory>
 #include <string>

@@ -157,7 +157,9 @@ char Pinentry::next() {
 
 // The rest of a "D " line: percent-escaped bytes.
 void Pinentry::take_data(Entered* pin) {
-    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0; };
+    const auto digit = [](char c) {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
+    };
     for (;;) {
         char byte = next();
         if (byte == '\n') return;

@@ -26,8 +26,8 @@ struct KnownFile {
     Ef ef;
     const char* name;
 };
-constexpr KnownFile files[] = {{Ef::signature_certificate, "0001"}, {Ef::signature_ca, "0002"},
-                               {Ef::token_information, "0006"},     {Ef::existence, "0008"},
+constexpr KnownFile files[] = {{Ef::signature_certificate, "0001"},      {Ef::signature_ca, "0002"},
+                               {Ef::token_information, "0006"},          {Ef::existence, "0008"},
                                {Ef::authentication_certificate, "000A"}, {Ef::authentication_ca, "000B"}};
 
 // The size of the selected file: the first offset at which nothing is left, found by halving. 0 when nothing can be read.
@@ -86,34 +86,44 @@ void measure_contents(SurveyCard& card, Lines& lines) {
     // Up to the model: the serial number behind it stays on the card.
     const Answer information = read_file(card, Ef::token_information, TokenInformation::size);
     const auto parsed = information.status == sw::ok ? parse_token_information(information.data) : std::nullopt;
-    lines.push_back({"token-information", "EF 0006, label and model", parsed ? parsed->label + ", " + parsed->model : hex16(information.status),
+    lines.push_back({"token-information", "EF 0006, label and model",
+                     parsed ? parsed->label + ", " + parsed->model : hex16(information.status),
                      "a label that does not begin with JPKIAPICCTOKEN: a phone; model E16R01NJ: has PSS"});
 }
 
 void measure_reading(SurveyCard& card, const Signals& signals, Lines& lines) {
     // On EF 0006 where there is one, else on a CA's certificate.
-    const Ef ef = card.select_ef(static_cast<std::uint16_t>(Ef::token_information)).status == sw::ok ? Ef::token_information : Ef::authentication_ca;
+    const Ef ef = card.select_ef(static_cast<std::uint16_t>(Ef::token_information)).status == sw::ok ? Ef::token_information
+                                                                                                     : Ef::authentication_ca;
     card.select_ef(static_cast<std::uint16_t>(ef));
     const std::size_t size = size_of_selected(card, signals);
     if (size != 0) {
         lines.push_back({"read-past-end", "READ past the end", answer_text(card.read(size + 16, 16)), "6B00"});
         lines.push_back({"read-at-end", "READ at the end", answer_text(card.read(size, 16)), "6B00"});
         const Answer crossing = card.read(size - 8, 32);
-        lines.push_back({"read-crossing-end", "READ of 32 bytes of which 8 are left", answer_text(crossing), "9000 with 8 bytes"});
+        lines.push_back(
+            {"read-crossing-end", "READ of 32 bytes of which 8 are left", answer_text(crossing), "9000 with 8 bytes"});
     }
     const Answer short_form = card.read_short_form(ef, 0, 8);
-    lines.push_back({"short-form-read", "READ with a short file identifier", answer_text(short_form), "probed by the tries query; SELECT EF otherwise"});
+    lines.push_back({"short-form-read", "READ with a short file identifier", answer_text(short_form),
+                     "probed by the tries query; SELECT EF otherwise"});
     card.select_ef(static_cast<std::uint16_t>(Ef::signature_ca));
     const Answer by_sfi = card.read_short_form(ef, 0, 8);
     const Answer after = card.read(0, 8);
     lines.push_back({"short-form-selects", "a READ with a short file identifier selects the file",
-                     by_sfi.status != sw::ok ? "no short form" : after.data == by_sfi.data ? "yes" : "no", "either; found out before it is relied on"});
+                     by_sfi.status != sw::ok     ? "no short form"
+                     : after.data == by_sfi.data ? "yes"
+                                                 : "no",
+                     "either; found out before it is relied on"});
     card.select_ef(static_cast<std::uint16_t>(ef));
     const Answer extended = card.send({0x00, 0xB0, 0x00, 0x00, 0x00, 0x02, 0x00});
     lines.push_back({"extended-le", "READ with an extended Le of 512", answer_text(extended), "never used"});
-    lines.push_back({"no-such-file", "READ of a short file identifier that no file has", answer_text(card.send({0x00, 0xB0, 0x9E, 0x00, 0x01})), "any error: no such file"});
-    lines.push_back({"read-pin-file", "READ of the PIN's file", answer_text(card.read_short_form(Ef::authentication_pin, 0, 1)), "never done"});
-    lines.push_back({"challenge", "GET CHALLENGE of 8 bytes", answer_text(card.send({0x00, 0x84, 0x00, 0x00, 0x08})), "never used"});
+    lines.push_back({"no-such-file", "READ of a short file identifier that no file has",
+                     answer_text(card.send({0x00, 0xB0, 0x9E, 0x00, 0x01})), "any error: no such file"});
+    lines.push_back({"read-pin-file", "READ of the PIN's file", answer_text(card.read_short_form(Ef::authentication_pin, 0, 1)),
+                     "never done"});
+    lines.push_back(
+        {"challenge", "GET CHALLENGE of 8 bytes", answer_text(card.send({0x00, 0x84, 0x00, 0x00, 0x08})), "never used"});
 }
 
 void measure_tries(SurveyCard& card, Lines& lines) {
@@ -121,13 +131,18 @@ void measure_tries(SurveyCard& card, Lines& lines) {
         const Ef pin = facts_of(use).pin;
         const std::string name = name_of(use);
         const Answer query = card.query_tries(short_reference(pin), false);
-        lines.push_back({"tries-" + name, "tries query, " + name + ", short form", answer_text(query), "63Cx; blocked: 63C0, 6983 or 6984"});
-        lines.push_back({"tries-le-" + name, "the same with a fifth byte 00", answer_text(card.query_tries(short_reference(pin), true)), "used once after 6700"});
+        lines.push_back(
+            {"tries-" + name, "tries query, " + name + ", short form", answer_text(query), "63Cx; blocked: 63C0, 6983 or 6984"});
+        lines.push_back({"tries-le-" + name, "the same with a fifth byte 00",
+                         answer_text(card.query_tries(short_reference(pin), true)), "used once after 6700"});
         const Answer selected = card.select_ef(static_cast<std::uint16_t>(pin));
-        lines.push_back({"tries-selected-" + name, "the same after SELECT EF",
-                         selected.status == sw::ok ? answer_text(card.query_tries(current_file, false)) : "SELECT " + hex16(selected.status), "as the short form"});
+        lines.push_back(
+            {"tries-selected-" + name, "the same after SELECT EF",
+             selected.status == sw::ok ? answer_text(card.query_tries(current_file, false)) : "SELECT " + hex16(selected.status),
+             "as the short form"});
         lines.push_back({"tries-again-" + name, "tries query again: it costs no try",
-                         card.query_tries(short_reference(pin), false).status == query.status ? "unchanged" : "CHANGED", "unchanged"});
+                         card.query_tries(short_reference(pin), false).status == query.status ? "unchanged" : "CHANGED",
+                         "unchanged"});
     }
 }
 
@@ -137,23 +152,31 @@ void measure_signing(SurveyCard& card, Lines& lines) {
         const std::string form = hex(ByteView(&p1, 1));
         lines.push_back({"sign-p1-" + form, "sign command, P1 = " + form + ", one byte of data, no PIN verified",
                          answer_text(card.send({0x80, 0x2A, p1, key, 0x01, 0x00, 0x00})),
-                         p1 == 0x04 ? "otherwise than P1 = 7F: has PSS" : p1 == unassigned_signature_scheme ? "6A86, or 6982 where the PIN comes first" : "6982 or 6700"});
+                         p1 == 0x04                          ? "otherwise than P1 = 7F: has PSS"
+                         : p1 == unassigned_signature_scheme ? "6A86, or 6982 where the PIN comes first"
+                                                             : "6982 or 6700"});
     }
-    lines.push_back({"sign-p1-01", "sign command, P1 = 00, 01, 03, 05", "not sent: data of any length might sign", "00 and 04 are used"});
+    lines.push_back(
+        {"sign-p1-01", "sign command, P1 = 00, 01, 03, 05", "not sent: data of any length might sign", "00 and 04 are used"});
 }
 
 void measure_state(SurveyCard& card, Lines& lines) {
     const std::uint8_t pin = short_reference(Ef::authentication_pin);
-    lines.push_back({"reselect", "SELECT of the application when it is selected", hex16(card.select_application().status), "9000"});
-    lines.push_back({"leave", "SELECT of the issuer security domain", hex16(card.select_issuer_security_domain().status), "9000; otherwise the power is taken"});
-    lines.push_back({"elsewhere-query", "tries query when another application is selected", answer_text(card.query_tries(pin, false)), "never believed"});
+    lines.push_back(
+        {"reselect", "SELECT of the application when it is selected", hex16(card.select_application().status), "9000"});
+    lines.push_back({"leave", "SELECT of the issuer security domain", hex16(card.select_issuer_security_domain().status),
+                     "9000; otherwise the power is taken"});
+    lines.push_back({"elsewhere-query", "tries query when another application is selected",
+                     answer_text(card.query_tries(pin, false)), "never believed"});
     lines.push_back({"select-back", "SELECT of the application from there", hex16(card.select_application().status), "9000"});
     card.reset();
-    lines.push_back({"reset-first", "tries query right after a warm reset", answer_text(card.query_tries(pin, false)), "the application is selected anew"});
+    lines.push_back({"reset-first", "tries query right after a warm reset", answer_text(card.query_tries(pin, false)),
+                     "the application is selected anew"});
     Answer selected = card.select_application();
     const bool again = selected.status == sw::no_precise_diagnosis;
     if (again) selected = card.select_application();
-    lines.push_back({"reset-select", "SELECT after a warm reset", std::string(again ? "6F00, then " : "") + hex16(selected.status), "9000; 6F00 once is asked again"});
+    lines.push_back({"reset-select", "SELECT after a warm reset",
+                     std::string(again ? "6F00, then " : "") + hex16(selected.status), "9000; 6F00 once is asked again"});
 }
 
 }  // namespace
@@ -170,7 +193,8 @@ std::vector<SurveyLine> survey(SurveyCard& card, const Signals& signals) {
     Answer selected = card.select_application();
     const bool again = selected.status == sw::no_precise_diagnosis;
     if (again) selected = card.select_application();
-    lines.push_back({"select", "SELECT of the application", std::string(again ? "6F00, then " : "") + answer_text(selected), "9000; 6F00 once is asked again"});
+    lines.push_back({"select", "SELECT of the application", std::string(again ? "6F00, then " : "") + answer_text(selected),
+                     "9000; 6F00 once is asked again"});
     if (selected.status != sw::ok) throw Failure(Exit::not_our_card, _("This card is not a My Number Card."));
     for (const auto measure : {measure_files, measure_reading}) {
         signals.check();

@@ -1,5 +1,5 @@
-// `survey`: what a real card does where apdu/README.md has a guess or one author's word. Only commands that cost no try, change nothing
-// and cannot sign; see survey_card.hpp for how that is made sure.
+// `survey`: what a real card does where apdu/README.md has a guess or one author's word. Only commands that cost no try, change
+// nothing and cannot sign; see survey_card.hpp for how that is made sure.
 #pragma once
 
 #include "survey_card.hpp"
@@ -10,8 +10,8 @@
 namespace jpki::tool {
 
 struct SurveyLine {
-    std::string code;     // stable
-    std::string what;     // one line of English: the report is for developers
+    std::string code;  // stable
+    std::string what;  // one line of English: the report is for developers
     std::string measured;
     std::string assumed;  // what the module assumes, or does with every answer
 };

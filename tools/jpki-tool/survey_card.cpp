@@ -21,8 +21,8 @@ bool ends_with(ByteView apdu, ByteView data) {
     return apdu.size() == 5 + data.size() && apdu[4] == data.size() && std::ranges::equal(apdu.subspan(5), data);
 }
 
-// Lengths that the command cannot sign (apdu/README.md, P1 table): 02 and 04 take 32 bytes, 00 takes 245 at most. For 01, 03 and 05
-// every length that fits in a short command is a message.
+// Lengths that the command cannot sign (apdu/README.md, P1 table): 02 and 04 take 32 bytes, 00 takes 245 at most. For 01, 03 and
+// 05 every length that fits in a short command is a message.
 bool cannot_sign(ByteView apdu) {
     if (apdu.size() < 7 || apdu.size() != 6U + apdu[4]) return false;
     const std::uint8_t p1 = apdu[2];
@@ -35,7 +35,8 @@ bool cannot_sign(ByteView apdu) {
 }  // namespace
 
 bool is_harmless(ByteView apdu) {
-    if (begins_with(apdu, {0x00, 0xA4, 0x04, 0x0C})) return ends_with(apdu, jpki_aid) || ends_with(apdu, issuer_security_domain_aid);
+    if (begins_with(apdu, {0x00, 0xA4, 0x04, 0x0C}))
+        return ends_with(apdu, jpki_aid) || ends_with(apdu, issuer_security_domain_aid);
     if (begins_with(apdu, {0x00, 0xA4, 0x02, 0x0C, 0x02})) return apdu.size() == 7;
     if (begins_with(apdu, {0x00, 0xB0})) return apdu.size() == 5 || (apdu.size() == 7 && apdu[4] == 0);
     if (begins_with(apdu, {0x00, 0x84, 0x00, 0x00})) return apdu.size() == 5;
@@ -47,8 +48,10 @@ bool is_harmless(ByteView apdu) {
 }
 
 SurveyCard::SurveyCard(const std::string& reader) {
-    if (!context_.open()) throw Failure(Exit::no_service, _("The smart card service (pcscd) does not answer. \"jpki-tool doctor\" finds out why."));
-    const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_);
+    if (!context_.open())
+        throw Failure(Exit::no_service, _("The smart card service (pcscd) does not answer. \"jpki-tool doctor\" finds out why."));
+    const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                                 &card_, &protocol_);
     if (rc != SCARD_S_SUCCESS) fail(rc);
     std::array<std::uint8_t, MAX_ATR_SIZE> atr{};
     DWORD size = atr.size(), name = 0, state = 0, protocol = 0;
@@ -63,8 +66,10 @@ SurveyCard::~SurveyCard() {
 bool SurveyCard::t0() const noexcept { return protocol_ == SCARD_PROTOCOL_T0; }
 
 void SurveyCard::fail(LONG rc) const {
-    if (rc == SCARD_E_SHARING_VIOLATION) throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
-    if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE || rc == SCARD_E_UNKNOWN_READER)
+    if (rc == SCARD_E_SHARING_VIOLATION)
+        throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
+    if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
+        rc == SCARD_E_UNKNOWN_READER)
         throw Failure(Exit::no_card, _("The card or its reader was removed."));
     char code[16];
     std::snprintf(code, sizeof code, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
@@ -87,7 +92,8 @@ SurveyCard::Answer SurveyCard::send(const Bytes& apdu) {
     begin();
     std::array<std::uint8_t, 4096> buffer;
     DWORD size = buffer.size();
-    const LONG rc = SCardTransmit(card_, t0() ? SCARD_PCI_T0 : SCARD_PCI_T1, apdu.data(), static_cast<DWORD>(apdu.size()), nullptr, buffer.data(), &size);
+    const LONG rc = SCardTransmit(card_, t0() ? SCARD_PCI_T0 : SCARD_PCI_T1, apdu.data(), static_cast<DWORD>(apdu.size()),
+                                  nullptr, buffer.data(), &size);
     SCardEndTransaction(card_, SCARD_LEAVE_CARD);
     if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE) fail(rc);
     Answer answer;
@@ -114,11 +120,13 @@ SurveyCard::Answer SurveyCard::select_ef(std::uint16_t id) {
 }
 
 SurveyCard::Answer SurveyCard::read(std::size_t offset, std::size_t le) {
-    return send({0x00, 0xB0, static_cast<std::uint8_t>(offset >> 8), static_cast<std::uint8_t>(offset & 0xFF), static_cast<std::uint8_t>(le & 0xFF)});
+    return send({0x00, 0xB0, static_cast<std::uint8_t>(offset >> 8), static_cast<std::uint8_t>(offset & 0xFF),
+                 static_cast<std::uint8_t>(le & 0xFF)});
 }
 
 SurveyCard::Answer SurveyCard::read_short_form(Ef ef, std::size_t offset, std::size_t le) {
-    return send({0x00, 0xB0, static_cast<std::uint8_t>(0x80 | sfi_of(ef)), static_cast<std::uint8_t>(offset & 0xFF), static_cast<std::uint8_t>(le & 0xFF)});
+    return send({0x00, 0xB0, static_cast<std::uint8_t>(0x80 | sfi_of(ef)), static_cast<std::uint8_t>(offset & 0xFF),
+                 static_cast<std::uint8_t>(le & 0xFF)});
 }
 
 SurveyCard::Answer SurveyCard::query_tries(std::uint8_t p2, bool with_le) {
@@ -128,7 +136,8 @@ SurveyCard::Answer SurveyCard::query_tries(std::uint8_t p2, bool with_le) {
 }
 
 void SurveyCard::reset() {
-    const LONG rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol_);
+    const LONG rc =
+        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol_);
     if (rc != SCARD_S_SUCCESS) fail(rc);
 }
 

@@ -39,16 +39,19 @@ std::string state_text(State state) {
 std::vector<SurveyLine> survey_login(SurveyCard& card, KeyUse use, bool both_verified) {
     std::vector<SurveyLine> lines;
     const std::string name = name_of(use);
-    const auto add = [&](const std::string& code, const std::string& what, const std::string& measured, const std::string& assumed) {
+    const auto add = [&](const std::string& code, const std::string& what, const std::string& measured,
+                         const std::string& assumed) {
         lines.push_back({code + "-" + name, what, measured, assumed});
     };
     add("login", name + " PIN after VERIFY", state_text(state_of(card, use)), "verified");
     const auto pin = static_cast<std::uint8_t>(0x80 | sfi_of(facts_of(use).pin));
     add("login-query", "tries query after VERIFY", answer_text(card.query_tries(pin, false)), "63Cx: it never tells of a login");
     if (both_verified)
-        add("login-other", "the other PIN, verified before", state_text(state_of(card, other(use))), "verified; if not, its next use says 6982 and the login is gone");
+        add("login-other", "the other PIN, verified before", state_text(state_of(card, other(use))),
+            "verified; if not, its next use says 6982 and the login is gone");
     card.select_application();
-    add("login-reselect", "after selecting the application again", state_text(state_of(card, use)), "verified; never relied on to log out");
+    add("login-reselect", "after selecting the application again", state_text(state_of(card, use)),
+        "verified; never relied on to log out");
     card.reset();
     if (card.select_application().status == sw::no_precise_diagnosis) card.select_application();
     add("login-reset", "after a warm reset", state_text(state_of(card, use)), "either; the next use finds out");

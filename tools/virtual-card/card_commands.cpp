@@ -16,8 +16,7 @@ constexpr std::array<std::uint8_t, 10> jpki_aid = {0xD3, 0x92, 0xF0, 0x00, 0x26,
 constexpr std::array<std::uint8_t, 7> security_domain_aid = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
 
 bool is_issuer_command(const CommandApdu& command) {
-    return command.cla == 0x80 &&
-           (command.ins == 0x32 || (command.ins & 0xF0) == 0x50 || command.ins == 0x8A);
+    return command.cla == 0x80 && (command.ins == 0x32 || (command.ins & 0xF0) == 0x50 || command.ins == 0x8A);
 }
 
 }  // namespace
@@ -40,8 +39,7 @@ Reply CardModel::State::dispatch(const CommandApdu& command) {
     if (command.cla != 0x00 && command.cla != 0x80) return {sw::bad_cla};
     if (is_issuer_command(command)) ++counts.issuer_commands;
     if (command.cla == 0x00 && command.ins == 0xA4) return select(command);
-    if (application == Application::security_domain || application == Application::foreign)
-        return foreign_command(command);
+    if (application == Application::security_domain || application == Application::foreign) return foreign_command(command);
     // apdu/README.md, Files: how an iPhone is told from a card.
     if (command.cla == 0x80 && command.ins == 0xFC) return {knobs.iphone ? sw::ok : sw::wrong_length};
     if (command.cla == 0x80) return command.ins == 0x2A ? sign(command) : Reply{sw::bad_ins};
@@ -70,8 +68,7 @@ Reply CardModel::State::get_response(const CommandApdu& command) {
     if (command.p1 != 0 || command.p2 != 0) return {sw::bad_p1p2};
     if (pending.empty()) return {sw::conditions};
     if (!command.le || !command.data.empty()) return {sw::wrong_length};
-    if (*command.le > pending.size() && knobs.answers_6cxx)
-        return {static_cast<std::uint16_t>(0x6C00 | (pending.size() & 0xFF))};
+    if (*command.le > pending.size() && knobs.answers_6cxx) return {static_cast<std::uint16_t>(0x6C00 | (pending.size() & 0xFF))};
     const auto count = static_cast<std::ptrdiff_t>(std::min(*command.le, pending.size()));
     Reply reply{sw::ok, Bytes(pending.begin(), pending.begin() + count)};
     pending.erase(pending.begin(), pending.begin() + count);

@@ -30,9 +30,7 @@ constexpr std::array<KnownFile, 10> known_files = {{
 
 }  // namespace
 
-bool CardModel::State::has(KeyUse use) const {
-    return use == KeyUse::signature ? knobs.has_signature : knobs.has_authentication;
-}
+bool CardModel::State::has(KeyUse use) const { return use == KeyUse::signature ? knobs.has_signature : knobs.has_authentication; }
 
 std::optional<CardModel::State::File> CardModel::State::find_file(std::uint16_t id) const {
     const auto known = std::ranges::find(known_files, id, &KnownFile::id);
@@ -62,8 +60,7 @@ std::uint16_t CardModel::State::resolve(std::uint8_t p2, FileType type, File& fo
 Bytes CardModel::State::content(const File& file) const {
     const auto padded = [this](const Bytes& der) {
         Bytes bytes = der;
-        if (bytes.size() < knobs.certificate_file_size)
-            bytes.resize(knobs.certificate_file_size, knobs.certificate_filler);
+        if (bytes.size() < knobs.certificate_file_size) bytes.resize(knobs.certificate_file_size, knobs.certificate_filler);
         return bytes;
     };
     const auto certificate = [&](const Bytes& der) {

@@ -46,7 +46,8 @@ constexpr std::array kinds = {
                  k.tries = {1, 1};
              }},
     CardKind{"expired", "certificates that ended ten days ago", [](Knobs&) {}, Certificates::expired},
-    CardKind{"p384", "certificates for ECDSA P-384 keys, which the sign command has no form for: 6985", [](Knobs&) {}, Certificates::p384},
+    CardKind{"p384", "certificates for ECDSA P-384 keys, which the sign command has no form for: 6985", [](Knobs&) {},
+             Certificates::p384},
     CardKind{"phone", "an Android phone's copy: the authentication certificate wants the PIN", [](Knobs& k) { k.phone = true; }},
     CardKind{"iphone", "an iPhone's copy: the same, with a label of its own and 9000 to 80 FC 00 00",
              [](Knobs& k) { k.iphone = true; }},
@@ -57,8 +58,7 @@ constexpr std::array kinds = {
                  k.pss = false;
                  k.model = "E00X00XX";
              }},
-    CardKind{"no-pss-known-model", "P1 04 and 05 answer 6A86 though the model promises them",
-             [](Knobs& k) { k.pss = false; }},
+    CardKind{"no-pss-known-model", "P1 04 and 05 answer 6A86 though the model promises them", [](Knobs& k) { k.pss = false; }},
     CardKind{"pss-other-model", "has PSS, but only a probe can tell", [](Knobs& k) { k.model = "E00X00XX"; }},
     CardKind{"bare", "neither EF 0006 nor EF 0008",
              [](Knobs& k) {
@@ -66,11 +66,9 @@ constexpr std::array kinds = {
                  k.has_token_information = false;
              }},
     CardKind{"zero-filler", "certificate files filled with 00", [](Knobs& k) { k.certificate_filler = 0x00; }},
-    CardKind{"exact-files", "certificate files that end with the certificate",
-             [](Knobs& k) { k.certificate_file_size = 0; }},
+    CardKind{"exact-files", "certificate files that end with the certificate", [](Knobs& k) { k.certificate_file_size = 0; }},
     CardKind{"extended", "takes extended APDUs", [](Knobs& k) { k.extended_length = true; }},
-    CardKind{"first-6f00", "6F00 to the first command after a cold reset",
-             [](Knobs& k) { k.first_command_6f00 = true; }},
+    CardKind{"first-6f00", "6F00 to the first command after a cold reset", [](Knobs& k) { k.first_command_6f00 = true; }},
     CardKind{"query-needs-le", "the tries query wants a fifth byte", [](Knobs& k) { k.query_needs_le = true; }},
     CardKind{"forgetful", "selecting the application again, a warm reset and a failed VERIFY end every login",
              [](Knobs& k) {

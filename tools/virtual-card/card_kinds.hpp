@@ -13,7 +13,7 @@ enum class Certificates { valid, expired, p384 };
 
 struct CardKind {
     std::string_view name, description;
-    void (*adjust)(Knobs&);      // from the default, an adult's card
+    void (*adjust)(Knobs&);  // from the default, an adult's card
     Certificates certificates = Certificates::valid;
 };
 

@@ -19,8 +19,7 @@ constexpr std::size_t longest_shown = 16;
 std::string now() {
     const auto time = std::chrono::system_clock::now();
     const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    const auto milliseconds =
-        std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
     std::tm parts{};
     localtime_r(&seconds, &parts);
     char text[40];
@@ -52,8 +51,7 @@ CardLog::CardLog(const std::string& path) : to_stdout_(path == "-") {
 void CardLog::command(model::ByteView command, model::ByteView answer) {
     if (!to_stdout_ && !file_.is_open()) return;
     std::string text = "> " + model::masked(command) + " < ";
-    if (answer.size() > longest_shown + 2)
-        text += "(" + std::to_string(answer.size() - 2) + " bytes) " + hex(answer.last(2));
+    if (answer.size() > longest_shown + 2) text += "(" + std::to_string(answer.size() - 2) + " bytes) " + hex(answer.last(2));
     else text += answer.empty() ? "(nothing)" : hex(answer);
     line(text);
 }
@@ -62,8 +60,6 @@ void CardLog::event(std::string_view text) {
     if (to_stdout_ || file_.is_open()) line("# " + std::string(text));
 }
 
-void CardLog::line(const std::string& text) {
-    (to_stdout_ ? std::cout : file_) << now() + " " + text + "\n" << std::flush;
-}
+void CardLog::line(const std::string& text) { (to_stdout_ ? std::cout : file_) << now() + " " + text + "\n" << std::flush; }
 
 }  // namespace jpki::virtual_card

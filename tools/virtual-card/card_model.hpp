@@ -30,40 +30,40 @@ Bytes contact_atr();  // the measured one (apdu/README.md, Recognition)
 // knob_text.hpp sets them by name.
 struct Knobs {
     Bytes atr = contact_atr();
-    bool is_jpki = true;                       // false: a foreign card (see other_card_answer)
+    bool is_jpki = true;  // false: a foreign card (see other_card_answer)
     // What a foreign card answers to SELECT: a clean "no" (6A82 or 6A81; every other command answers 6D00), or
     // something odd, which is then its answer to every command. Nothing: the reader reports success and not a single byte.
     std::optional<std::uint16_t> other_card_answer = 0x6A82;
-    bool has_signature = true;                 // false: no signature certificate (see missing_file)
+    bool has_signature = true;  // false: no signature certificate (see missing_file)
     bool has_authentication = true;
     enum class Missing { not_found, empty, filler } missing_file = Missing::not_found;
     // Of a key that the card lacks: not_found: its three files answer 6A82. empty: a certificate file without a
     // byte, a blocked PIN, no key. filler: a file of nothing but filler, PIN and key work (certificate removed later).
-    bool has_existence_file = true;            // EF 0008
-    bool has_token_information = true;         // EF 0006
-    bool phone = false;                        // label JPKIAPGPSETOKEN, authentication certificate wants the PIN
-    bool iphone = false;                       // a phone with the label JPKIAPIOSTOKEN; 80 FC 00 00 answers 9000, elsewhere 6700
-    bool resident_card = false;                // label JPKIAPICCTOKEN
-    std::string model = "E16R01NJ";            // EF 0006
-    bool short_forms = true;                   // SFI reads, P2 = 80|SFI
-    bool sfi_read_sets_current_file = true;    // ISO 7816-4; G
-    bool pss = true;                           // P1 = 04 and 05; false: 6A86
-    bool extended_length = false;              // false: an extended APDU answers 6700
-    bool first_command_6f00 = false;           // after each cold reset
+    bool has_existence_file = true;          // EF 0008
+    bool has_token_information = true;       // EF 0006
+    bool phone = false;                      // label JPKIAPGPSETOKEN, authentication certificate wants the PIN
+    bool iphone = false;                     // a phone with the label JPKIAPIOSTOKEN; 80 FC 00 00 answers 9000, elsewhere 6700
+    bool resident_card = false;              // label JPKIAPICCTOKEN
+    std::string model = "E16R01NJ";          // EF 0006
+    bool short_forms = true;                 // SFI reads, P2 = 80|SFI
+    bool sfi_read_sets_current_file = true;  // ISO 7816-4; G
+    bool pss = true;                         // P1 = 04 and 05; false: 6A86
+    bool extended_length = false;            // false: an extended APDU answers 6700
+    bool first_command_6f00 = false;         // after each cold reset
     enum class TriesForm { x63c0, x6983, x6984 };
-    TriesForm blocked_query = TriesForm::x63c0;    // retry counter query when blocked
-    TriesForm blocked_verify = TriesForm::x6984;   // VERIFY when blocked
-    bool query_needs_le = false;               // the four byte retry counter query answers 6700, a fifth byte 00 is needed
-    bool reselect_clears_pin = false;          // the opposite of apdu/README.md
-    bool reset_clears_pin = false;             // warm reset; the opposite of apdu/README.md
-    bool failure_clears_other_login = false;    // a failed VERIFY ends both logins
-    bool one_pin_at_a_time = false;            // a successful VERIFY ends the other key's login
-    bool checks_pin_before_p1 = false;         // sign: 6982 comes before 6A86
-    bool wrong_length_6985 = false;            // sign: data of a wrong length answers 6985 and not 6700
-    bool enforces_password_rules = false;      // CHANGE answers 6A80 for a password against the rules
+    TriesForm blocked_query = TriesForm::x63c0;   // retry counter query when blocked
+    TriesForm blocked_verify = TriesForm::x6984;  // VERIFY when blocked
+    bool query_needs_le = false;                  // the four byte retry counter query answers 6700, a fifth byte 00 is needed
+    bool reselect_clears_pin = false;             // the opposite of apdu/README.md
+    bool reset_clears_pin = false;                // warm reset; the opposite of apdu/README.md
+    bool failure_clears_other_login = false;      // a failed VERIFY ends both logins
+    bool one_pin_at_a_time = false;               // a successful VERIFY ends the other key's login
+    bool checks_pin_before_p1 = false;            // sign: 6982 comes before 6A86
+    bool wrong_length_6985 = false;               // sign: data of a wrong length answers 6985 and not 6700
+    bool enforces_password_rules = false;         // CHANGE answers 6A80 for a password against the rules
     std::uint8_t certificate_filler = 0xFF;
     std::size_t certificate_file_size = 3808;
-    std::array<int, 2> tries = {3, 5};         // tries left now
+    std::array<int, 2> tries = {3, 5};  // tries left now
     std::array<int, 2> max_tries = {3, 5};
     std::array<std::string, 2> pins = {"1234", "ABC123"};
     // Any other application that is selected (security domain too): what it answers to a command of ours, and what
@@ -86,12 +86,12 @@ struct Fault {
         sw_6f00,          // 6F00, the command is not carried out
         unknown_status,   // 69C2 (looks like tries left to a careless reader), the command is not carried out
         // The command is carried out, its answer spoilt:
-        truncated,        // half of the data lost, status kept; without data one byte of the status is left
-        too_long,         // data filled up to 300 bytes, more than any short Le
-        empty,            // not a single byte
-        bits_flipped,     // a bit in the middle of the data, or without data the lowest bit of the status
-        delay,            // calls the delay hook, then answers properly
-        other_application // another program selects another application just before the command
+        truncated,         // half of the data lost, status kept; without data one byte of the status is left
+        too_long,          // data filled up to 300 bytes, more than any short Le
+        empty,             // not a single byte
+        bits_flipped,      // a bit in the middle of the data, or without data the lowest bit of the status
+        delay,             // calls the delay hook, then answers properly
+        other_application  // another program selects another application just before the command
     } kind = Kind::none;
     std::size_t at = 0;
 };
@@ -107,9 +107,9 @@ public:
     struct CardGone {};  // thrown by transmit for Fault::card_gone*; the transport turns it into removal
 
     // A new card is powered, straight after a cold reset.
-    Bytes power_on();       // cold reset when it was off; returns the ATR
-    void power_off();       // ends every PIN state; commands throw CardGone until power_on
-    Bytes warm_reset();     // returns the ATR; no application is selected, PIN states last (apdu/README.md, State)
+    Bytes power_on();    // cold reset when it was off; returns the ATR
+    void power_off();    // ends every PIN state; commands throw CardGone until power_on
+    Bytes warm_reset();  // returns the ATR; no application is selected, PIN states last (apdu/README.md, State)
     Bytes atr() const;
     // Answer with its two status bytes; at least two bytes unless a fault says otherwise. Throws CardGone when off.
     Bytes transmit(ByteView command);
@@ -120,10 +120,10 @@ public:
     std::string pin(KeyUse) const;
     bool application_selected() const;
     void set_tries(KeyUse, int);
-    Knobs knobs() const;                // with the tries and PINs of this moment
+    Knobs knobs() const;                                    // with the tries and PINs of this moment
     void change_knobs(const std::function<void(Knobs&)>&);  // the function must not call the model
-    void inject(Fault);                 // replaces the pending one
-    bool fault_pending() const;         // not yet struck
+    void inject(Fault);                                     // replaces the pending one
+    bool fault_pending() const;                             // not yet struck
     // Hooks are called without the lock, so they may call the model.
     void on_delay(std::function<void()>);
     void on_command(std::function<void(ByteView command, ByteView answer)>);  // e.g. a log; PINs are not masked here
@@ -138,7 +138,7 @@ public:
         std::array<std::size_t, 2> wrong = {0, 0};              // of these, how many cost a try
         std::array<std::size_t, 2> signatures = {0, 0};
         std::array<std::size_t, 2> changes = {0, 0};
-        std::size_t issuer_commands = 0;                        // 80 32, 80 5x, 80 8A: nobody but the office sends them
+        std::size_t issuer_commands = 0;  // 80 32, 80 5x, 80 8A: nobody but the office sends them
     };
     Counts counts() const;
     void reset_counts();

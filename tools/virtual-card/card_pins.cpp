@@ -16,24 +16,19 @@ std::uint16_t blocked_status(Knobs::TriesForm form) {
     return sw::tries_left;
 }
 
-std::uint16_t tries_status(int tries) {
-    return static_cast<std::uint16_t>(sw::tries_left | std::clamp(tries, 0, 15));
-}
+std::uint16_t tries_status(int tries) { return static_cast<std::uint16_t>(sw::tries_left | std::clamp(tries, 0, 15)); }
 
 bool follows_rules(KeyUse use, const std::string& pin) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     const auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
     if (use == KeyUse::authentication) return pin.size() == 4 && std::ranges::all_of(pin, digit);
-    return pin.size() >= 6 && pin.size() <= 16 && std::ranges::any_of(pin, digit) &&
-           std::ranges::any_of(pin, capital) &&
+    return pin.size() >= 6 && pin.size() <= 16 && std::ranges::any_of(pin, digit) && std::ranges::any_of(pin, capital) &&
            std::ranges::all_of(pin, [&](char c) { return digit(c) || capital(c); });
 }
 
 }  // namespace
 
-bool CardModel::State::pin_is_set(KeyUse use) const {
-    return has(use) || knobs.missing_file != Knobs::Missing::empty;
-}
+bool CardModel::State::pin_is_set(KeyUse use) const { return has(use) || knobs.missing_file != Knobs::Missing::empty; }
 
 int CardModel::State::tries_left(KeyUse use) const { return pin_is_set(use) ? knobs.tries[index(use)] : 0; }
 
@@ -55,9 +50,8 @@ Reply CardModel::State::verify(const CommandApdu& command) {
     if (tries_left(use) <= 0) return {blocked_status(knobs.blocked_verify)};
 
     const std::string& pin = knobs.pins[index(use)];
-    const bool right = std::ranges::equal(command.data, pin, [](std::uint8_t sent, char kept) {
-        return sent == static_cast<std::uint8_t>(kept);
-    });
+    const bool right = std::ranges::equal(command.data, pin,
+                                          [](std::uint8_t sent, char kept) { return sent == static_cast<std::uint8_t>(kept); });
     int& tries = knobs.tries[index(use)];
     if (!right) {
         ++counts.wrong[index(use)];

@@ -33,17 +33,14 @@ Bytes with_digest_info(ByteView hash) {
 bool set_pss(EVP_PKEY_CTX* context) {
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
            EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, 32) == 1;
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(context, 32) == 1;
 }
 
 // Without a digest in the context PKCS#1 padding goes around the bytes as they are. Empty when OpenSSL fails.
 Bytes rsa_sign(EVP_PKEY* key, ByteView input, bool pss) {
-    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr),
-                                                                           &EVP_PKEY_CTX_free);
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr), &EVP_PKEY_CTX_free);
     if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
-    const bool padded = pss ? set_pss(context.get())
-                            : EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1;
+    const bool padded = pss ? set_pss(context.get()) : EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1;
     Bytes signature(key_bytes);
     std::size_t length = signature.size();
     if (!padded || EVP_PKEY_sign(context.get(), signature.data(), &length, input.data(), input.size()) != 1) return {};

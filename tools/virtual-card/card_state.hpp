@@ -18,8 +18,7 @@ inline std::size_t index(KeyUse use) { return static_cast<std::size_t>(use); }
 inline KeyUse other(KeyUse use) { return use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication; }
 
 struct CardModel::State {
-    State(std::shared_ptr<const TestPki> its_pki, Knobs its_knobs)
-        : pki(std::move(its_pki)), knobs(std::move(its_knobs)) {}
+    State(std::shared_ptr<const TestPki> its_pki, Knobs its_knobs) : pki(std::move(its_pki)), knobs(std::move(its_knobs)) {}
 
     // none: after a reset. security_domain: the issuer's, which the module selects to leave. foreign: any other one.
     enum class Application { none, jpki, security_domain, foreign };

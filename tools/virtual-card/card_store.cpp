@@ -33,14 +33,10 @@ std::string counts_json(const model::CardModel::Counts& counts) {
     const auto uses = [](const std::array<std::size_t, 2>& two) {
         return nlohmann::ordered_json{{"authentication", two[0]}, {"signature", two[1]}};
     };
-    return nlohmann::ordered_json{{"commands", counts.commands},
-                                  {"bytes_in", counts.bytes_in},
-                                  {"bytes_out", counts.bytes_out},
-                                  {"verify", uses(counts.verify)},
-                                  {"wrong", uses(counts.wrong)},
-                                  {"signatures", uses(counts.signatures)},
-                                  {"changes", uses(counts.changes)},
-                                  {"issuer_commands", counts.issuer_commands}}
+    return nlohmann::ordered_json{{"commands", counts.commands},     {"bytes_in", counts.bytes_in},
+                                  {"bytes_out", counts.bytes_out},   {"verify", uses(counts.verify)},
+                                  {"wrong", uses(counts.wrong)},     {"signatures", uses(counts.signatures)},
+                                  {"changes", uses(counts.changes)}, {"issuer_commands", counts.issuer_commands}}
         .dump();
 }
 

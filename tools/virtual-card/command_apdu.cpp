@@ -15,7 +15,7 @@ bool parse_short(View body, CommandApdu& command) {
     }
     const std::size_t lc = body[0];
     if (lc == 0 || (body.size() != 1 + lc && body.size() != 2 + lc)) return false;
-    command.data = body.subspan(1, lc);  // case 3
+    command.data = body.subspan(1, lc);                                            // case 3
     if (body.size() == 2 + lc) command.le = body.back() == 0 ? 256 : body.back();  // case 4
     return true;
 }
@@ -29,7 +29,7 @@ bool parse_extended(View body, CommandApdu& command) {
     }
     const std::size_t lc = two_bytes(body, 1);
     if (lc == 0 || (body.size() != 3 + lc && body.size() != 5 + lc)) return false;
-    command.data = body.subspan(3, lc);  // case 3
+    command.data = body.subspan(3, lc);                                   // case 3
     if (body.size() == 5 + lc) command.le = le(two_bytes(body, 3 + lc));  // case 4
     return true;
 }

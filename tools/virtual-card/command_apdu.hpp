@@ -29,10 +29,9 @@ std::vector<std::uint8_t> serialize(const Reply& reply);
 // Status words of apdu/README.md, Commands.
 namespace sw {
 inline constexpr std::uint16_t ok = 0x9000, tries_left = 0x63C0, wrong_length = 0x6700, wrong_file_type = 0x6981,
-                               not_verified = 0x6982, blocked_6983 = 0x6983, blocked_6984 = 0x6984,
-                               conditions = 0x6985, no_current_file = 0x6986, bad_data = 0x6A80, not_found = 0x6A82,
-                               bad_p1p2 = 0x6A86, bad_offset = 0x6B00, bad_ins = 0x6D00, bad_cla = 0x6E00,
-                               internal = 0x6F00;
+                               not_verified = 0x6982, blocked_6983 = 0x6983, blocked_6984 = 0x6984, conditions = 0x6985,
+                               no_current_file = 0x6986, bad_data = 0x6A80, not_found = 0x6A82, bad_p1p2 = 0x6A86,
+                               bad_offset = 0x6B00, bad_ins = 0x6D00, bad_cla = 0x6E00, internal = 0x6F00;
 }  // namespace sw
 
 }  // namespace jpki::model

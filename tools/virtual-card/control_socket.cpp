@@ -28,8 +28,7 @@ sockaddr_un address_of(const std::string& path) {
 UniqueFd connect_to(const std::string& path) {
     const sockaddr_un address = address_of(path);
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket.valid() || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return {};
+    if (!socket.valid() || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
     return socket;
 }
 
@@ -59,8 +58,7 @@ void ControlSocket::listen(const std::string& path) {
     }
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const mode_t before = ::umask(0177);
-    const bool bound = socket.valid() &&
-                       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const bool bound = socket.valid() && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     const int error = errno;
     ::umask(before);
     if (!bound || ::listen(socket.get(), 8) != 0)

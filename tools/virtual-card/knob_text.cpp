@@ -11,12 +11,10 @@ namespace {
 using Text = std::string_view;
 
 [[noreturn]] void bad(Text name, Text value, Text wanted) {
-    throw std::invalid_argument("knob " + std::string(name) + ": '" + std::string(value) + "' is not " +
-                                std::string(wanted));
+    throw std::invalid_argument("knob " + std::string(name) + ": '" + std::string(value) + "' is not " + std::string(wanted));
 }
 
-template <typename Number>
-Number number(Text name, Text value, int base = 10) {
+template <typename Number> Number number(Text name, Text value, int base = 10) {
     Number result{};
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result, base);
     if (error != std::errc{} || end != value.data() + value.size() || value.empty())
@@ -43,14 +41,12 @@ Bytes hex(Text name, Text value) {
     return bytes;
 }
 
-template <typename Enum>
-struct Choice {
+template <typename Enum> struct Choice {
     Text name;
     Enum value;
 };
 
-template <typename Enum, std::size_t N>
-Enum choose(Text name, Text value, const std::array<Choice<Enum>, N>& choices) {
+template <typename Enum, std::size_t N> Enum choose(Text name, Text value, const std::array<Choice<Enum>, N>& choices) {
     std::string all;
     for (const auto& choice : choices) {
         if (choice.name == value) return choice.value;
@@ -59,9 +55,8 @@ Enum choose(Text name, Text value, const std::array<Choice<Enum>, N>& choices) {
     bad(name, value, "one of " + all);
 }
 
-constexpr std::array<Choice<Knobs::Missing>, 3> missing = {{{"not_found", Knobs::Missing::not_found},
-                                                            {"empty", Knobs::Missing::empty},
-                                                            {"filler", Knobs::Missing::filler}}};
+constexpr std::array<Choice<Knobs::Missing>, 3> missing = {
+    {{"not_found", Knobs::Missing::not_found}, {"empty", Knobs::Missing::empty}, {"filler", Knobs::Missing::filler}}};
 constexpr std::array<Choice<Knobs::TriesForm>, 3> tries_forms = {
     {{"63c0", Knobs::TriesForm::x63c0}, {"6983", Knobs::TriesForm::x6983}, {"6984", Knobs::TriesForm::x6984}}};
 constexpr std::array<Choice<Knobs::ForeignRead>, 3> foreign_reads = {
@@ -108,12 +103,9 @@ struct Value {
 constexpr std::array values = {
     Value{"atr", "<hex>", [](Knobs& k, Text n, Text v) { k.atr = hex(n, v); }},
     Value{"model", "<text>", [](Knobs& k, Text, Text v) { k.model = v; }},
-    Value{"missing_file", "not_found|empty|filler",
-          [](Knobs& k, Text n, Text v) { k.missing_file = choose(n, v, missing); }},
-    Value{"blocked_query", "63c0|6983|6984",
-          [](Knobs& k, Text n, Text v) { k.blocked_query = choose(n, v, tries_forms); }},
-    Value{"blocked_verify", "63c0|6983|6984",
-          [](Knobs& k, Text n, Text v) { k.blocked_verify = choose(n, v, tries_forms); }},
+    Value{"missing_file", "not_found|empty|filler", [](Knobs& k, Text n, Text v) { k.missing_file = choose(n, v, missing); }},
+    Value{"blocked_query", "63c0|6983|6984", [](Knobs& k, Text n, Text v) { k.blocked_query = choose(n, v, tries_forms); }},
+    Value{"blocked_verify", "63c0|6983|6984", [](Knobs& k, Text n, Text v) { k.blocked_verify = choose(n, v, tries_forms); }},
     Value{"foreign_read", "refused|other_bytes|other_certificate",
           [](Knobs& k, Text n, Text v) { k.foreign_read = choose(n, v, foreign_reads); }},
     Value{"foreign_status", "<4 hex digits>",
@@ -162,8 +154,7 @@ constexpr std::array<Choice<Kind>, 12> faults = {{{"none", Kind::none},
 
 void set_knob(Knobs& knobs, std::string_view assignment) {
     const std::size_t equals = assignment.find('=');
-    if (equals == Text::npos)
-        throw std::invalid_argument("a knob is set by name=value, not '" + std::string(assignment) + "'");
+    if (equals == Text::npos) throw std::invalid_argument("a knob is set by name=value, not '" + std::string(assignment) + "'");
     const Text name = assignment.substr(0, equals);
     const Text value = assignment.substr(equals + 1);
     if (const auto flag = std::ranges::find(flags, name, &Flag::name); flag != flags.end()) {

@@ -27,8 +27,7 @@ void describe_card(CLI::App& app, CommandLine& line) {
     app.add_option("--person", line.settings.person, "Whose card: each number has keys and certificates of its own")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    app.add_option("--set", line.settings.knobs,
-                   "NAME=VALUE: change how the card behaves (see --list-knobs); may be repeated")
+    app.add_option("--set", line.settings.knobs, "NAME=VALUE: change how the card behaves (see --list-knobs); may be repeated")
         ->allow_extra_args(false);
     app.add_flag("--list-knobs", line.list_knobs, "List what --set takes, and the faults of the control socket");
     app.add_option("--pin", line.pin, "Authentication PIN [1234]");
@@ -93,9 +92,8 @@ void add_pins(CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app(
-        "A virtual My Number Card for pcscd, through vsmartcard's vpcd. Prints 'ready' when it is in the reader.",
-        "jpki-virtual-card");
+    CLI::App app("A virtual My Number Card for pcscd, through vsmartcard's vpcd. Prints 'ready' when it is in the reader.",
+                 "jpki-virtual-card");
     CommandLine line;
     describe_card(app, line);
     describe_surroundings(app, line);
@@ -107,8 +105,7 @@ int main(int argc, char** argv) {
         add_pins(line);
         const auto microseconds = [](double ms) { return std::chrono::microseconds(static_cast<long>(ms * 1000)); };
         if (line.slow)
-            line.settings.latency =
-                model::Latency{line.bitrate, microseconds(line.command_ms), microseconds(line.signature_ms)};
+            line.settings.latency = model::Latency{line.bitrate, microseconds(line.command_ms), microseconds(line.signature_ms)};
         line.settings.fault_delay = std::chrono::milliseconds(line.fault_delay_ms);
         line.settings.absence = std::chrono::milliseconds(line.absence_ms);
         virtual_card::VirtualCard(line.settings).run();

@@ -12,12 +12,8 @@
 
 namespace jpki::model {
 
-template <auto Free>
-struct Freer {
-    template <typename T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
+template <auto Free> struct Freer {
+    template <typename T> void operator()(T* pointer) const { Free(pointer); }
 };
 using KeyPointer = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using CertificatePointer = std::unique_ptr<X509, Freer<X509_free>>;
@@ -35,8 +31,8 @@ inline NamePointer make_name(NameParts parts) {
     require(name != nullptr, "X509_NAME_new");
     for (const auto& [type, value] : parts)
         require(X509_NAME_add_entry_by_txt(name.get(), type, V_ASN1_PRINTABLESTRING,
-                                           reinterpret_cast<const unsigned char*>(value.data()),
-                                           static_cast<int>(value.size()), -1, 0) == 1,
+                                           reinterpret_cast<const unsigned char*>(value.data()), static_cast<int>(value.size()),
+                                           -1, 0) == 1,
                 "X509_NAME_add_entry_by_txt");
     return name;
 }

@@ -73,8 +73,7 @@ void add_holder_data(X509* certificate, const TestPki::Options& options) {
     add_other_name(names.get(), 4, "419900101");
     add_other_name(names.get(), 5, options.address);
     add_other_name(names.get(), 6, std::string(characters(options.address), '0'));
-    require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT) == 1,
-            "subjectAltName");
+    require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT) == 1, "subjectAltName");
 }
 
 // As the real ones: a directory name, not an address.
@@ -105,8 +104,7 @@ CertificatePointer start(EVP_PKEY* key, std::uint32_t serial, int not_before_day
     CertificatePointer certificate(X509_new());
     require(certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1, "X509_new");
     require(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial) == 1, "serial");
-    require(X509_time_adj_ex(X509_getm_notBefore(certificate.get()), not_before_days, 0, nullptr) != nullptr,
-            "notBefore");
+    require(X509_time_adj_ex(X509_getm_notBefore(certificate.get()), not_before_days, 0, nullptr) != nullptr, "notBefore");
     require(X509_time_adj_ex(X509_getm_notAfter(certificate.get()), not_after_days, 0, nullptr) != nullptr, "notAfter");
     require(X509_set_pubkey(certificate.get(), key) == 1, "X509_set_pubkey");
     return certificate;
@@ -164,12 +162,12 @@ CertificatePointer make_holder(bool signature, EVP_PKEY* key, X509* ca, EVP_PKEY
                       signature ? "critical,digitalSignature,nonRepudiation" : "critical,digitalSignature");
         add_policy(holder, signature ? "1.2.392.200149.8.5.1.1.20" : "1.2.392.200149.8.5.1.3.30", padding);
         if (signature) add_holder_data(holder, options);
-        add_distribution_point(
-            holder, make_name({{"C", "JP"},
-                               {"O", "JPKI"},
-                               {"OU", signature ? "JPKI for digital signature" : "JPKI for user authentication"},
-                               {"OU", "CRL Distribution Points"},
-                               {"CN", "Mihon-shi CRLDP"}}));
+        add_distribution_point(holder,
+                               make_name({{"C", "JP"},
+                                          {"O", "JPKI"},
+                                          {"OU", signature ? "JPKI for digital signature" : "JPKI for user authentication"},
+                                          {"OU", "CRL Distribution Points"},
+                                          {"CN", "Mihon-shi CRLDP"}}));
         add_extension(holder, ca, NID_info_access, "OCSP;URI:http://ocsp.jpki.example");
         add_extension(holder, ca, NID_authority_key_identifier, "keyid:always");
         add_extension(holder, ca, NID_subject_key_identifier, "hash");

@@ -12,8 +12,8 @@ namespace jpki::model {
 
 // What the certificates of one key have in common with nobody else's.
 struct HolderNames {
-    std::string code;         // CN
-    std::string city;         // L; empty in the authentication certificate
+    std::string code;  // CN
+    std::string city;  // L; empty in the authentication certificate
     std::uint32_t serial = 0;
     std::uint32_t ca_serial = 0;
 };

@@ -41,8 +41,7 @@ HolderNames make_holder_names(std::mt19937_64& random) {
 // A kept PKI is of use while its certificate is neither expired nor about to.
 bool usable(const TestPki& pki) {
     const unsigned char* bytes = pki.authentication_certificate.data();
-    const CertificatePointer certificate(
-        d2i_X509(nullptr, &bytes, static_cast<long>(pki.authentication_certificate.size())));
+    const CertificatePointer certificate(d2i_X509(nullptr, &bytes, static_cast<long>(pki.authentication_certificate.size())));
     if (!certificate) return false;
     time_t tomorrow = time(nullptr) + 86400;
     return X509_cmp_time(X509_get0_notAfter(certificate.get()), &tomorrow) > 0;

@@ -15,14 +15,14 @@ namespace jpki::model {
 class TestPki {
 public:
     struct Options {
-        std::string name = "試験 花子";            // goes into the signature certificate's subjectAltName (UTF-8)
+        std::string name = "試験 花子";                          // goes into the signature certificate's subjectAltName (UTF-8)
         std::string address = "東京都見本市試験町一丁目2番3号";  // also there
         std::uint64_t seed = 1;                    // chooses serial numbers and common names; keys are always random
         int authentication_not_before_days = -30;  // relative to now
         int not_after_days = 1500;                 // negative: expired
         std::size_t authentication_size = 1570;    // DER bytes aimed at (padded with a long policy text), about 1550-1600
         std::size_t signature_size = 1745;
-        bool p384 = false;                         // the holder's keys: ECDSA P-384 (apdu/README.md, The next card), else RSA-2048
+        bool p384 = false;  // the holder's keys: ECDSA P-384 (apdu/README.md, The next card), else RSA-2048
     };
     static std::shared_ptr<const TestPki> make(const Options&);
     static std::shared_ptr<const TestPki> make() { return make(Options{}); }

@@ -36,8 +36,7 @@ void save_certificate(const fs::path& path, const std::vector<std::uint8_t>& der
 
 void save_key(const fs::path& path, EVP_PKEY* key) {
     const FilePointer file = create_private(path);
-    if (PEM_write_PKCS8PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
-        std::fflush(file.get()) != 0)
+    if (PEM_write_PKCS8PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1 || std::fflush(file.get()) != 0)
         throw std::runtime_error("cannot write " + path.string());
 }
 
@@ -45,8 +44,7 @@ std::vector<std::uint8_t> load_certificate(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     std::vector<std::uint8_t> der{std::istreambuf_iterator<char>(file), {}};
     const unsigned char* bytes = der.data();
-    const CertificatePointer certificate(der.empty() ? nullptr
-                                                     : d2i_X509(nullptr, &bytes, static_cast<long>(der.size())));
+    const CertificatePointer certificate(der.empty() ? nullptr : d2i_X509(nullptr, &bytes, static_cast<long>(der.size())));
     if (!certificate) throw std::runtime_error("no certificate in " + path.string());
     return der;
 }

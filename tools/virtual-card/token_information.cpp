@@ -30,12 +30,12 @@ Bytes token_information(const Knobs& knobs) {
     put_text(bytes, "0000000000000001", 16);
     // CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED
     put_number(bytes, 0x0000040D);
-    for (const std::uint32_t number : {0U, 0U, 0U, 0U}) put_number(bytes, number);  // sessions
-    put_number(bytes, 16);                                                          // longest PIN
-    put_number(bytes, 4);                                                           // shortest PIN
-    for (int i = 0; i < 4; ++i) put_number(bytes, 0xFFFFFFFF);                      // memory: unavailable
+    for (const std::uint32_t number : {0U, 0U, 0U, 0U}) put_number(bytes, number);         // sessions
+    put_number(bytes, 16);                                                                 // longest PIN
+    put_number(bytes, 4);                                                                  // shortest PIN
+    for (int i = 0; i < 4; ++i) put_number(bytes, 0xFFFFFFFF);                             // memory: unavailable
     for (const int byte : {3, 0, 1, 0}) bytes.push_back(static_cast<std::uint8_t>(byte));  // hardware, firmware
-    put_text(bytes, "", 16);                                                        // no clock
+    put_text(bytes, "", 16);                                                               // no clock
     return bytes;
 }
 

@@ -13,8 +13,8 @@ namespace jpki::virtual_card {
 
 namespace {
 
-constexpr std::chrono::milliseconds retry_interval{200};   // while vpcd is not there: pcscd may be starting
-constexpr std::chrono::milliseconds counts_interval{50};   // counters are written when the burst is over
+constexpr std::chrono::milliseconds retry_interval{200};  // while vpcd is not there: pcscd may be starting
+constexpr std::chrono::milliseconds counts_interval{50};  // counters are written when the burst is over
 constexpr std::chrono::seconds client_patience{10};
 
 UniqueFd catch_signals() {
@@ -62,8 +62,7 @@ void VirtualCard::run() {
 void VirtualCard::wait() {
     std::vector<pollfd> descriptors = {{signals_.get(), POLLIN, 0}};
     // While the card is busy only a hang-up is of interest.
-    if (vpcd_.connected())
-        descriptors.push_back({vpcd_.descriptor(), static_cast<short>(held_answer_ ? POLLRDHUP : POLLIN), 0});
+    if (vpcd_.connected()) descriptors.push_back({vpcd_.descriptor(), static_cast<short>(held_answer_ ? POLLRDHUP : POLLIN), 0});
     control_.add_to(descriptors);
 
     std::optional<Clock::time_point> next;
@@ -171,8 +170,7 @@ void VirtualCard::serve_command(const Vpcd::Message& command) {
     const auto after = card_.model->counts();
     if (!settings_.counts_file.empty() && !write_counts_at_) write_counts_at_ = Clock::now() + counts_interval;
     std::chrono::microseconds delay = std::exchange(extra_delay_, std::chrono::microseconds{0});
-    if (settings_.latency)
-        delay += settings_.latency->of(command.size(), answer.size(), after.signatures != before.signatures);
+    if (settings_.latency) delay += settings_.latency->of(command.size(), answer.size(), after.signatures != before.signatures);
     if (delay.count() == 0) {
         send_answer(answer);
         return;

@@ -67,8 +67,8 @@ private:
     UniqueFd signals_;
 
     bool quit_ = false;
-    bool wanted_ = true;                   // in the reader, as far as its holder is concerned
-    bool announced_ = false;               // "ready" was said
+    bool wanted_ = true;      // in the reader, as far as its holder is concerned
+    bool announced_ = false;  // "ready" was said
     Clock::time_point connect_at_ = Clock::now();
     std::optional<Clock::time_point> clients_give_up_at_;
     std::optional<model::Bytes> held_answer_;  // the card is busy; the link waits, the control socket does not

@@ -18,14 +18,12 @@ constexpr const char* help =
 unsigned number(const std::string& text) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size())
-        throw std::invalid_argument("'" + text + "' is not a number");
+    if (error != std::errc{} || end != text.data() + text.size()) throw std::invalid_argument("'" + text + "' is not a number");
     return value;
 }
 
 // On one line, since an answer is one line.
-template <typename Range, typename Text>
-std::string joined(const Range& range, Text text) {
+template <typename Range, typename Text> std::string joined(const Range& range, Text text) {
     std::string line;
     for (const auto& entry : range) line.append(line.empty() ? "" : " ").append(text(entry));
     return line;
@@ -149,8 +147,7 @@ std::string VirtualCard::status() const {
     std::ostringstream text;
     text << "kind=" << kind_ << " person=" << person_ << " in-reader=" << (vpcd_.connected() ? "yes" : "no")
          << " application=" << (card.application_selected() ? "yes" : "no")
-         << " auth-tries=" << card.tries(model::KeyUse::authentication)
-         << " sign-tries=" << card.tries(model::KeyUse::signature)
+         << " auth-tries=" << card.tries(model::KeyUse::authentication) << " sign-tries=" << card.tries(model::KeyUse::signature)
          << " auth-verified=" << (card.verified(model::KeyUse::authentication) ? "yes" : "no")
          << " sign-verified=" << (card.verified(model::KeyUse::signature) ? "yes" : "no")
          << " fault-pending=" << (card.fault_pending() ? "yes" : "no");

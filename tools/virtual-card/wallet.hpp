@@ -15,8 +15,8 @@ namespace jpki::virtual_card {
 
 class Wallet {
 public:
-    // Keys and certificates are kept in pki_directory (person 1's right there, the others', expired ones and those for P-384 keys in
-    // directories below), tries and PINs in state_file; either may be empty: then they end with the process.
+    // Keys and certificates are kept in pki_directory (person 1's right there, the others', expired ones and those for P-384 keys
+    // in directories below), tries and PINs in state_file; either may be empty: then they end with the process.
     Wallet(std::string pki_directory, const std::string& state_file);
 
     struct Card {
