@@ -5,6 +5,7 @@
 #include "apdu/applet.hpp"
 #include "apdu/card_known.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/thread_safety.hpp"
 #include "apdu/token_information.hpp"
 
 #include <array>
@@ -242,8 +243,8 @@ private:
     std::atomic<bool> gone_ = false;
     std::atomic<bool> removed_ = false;
 
-    mutable std::mutex known_mutex_;  // the next; never held over I/O, taken last
-    std::shared_ptr<const CardKnown> known_ = std::make_shared<const CardKnown>();
+    mutable Mutex known_mutex_;  // never held over I/O, taken last
+    std::shared_ptr<const CardKnown> known_ JPKI_GUARDED_BY(known_mutex_) = std::make_shared<const CardKnown>();
 
     std::mutex mutex_;  // everything below; held over I/O
     std::optional<Link::Transaction> transaction_;

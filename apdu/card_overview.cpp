@@ -28,14 +28,14 @@ void Card::publish() noexcept {
         fresh = std::make_shared<const CardKnown>(std::move(known));
     } catch (const std::bad_alloc&) {
     }
-    const std::scoped_lock lock(known_mutex_);
+    const MutexLock lock(known_mutex_);
     known_.swap(fresh);
 }
 
 std::shared_ptr<const CardKnown> Card::known() const {
     if (gone()) throw CardRemoved("card removed");
     {
-        const std::scoped_lock lock(known_mutex_);
+        const MutexLock lock(known_mutex_);
         if (known_) return known_;
     }
     return std::make_shared<const CardKnown>();

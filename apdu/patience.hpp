@@ -1,6 +1,8 @@
 // Waiting for a mutex for a bounded time, where the mutex itself cannot do so.
 #pragma once
 
+#include "apdu/thread_safety.hpp"
+
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -19,8 +21,22 @@ std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_c
     return lock;
 }
 
-// The same whatever happens meanwhile. For the end of the process, where the thread that holds the mutex may never release it.
+// The same for a Mutex. True: it is taken, for a MutexLock with std::adopt_lock.
+template <class Predicate> bool lock_until(Mutex& mutex, std::chrono::steady_clock::time_point deadline, Predicate worth_it)
+    JPKI_TRY_ACQUIRE(true, mutex) {
+    for (;;) {
+        if (mutex.try_lock()) return true;
+        if (!worth_it() || std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
+
+// Both whatever happens meanwhile. For the end of the process, where the thread that holds the mutex may never release it.
 inline std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_clock::time_point deadline) {
+    return lock_until(mutex, deadline, [] { return true; });
+}
+
+inline bool lock_until(Mutex& mutex, std::chrono::steady_clock::time_point deadline) JPKI_TRY_ACQUIRE(true, mutex) {
     return lock_until(mutex, deadline, [] { return true; });
 }
 

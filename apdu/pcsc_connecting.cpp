@@ -1,9 +1,10 @@
 #include "apdu/pcsc_connecting.hpp"
 
+#include "apdu/thread_safety.hpp"
+
 #include <condition_variable>
 #include <csignal>
 #include <dlfcn.h>
-#include <mutex>
 #include <pthread.h>
 #include <thread>
 #include <utility>
@@ -38,18 +39,18 @@ void keep_loaded() noexcept {
 }  // namespace
 
 struct PcscConnecting::Shared {
-    std::mutex mutex;
+    Mutex mutex;
     std::condition_variable changed;
-    bool done = false;       // `result` is there
-    bool waited_for = true;  // by the caller who began, or who came back
-    Result result;
+    bool done JPKI_GUARDED_BY(mutex) = false;       // `result` is there
+    bool waited_for JPKI_GUARDED_BY(mutex) = true;  // by the caller who began, or who came back
+    Result result JPKI_GUARDED_BY(mutex);
 
     void run(const std::string& reader) {
         Result got;
         if (got.context.open())
             got.rc = SCardConnect(got.context.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
                                   &got.card, &got.protocol);
-        const std::scoped_lock lock(mutex);
+        const MutexLock lock(mutex);
         done = true;
         result = std::move(got);
         if (!waited_for) end();
@@ -57,7 +58,7 @@ struct PcscConnecting::Shared {
     }
 
     // Nobody wants it.
-    void end() noexcept {
+    void end() noexcept JPKI_REQUIRES(mutex) {
         if (result.rc != SCARD_S_SUCCESS) return;
         SCardDisconnect(result.card, SCARD_LEAVE_CARD);
         result.context.close();
@@ -73,7 +74,7 @@ PcscConnecting::PcscConnecting(const std::string& reader) : shared_(std::make_sh
 PcscConnecting::~PcscConnecting() {
     bool done = false;
     {
-        const std::scoped_lock lock(shared_->mutex);
+        const MutexLock lock(shared_->mutex);
         done = shared_->done;
         if (done) shared_->end();
     }
@@ -82,16 +83,19 @@ PcscConnecting::~PcscConnecting() {
 }
 
 bool PcscConnecting::wait_until(std::chrono::steady_clock::time_point deadline) {
-    std::unique_lock lock(shared_->mutex);
+    MutexLock lock(shared_->mutex);
     shared_->waited_for = true;
-    shared_->changed.wait_until(lock, deadline, [this] { return shared_->done; });
+    shared_->changed.wait_until(lock.native(), deadline, [&] {
+        shared_->mutex.assert_held();
+        return shared_->done;
+    });
     shared_->waited_for = shared_->done;
     if (!shared_->done) keep_loaded();
     return shared_->done;
 }
 
 PcscConnecting::Result PcscConnecting::take() {
-    const std::scoped_lock lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     return std::exchange(shared_->result, Result{});
 }
 
