@@ -1,4 +1,4 @@
-# What tools/try and tests/run share; sourced.
+# Shared by tools/try and tests/run; sourced.
 # shellcheck shell=bash
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
@@ -14,11 +14,11 @@ installed() {
   # shellcheck disable=SC2016 # dpkg-query's own variable
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
-known_to_apt() { # not one that other packages only mention
+known_to_apt() { # a real package, not only a name in other packages' dependencies
   [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]
 }
-# missing_of GROUP...: prints, a line each, what is not installed of these groups and can be had: the first of the alternatives that
-# this release has. Before apt has any lists, the first alternative stands for all.
+# missing_of GROUP...: prints, one a line, the packages of these groups that are not installed and are available: the first alternative
+# that this release has. Before apt has any lists, the first alternative.
 missing_of() {
   local group names optional alternatives name
   while read -r group names optional; do
@@ -37,12 +37,12 @@ missing_of() {
   done < <(sed 's/#.*//' "$source_dir/tools/packages")
 }
 
-# need_packages GROUP...: installs what is missing from these groups of tools/packages. Where nothing is missing,
-# nothing is asked of the network, and it need not be root either.
+# need_packages GROUP...: installs the missing packages of these groups of tools/packages. If none is missing, it needs
+# neither the network nor root.
 need_packages() {
   local missing log
   command -v dpkg-query >/dev/null || {
-    say "This is no Debian: please see to it that what tools/packages lists is installed."
+    say "Not a Debian system: install the packages that tools/packages lists before you go on."
     return 0
   }
   mapfile -t missing < <(missing_of "$@")
@@ -51,7 +51,7 @@ need_packages() {
     return 0
   fi
   if [ "$(id -u)" != 0 ]; then
-    die "Not root, so nothing can be installed. Run this as root, or install them first:
+    die "Packages are missing, and only root can install them. Run this as root, or install them first:
   sudo apt-get install ${missing[*]}"
   fi
   log=$(mktemp "${TMPDIR:-/tmp}/jpki-apt.XXXXXX")
@@ -59,13 +59,13 @@ need_packages() {
     tail -n 20 "$log" >&2
     die "apt-get update failed; its output: $log"
   }
-  # Again, since the lists now tell which alternative this release has.
+  # Again: with the lists, apt knows which alternative this release has.
   mapfile -t missing < <(missing_of "$@")
   say "Missing: ${missing[*]}"
   say "Installing them with apt-get ..."
   if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null; then
     tail -n 20 "$log" >&2
-    die "apt-get could not install them; all that it said: $log"
+    die "apt-get install failed; its output: $log"
   fi
   rm -f "$log"
   say "Installed."
@@ -86,9 +86,9 @@ clang_compiler() {
   die "clang is not installed (tools/packages, group clang)"
 }
 
-# build DIRECTORY CMAKE_ARGUMENT...: configures and builds; an existing directory is used again. Quiet unless it fails.
-# With --preset NAME (CMakePresets.json) what else is given overrides the preset.
-# BUILD_TARGETS, an array, restricts what is built.
+# build DIRECTORY CMAKE_ARGUMENT...: configures and builds; reuses an existing directory. Prints output only if it fails.
+# After --preset NAME (CMakePresets.json) further arguments override the preset.
+# The array BUILD_TARGETS restricts the targets.
 build() {
   local directory=$1 log=$1.log
   shift
@@ -101,7 +101,7 @@ build() {
   say "Building in $directory ..."
   if ! cmake --build "$directory" --parallel "${JPKI_JOBS:-$(nproc)}" "${targets[@]}" >>"$log" 2>&1; then
     tail -n 60 "$log" >&2
-    die "The build failed; all that it said: $log"
+    die "The build failed; its output: $log"
   fi
 }
 BUILD_TARGETS=()

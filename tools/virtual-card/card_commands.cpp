@@ -1,4 +1,4 @@
-// From the bytes of a command to the function that carries it out; SELECT, GET CHALLENGE, GET RESPONSE.
+// Dispatches a command to its function; SELECT, GET CHALLENGE, GET RESPONSE.
 #include "card_state.hpp"
 
 #include "test_pki.hpp"
@@ -40,7 +40,7 @@ Reply CardModel::State::dispatch(const CommandApdu& command) {
     if (is_issuer_command(command)) ++counts.issuer_commands;
     if (command.cla == 0x00 && command.ins == 0xA4) return select(command);
     if (application == Application::security_domain || application == Application::foreign) return foreign_command(command);
-    // apdu/README.md, Files: how an iPhone is told from a card.
+    // apdu/README.md, Files: the command that tells an iPhone from a card.
     if (command.cla == 0x80 && command.ins == 0xFC) return {knobs.iphone ? sw::ok : sw::wrong_length};
     if (command.cla == 0x80) return command.ins == 0x2A ? sign(command) : Reply{sw::bad_ins};
     switch (command.ins) {
@@ -80,7 +80,7 @@ Reply CardModel::State::select(const CommandApdu& command) {
     if (command.p2 != 0x0C || (command.p1 != 0x04 && command.p1 != 0x02)) return {sw::bad_p1p2};
     if (command.data.empty()) return {sw::wrong_length};
     if (command.p1 == 0x04) {
-        // A failed SELECT leaves everything as it was (ISO 7816-4, 7.1.1).
+        // A failed SELECT changes nothing (ISO 7816-4, 7.1.1).
         if (std::ranges::equal(command.data, jpki_aid)) {
             if (knobs.reselect_clears_pin) verified = {false, false};
             application = Application::jpki;
@@ -101,7 +101,7 @@ Reply CardModel::State::select(const CommandApdu& command) {
     return {sw::ok};
 }
 
-// apdu/README.md, Recognition: what foreign cards answer.
+// apdu/README.md, Recognition: answers of cards without the JPKI application.
 Bytes CardModel::State::other_card(ByteView bytes) const {
     if (!knobs.other_card_answer) return {};
     const std::uint16_t status = *knobs.other_card_answer;
@@ -110,7 +110,7 @@ Bytes CardModel::State::other_card(ByteView bytes) const {
     return serialize({clean_no && !selects ? sw::bad_ins : status});
 }
 
-// What somebody else's application says to our commands: nobody knows, so it is a knob.
+// The answers of another application to our commands are not known, so a knob sets them.
 Reply CardModel::State::foreign_command(const CommandApdu& command) const {
     const bool reads = command.cla == 0x00 && command.ins == 0xB0 && command.le && command.data.empty();
     if (!reads || application != Application::foreign || knobs.foreign_read == Knobs::ForeignRead::refused)
@@ -126,7 +126,7 @@ Reply CardModel::State::foreign_command(const CommandApdu& command) const {
     return {sw::ok, Bytes(begin, begin + static_cast<std::ptrdiff_t>(count))};
 }
 
-// apdu/README.md, random.
+// apdu/README.md, Commands, row "random".
 Reply CardModel::State::challenge(const CommandApdu& command) const {
     if (application != Application::jpki) return {sw::conditions};
     if (command.p1 != 0 || command.p2 != 0) return {sw::bad_p1p2};

@@ -1,4 +1,4 @@
-// The files of the JPKI application: which there are, what stands in them, who may read them.
+// The files of the JPKI application: which exist, their contents, and when they can be read.
 #include "card_state.hpp"
 
 #include "test_pki.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 struct KnownFile {
     std::uint16_t id;
-    bool key, pin, belongs_to_key;  // a CA certificate is there even when the holder's is not
+    bool key, pin, belongs_to_key;  // a CA certificate exists even if the holder's does not
     KeyUse use;
 };
 
@@ -50,7 +50,8 @@ std::uint16_t CardModel::State::resolve(std::uint8_t p2, FileType type, File& fo
     const auto sfi = static_cast<std::uint16_t>(p2 & 0x1F);
     if (sfi != 0 && !knobs.short_forms) return sw::bad_p1p2;
     if (application != Application::jpki || (sfi == 0 && !current_file)) return sw::no_current_file;
-    const auto file = find_file(sfi == 0 ? *current_file : sfi);  // SFI = low five bits, and all ids are below 20
+    const auto file =
+        find_file(sfi == 0 ? *current_file : sfi);  // the SFI is the low five bits; all file identifiers are below 20 hex
     if (!file) return sw::not_found;
     if (file->type != type) return sw::wrong_file_type;
     found = *file;
@@ -88,7 +89,7 @@ bool CardModel::State::readable(const File& file) const {
     return true;
 }
 
-// apdu/README.md, read.
+// apdu/README.md, Commands, row "read".
 Reply CardModel::State::read(const CommandApdu& command) {
     if (!command.le || !command.data.empty()) return {sw::wrong_length};
     if (application != Application::jpki) return {sw::no_current_file};
@@ -108,7 +109,7 @@ Reply CardModel::State::read(const CommandApdu& command) {
     if (!by_sfi) {
         if (!current_file) return {sw::no_current_file};
         file = find_file(*current_file);
-        if (!file) return {sw::no_current_file};  // a knob took it away meanwhile
+        if (!file) return {sw::no_current_file};  // a knob removed it meanwhile
     }
     if (file->type != FileType::data) return {sw::wrong_file_type};
     if (!readable(*file)) return {sw::not_verified};

@@ -1,4 +1,4 @@
-// The virtual card's log: one line for each command with its answer, and for what happens to the card.
+// The virtual card's log: one line for each command with its answer, and one for each event.
 #pragma once
 
 #include "card_model.hpp"
@@ -11,8 +11,8 @@ namespace jpki::virtual_card {
 
 class CardLog {
 public:
-    explicit CardLog(const std::string& path);  // empty: logs nothing; "-": stdout. The file is made with mode 0600.
-    // PINs are masked. Long answers are counted and not shown: the signature certificate holds name and address.
+    explicit CardLog(const std::string& path);  // empty: logs nothing; "-": stdout. Creates the file with mode 0600.
+    // Masks PINs. Logs only the length of long answers: the signature certificate contains name and address.
     void command(model::ByteView command, model::ByteView answer);
     void event(std::string_view text);
 

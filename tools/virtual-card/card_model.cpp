@@ -1,4 +1,4 @@
-// The card's outside: power, faults, counters, and what tests look at.
+// The card's interface: power, faults, counters, and what tests look at.
 #include "card_model.hpp"
 
 #include "card_state.hpp"
@@ -48,7 +48,7 @@ Fault::Kind CardModel::State::next_fault() {
 
 namespace {
 
-void spoil(Fault::Kind kind, Bytes& answer) {
+void corrupt(Fault::Kind kind, Bytes& answer) {
     if (answer.size() < 2) return;  // a storage card's
     const std::size_t data = answer.size() - 2;
     const auto status = answer.end() - 2;
@@ -93,7 +93,7 @@ void CardModel::power_off() {
 
 Bytes CardModel::warm_reset() {
     const std::lock_guard lock(state_->mutex);
-    // ISO 7816-3 knows no warm reset of a card without power.
+    // ISO 7816-3 defines no warm reset for a card without power.
     if (state_->powered) state_->warm_reset();
     else state_->cold_reset();
     return state_->knobs.atr;
@@ -133,7 +133,7 @@ Bytes CardModel::transmit(ByteView command) {
         state.power_off();
         throw CardGone{};
     }
-    spoil(fault, answer);
+    corrupt(fault, answer);
     state.counts.bytes_out += answer.size();
     const auto hook = state.command_hook;
     lock.unlock();

@@ -1,4 +1,4 @@
-// VERIFY, the retry counter query and CHANGE REFERENCE DATA (apdu/README.md, Commands and The rules that people meet).
+// VERIFY, the retry counter query and CHANGE REFERENCE DATA (apdu/README.md, Commands and Rules for card holders).
 #include "card_state.hpp"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ bool CardModel::State::pin_is_set(KeyUse use) const { return has(use) || knobs.m
 int CardModel::State::tries_left(KeyUse use) const { return pin_is_set(use) ? knobs.tries[index(use)] : 0; }
 
 Reply CardModel::State::query_tries(const CommandApdu& command, KeyUse use) const {
-    // Exactly four bytes, or exactly the fifth byte 00 on a card that wants it.
+    // Exactly four bytes, or with query_needs_le exactly a fifth byte 00.
     const bool right_length = knobs.query_needs_le ? command.le == std::size_t{256} : !command.le;
     if (!right_length) return {sw::wrong_length};
     const int tries = tries_left(use);
@@ -57,7 +57,7 @@ Reply CardModel::State::verify(const CommandApdu& command) {
         ++counts.wrong[index(use)];
         verified[index(use)] = false;
         if (knobs.failure_clears_other_login) verified = {false, false};
-        return {tries_status(--tries)};  // the try that blocks gives 63C0
+        return {tries_status(--tries)};  // the try that blocks answers 63C0 too
     }
     tries = knobs.max_tries[index(use)];
     verified[index(use)] = true;

@@ -36,7 +36,7 @@ bool set_pss(EVP_PKEY_CTX* context) {
            EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(context, 32) == 1;
 }
 
-// Without a digest in the context PKCS#1 padding goes around the bytes as they are. Empty when OpenSSL fails.
+// Without a digest in the context, PKCS#1 padding is applied to the bytes as they are. Empty if OpenSSL fails.
 Bytes rsa_sign(EVP_PKEY* key, ByteView input, bool pss) {
     const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr), &EVP_PKEY_CTX_free);
     if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
@@ -68,14 +68,14 @@ Reply CardModel::State::sign(const CommandApdu& command) {
     if (!verified[index(file.use)]) return {sw::not_verified};
     if (!known) return {sw::bad_p1p2};
     if (!length_fits(p1, command.data.size())) return {knobs.wrong_length_6985 ? sw::conditions : sw::wrong_length};
-    // T=0 has no room for Le beside data, so there the answer waits for GET RESPONSE without one.
+    // T=0 cannot send Le together with data; the answer then waits for GET RESPONSE.
     if (!knobs.answers_61xx && (!command.le || *command.le < key_bytes)) {
         const bool tells_length = knobs.answers_6cxx && command.le && !command.extended;
         return {tells_length ? std::uint16_t{0x6C00} : sw::wrong_length};
     }
 
     EVP_PKEY* key = file.use == KeyUse::signature ? pki->signature_key : pki->authentication_key;
-    // How a card with another kind of key will sign is not known (apdu/README.md, The next card).
+    // How a card signs with another type of key is not known (apdu/README.md, The next card).
     if (EVP_PKEY_is_a(key, "RSA") != 1) return {sw::conditions};
     const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
     const bool pss = p1 == 0x04 || p1 == 0x05;

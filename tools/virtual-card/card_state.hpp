@@ -1,4 +1,4 @@
-// Inside of CardModel: the state of apdu/README.md, and one function for each command. Whoever calls holds the mutex.
+// Inside of CardModel: the state of apdu/README.md, and one function for each command. The caller holds the mutex.
 #pragma once
 
 #include "card_model.hpp"
@@ -20,7 +20,8 @@ inline KeyUse other(KeyUse use) { return use == KeyUse::authentication ? KeyUse:
 struct CardModel::State {
     State(std::shared_ptr<const TestPki> its_pki, Knobs its_knobs) : pki(std::move(its_pki)), knobs(std::move(its_knobs)) {}
 
-    // none: after a reset. security_domain: the issuer's, which the module selects to leave. foreign: any other one.
+    // none: after a reset. security_domain: the issuer security domain, which the module selects to end a login. foreign: any
+    // other.
     enum class Application { none, jpki, security_domain, foreign };
     enum class FileType { data, key, pin };
     struct File {
@@ -33,11 +34,11 @@ struct CardModel::State {
     const std::shared_ptr<const TestPki> pki;
     Knobs knobs;
     bool powered = true;
-    bool first_command = true;  // none since the cold reset
+    bool first_command = true;  // no command since the cold reset
     Application application = Application::none;
     std::optional<std::uint16_t> current_file;
     std::array<bool, 2> verified = {false, false};
-    Bytes pending;  // what GET RESPONSE fetches
+    Bytes pending;  // what GET RESPONSE returns
     Counts counts;
     Fault fault;
     std::function<void()> delay_hook;
@@ -61,8 +62,8 @@ struct CardModel::State {
     Reply challenge(const CommandApdu&) const;
 
     // card_files.cpp
-    std::optional<File> find_file(std::uint16_t id) const;  // nothing: the card answers 6A82
-    // What P2 (80, or 80|SFI) of VERIFY, CHANGE and signing names; a status word when it is not of the type.
+    std::optional<File> find_file(std::uint16_t id) const;  // no value: the card answers 6A82
+    // The file that P2 (80, or 80\pSFI) of VERIFY, CHANGE and signing names; a status word if its type is another.
     std::uint16_t resolve(std::uint8_t p2, FileType type, File& found) const;
     Bytes content(const File&) const;
     bool readable(const File&) const;

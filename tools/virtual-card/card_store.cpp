@@ -59,7 +59,7 @@ void CardStore::restore(const std::string& card, model::Knobs& knobs) const {
 
 void CardStore::keep(const std::string& card, const model::Knobs& knobs) {
     if (path_.empty()) return;
-    // A PIN is whatever bytes the card was sent; JSON must not choke on them.
+    // A PIN is any sequence of bytes that was sent; JSON must accept it.
     nlohmann::json now = {{"tries", knobs.tries}, {"pins", knobs.pins}};
     if (kept_.contains(card) && kept_.at(card) == now) return;
     kept_[card] = std::move(now);

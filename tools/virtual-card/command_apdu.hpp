@@ -1,4 +1,4 @@
-// A command APDU taken apart (ISO 7816-4, 5.1), and the answer to one.
+// A parsed command APDU (ISO 7816-4, 5.1), and the answer to one.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ struct CommandApdu {
     bool extended = false;
 };
 
-// Nothing when the bytes fit none of the seven cases.
+// No value if the bytes match none of the seven cases.
 std::optional<CommandApdu> parse_command(std::span<const std::uint8_t> bytes);
 
 struct Reply {

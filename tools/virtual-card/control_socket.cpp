@@ -38,7 +38,7 @@ void send_line(int descriptor, std::string line) {
     while (sent < line.size()) {
         const ssize_t count = ::send(descriptor, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
         if (count > 0) sent += static_cast<std::size_t>(count);
-        else if (errno != EINTR) return;  // the client went away, or does not read: its loss
+        else if (errno != EINTR) return;  // the client closed the connection or does not read: it gets no answer
     }
 }
 
@@ -50,10 +50,10 @@ ControlSocket::~ControlSocket() {
 
 void ControlSocket::listen(const std::string& path) {
     const sockaddr_un address = address_of(path);
-    if (connect_to(path).valid()) throw std::runtime_error("control socket: somebody listens already at " + path);
+    if (connect_to(path).valid()) throw std::runtime_error("control socket: another process already listens at " + path);
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0) {
-        if (!S_ISSOCK(status.st_mode)) throw std::runtime_error("control socket: " + path + " is there and no socket");
+        if (!S_ISSOCK(status.st_mode)) throw std::runtime_error("control socket: " + path + " exists and is not a socket");
         ::unlink(path.c_str());
     }
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -1,4 +1,4 @@
-// The Unix socket over which a running virtual card takes commands: one line in, one line out.
+// The Unix socket on which a running virtual card takes commands: one line in, one line out.
 #pragma once
 
 #include "unique_fd.hpp"
@@ -16,23 +16,23 @@ public:
     struct Client {
         UniqueFd socket;
         std::string received;
-        bool waiting = false;  // its command is being carried out: the answer comes later
+        bool waiting = false;  // its command is being carried out; the answer follows
         bool closed = false;
     };
 
     ControlSocket() = default;
     ControlSocket(const ControlSocket&) = delete;
     ControlSocket& operator=(const ControlSocket&) = delete;
-    ~ControlSocket();  // takes the socket's file away
+    ~ControlSocket();  // unlinks the socket
 
-    // Mode 0600. Takes the place of a socket that nobody listens to; throws std::runtime_error otherwise.
+    // Mode 0600. Replaces a socket on which no process listens; throws std::runtime_error otherwise.
     void listen(const std::string& path);
     void add_to(std::vector<pollfd>& descriptors) const;
     // Accepts, reads and drops clients, without waiting.
     void serve();
     std::list<Client>& clients() { return clients_; }
 
-    // The next line of a client, if a whole one is there.
+    // The next line of a client, if a complete one has arrived.
     static bool next_line(Client& client, std::string& line);
     static void answer(Client& client, const std::string& line);
 
@@ -42,8 +42,8 @@ private:
     std::list<Client> clients_;
 };
 
-// The other end, for scripts: sends the command, prints the answer. 0, or 1 for an answer that begins with "error", or
-// for nobody there.
+// The client, for scripts: sends the command, prints the answer. Returns 0, or 1 for an answer that begins with "error"
+// or if no virtual card listens.
 int run_control_client(const std::string& path, const std::string& command);
 
 }  // namespace jpki::virtual_card

@@ -86,7 +86,7 @@ constexpr std::array flags = {
     Flag{"query_needs_le", &Knobs::query_needs_le},
     Flag{"reselect_clears_pin", &Knobs::reselect_clears_pin},
     Flag{"reset_clears_pin", &Knobs::reset_clears_pin},
-    Flag{"failure_clears_other_role", &Knobs::failure_clears_other_login},
+    Flag{"failure_clears_other_login", &Knobs::failure_clears_other_login},
     Flag{"one_pin_at_a_time", &Knobs::one_pin_at_a_time},
     Flag{"checks_pin_before_p1", &Knobs::checks_pin_before_p1},
     Flag{"wrong_length_6985", &Knobs::wrong_length_6985},
@@ -154,7 +154,7 @@ constexpr std::array<Choice<Kind>, 12> faults = {{{"none", Kind::none},
 
 void set_knob(Knobs& knobs, std::string_view assignment) {
     const std::size_t equals = assignment.find('=');
-    if (equals == Text::npos) throw std::invalid_argument("a knob is set by name=value, not '" + std::string(assignment) + "'");
+    if (equals == Text::npos) throw std::invalid_argument("expected name=value, not '" + std::string(assignment) + "'");
     const Text name = assignment.substr(0, equals);
     const Text value = assignment.substr(equals + 1);
     if (const auto flag = std::ranges::find(flags, name, &Flag::name); flag != flags.end()) {
@@ -162,7 +162,7 @@ void set_knob(Knobs& knobs, std::string_view assignment) {
         return;
     }
     const auto entry = std::ranges::find(values, name, &Value::name);
-    if (entry == values.end()) throw std::invalid_argument("no knob is called '" + std::string(name) + "'");
+    if (entry == values.end()) throw std::invalid_argument("unknown knob '" + std::string(name) + "'; --list-knobs lists them");
     entry->set(knobs, name, value);
 }
 
@@ -175,7 +175,7 @@ std::vector<std::string> knob_names() {
 
 Fault::Kind fault_kind(std::string_view name) {
     const auto found = std::ranges::find(faults, name, &Choice<Kind>::name);
-    if (found == faults.end()) throw std::invalid_argument("no fault is called '" + std::string(name) + "'");
+    if (found == faults.end()) throw std::invalid_argument("unknown fault '" + std::string(name) + "'; --list-knobs lists them");
     return found->value;
 }
 

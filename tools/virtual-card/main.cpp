@@ -1,4 +1,4 @@
-// jpki-virtual-card: a My Number Card for pcscd that is a program (through vsmartcard's vpcd).
+// jpki-virtual-card: a virtual My Number Card for pcscd, through vsmartcard's vpcd.
 #include "card_kinds.hpp"
 #include "knob_text.hpp"
 #include "virtual_card.hpp"
@@ -22,43 +22,41 @@ struct CommandLine {
 };
 
 void describe_card(CLI::App& app, CommandLine& line) {
-    app.add_option("--kind", line.settings.kind, "What kind of card (see --list-kinds)")->capture_default_str();
-    app.add_flag("--list-kinds", line.list_kinds, "List the kinds of card");
-    app.add_option("--person", line.settings.person, "Whose card: each number has keys and certificates of its own")
+    app.add_option("--kind", line.settings.kind, "Kind of card (see --list-kinds)")->capture_default_str();
+    app.add_flag("--list-kinds", line.list_kinds, "List the kinds of card and end");
+    app.add_option("--person", line.settings.person, "Number of the holder; each has its own keys and certificates")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    app.add_option("--set", line.settings.knobs, "NAME=VALUE: change how the card behaves (see --list-knobs); may be repeated")
+    app.add_option("--set", line.settings.knobs, "NAME=VALUE: set a property of the card (see --list-knobs); may be repeated")
         ->allow_extra_args(false);
-    app.add_flag("--list-knobs", line.list_knobs, "List what --set takes, and the faults of the control socket");
+    app.add_flag("--list-knobs", line.list_knobs, "List the names for --set and the faults of the control socket, and end");
     app.add_option("--pin", line.pin, "Authentication PIN [1234]");
     app.add_option("--password", line.password, "Signature password [ABC123]");
-    app.add_option("--pki", line.settings.pki_directory, "Directory to keep keys and certificates in; made if not there");
-    app.add_option("--state", line.settings.state_file,
-                   "File to keep tries and PINs in; what it says wins over --kind, --set, --pin and --password");
+    app.add_option("--pki", line.settings.pki_directory, "Directory for keys and certificates; created if missing");
+    app.add_option("--state", line.settings.state_file, "File for tries and PINs; overrides --kind, --set, --pin and --password");
 }
 
 void describe_surroundings(CLI::App& app, CommandLine& line) {
-    app.add_option("--host", line.settings.host, "Where vpcd listens")->capture_default_str();
+    app.add_option("--host", line.settings.host, "Host on which vpcd listens")->capture_default_str();
     app.add_option("--port", line.settings.port, "vpcd's TCP port")->capture_default_str();
-    app.add_option("--log", line.settings.log_file, "File for a line per command, PINs masked; - for standard output");
-    app.add_option("--counts", line.settings.counts_file, "File for counters, JSON");
-    app.add_option("--control", line.settings.control_path, "Unix socket on which to take commands (see --ctl)");
-    app.add_flag("--latency", line.slow, "Take the time that a card on an NFC link takes");
+    app.add_option("--log", line.settings.log_file, "Log file: one line per command, PINs masked; - for standard output");
+    app.add_option("--counts", line.settings.counts_file, "File for the counters, as JSON");
+    app.add_option("--control", line.settings.control_path, "Unix socket for commands (see --ctl)");
+    app.add_flag("--latency", line.slow, "Answer as slowly as a card on an NFC link");
     app.add_option("--latency-bitrate", line.bitrate, "Bits per second on the link")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_option("--latency-command-ms", line.command_ms, "Milliseconds for each command")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--latency-signature-ms", line.signature_ms, "Milliseconds more for a signature")
+    app.add_option("--latency-signature-ms", line.signature_ms, "Additional milliseconds for a signature")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--fault-delay-ms", line.fault_delay_ms, "How long the fault 'delay' takes")->capture_default_str();
-    app.add_option("--absence-ms", line.absence_ms, "Shortest time between leaving the reader and coming again")
-        ->capture_default_str();
+    app.add_option("--fault-delay-ms", line.fault_delay_ms, "Duration of the fault 'delay'")->capture_default_str();
+    app.add_option("--absence-ms", line.absence_ms, "Shortest time between removal and insertion")->capture_default_str();
     auto* control = app.add_option("--ctl", line.control_of_another,
-                                   "Send COMMAND to the virtual card whose --control this is, print its answer, and end "
-                                   "(0: done, 1: error). COMMAND help lists them");
+                                   "Send COMMAND to the virtual card with this --control socket, print its answer, and end "
+                                   "(0: done, 1: error). COMMAND help lists the commands");
     app.add_option("COMMAND", line.command, "for --ctl")->needs(control);
 }
 
@@ -81,7 +79,7 @@ int control(const CommandLine& line) {
     return virtual_card::run_control_client(line.control_of_another, text);
 }
 
-// --pin and --password are shorter words for a knob that holds both.
+// --pin and --password set one knob that holds both.
 void add_pins(CommandLine& line) {
     if (line.pin.empty() && line.password.empty()) return;
     const model::Knobs usual;
@@ -92,7 +90,7 @@ void add_pins(CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("A virtual My Number Card for pcscd, through vsmartcard's vpcd. Prints 'ready' when it is in the reader.",
+    CLI::App app("A virtual My Number Card for pcscd, through vsmartcard's vpcd. Prints 'ready' when the card is in the reader.",
                  "jpki-virtual-card");
     CommandLine line;
     describe_card(app, line);

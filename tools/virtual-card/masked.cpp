@@ -1,4 +1,4 @@
-// A command for a log: nothing that could be a PIN gets out, not even from a malformed command.
+// A command as log text: nothing that may be a PIN is printed, not even from a malformed command.
 #include "card_model.hpp"
 
 #include "command_apdu.hpp"
@@ -13,8 +13,8 @@ std::string masked(ByteView command) {
     const bool tries_query = command.size() == 4 || (command.size() == 5 && command[4] == 0);
     if (command.size() > 1 && (command[1] == 0x20 || command[1] == 0x24) && !tries_query) {
         shown = std::min<std::size_t>(command.size(), 4);
-        // Lc is shown only where it really is one; else its place may hold a digit of a PIN sent wrongly. A last byte
-        // that parses as Le is hidden for the same reason.
+        // Lc is printed only where it is one; in a malformed command a digit of the PIN may be in its place. A last byte
+        // that parses as Le is masked for the same reason.
         const auto parsed = parse_command(command);
         if (parsed && !parsed->data.empty()) shown = static_cast<std::size_t>(parsed->data.data() - command.data());
     }

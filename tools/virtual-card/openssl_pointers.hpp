@@ -25,7 +25,7 @@ inline void require(bool success, const char* what) {
 
 using NameParts = std::initializer_list<std::pair<const char*, std::string>>;
 
-// In the order given, as PrintableString like the real ones.
+// In the given order, as PrintableString like the real ones.
 inline NamePointer make_name(NameParts parts) {
     NamePointer name(X509_NAME_new());
     require(name != nullptr, "X509_NAME_new");

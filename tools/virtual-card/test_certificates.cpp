@@ -21,8 +21,8 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
     require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1, OBJ_nid2sn(nid));
 }
 
-// A policy with the address of its statement and, as padding up to a wanted size, user notices of made-up text.
-// A notice holds 200 characters at most (RFC 5280, 4.2.1.4).
+// A policy with the address of its statement and, as padding up to a size, user notices of filler text.
+// A notice has at most 200 characters (RFC 5280, 4.2.1.4).
 void add_policy(X509* certificate, const std::string& oid, std::size_t padding) {
     std::string config = "[p]\npolicyIdentifier=" + oid + "\nCPS.1=http://www.jpki.example/cps.html\n";
     std::string notices;
@@ -76,7 +76,7 @@ void add_holder_data(X509* certificate, const TestPki::Options& options) {
     require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT) == 1, "subjectAltName");
 }
 
-// As the real ones: a directory name, not an address.
+// Like the real ones: a directory name, not a URL.
 void add_distribution_point(X509* certificate, NamePointer directory) {
     GENERAL_NAME* name = GENERAL_NAME_new();
     DIST_POINT* point = DIST_POINT_new();
@@ -110,7 +110,7 @@ CertificatePointer start(EVP_PKEY* key, std::uint32_t serial, int not_before_day
     return certificate;
 }
 
-// Builds with more or less padding until the DER has the wanted size (a byte or two off is as good).
+// Builds with more or less padding until the DER has the wanted size; one or two bytes off does not matter.
 CertificatePointer fit(std::size_t wanted, const std::function<CertificatePointer(std::size_t)>& build) {
     std::size_t padding = 0;
     for (int round = 0;; ++round) {

@@ -10,7 +10,7 @@
 
 namespace jpki::model {
 
-// What the certificates of one key have in common with nobody else's.
+// What differs from holder to holder in the certificates of one key.
 struct HolderNames {
     std::string code;  // CN
     std::string city;  // L; empty in the authentication certificate
@@ -20,7 +20,7 @@ struct HolderNames {
 
 // Self-signed; about 1310 bytes of DER.
 CertificatePointer make_ca(bool signature, EVP_PKEY* key, std::uint32_t serial);
-// The holder's, issued by ca; padded to the size that the options ask for.
+// The holder's certificate, issued by ca; padded to the size in the options.
 CertificatePointer make_holder(bool signature, EVP_PKEY* key, X509* ca, EVP_PKEY* ca_key, const HolderNames& names,
                                const TestPki::Options& options);
 std::vector<std::uint8_t> to_der(X509* certificate);

@@ -29,7 +29,7 @@ std::string letters(std::mt19937_64& random, std::size_t count, std::string_view
     return text;
 }
 
-// Shaped like the real codes: a day, then letters and digits. Four bytes of serial, the first bit clear.
+// In the form of the real codes: a date, then letters and digits. Four bytes of serial number, the first bit 0.
 HolderNames make_holder_names(std::mt19937_64& random) {
     HolderNames names;
     names.code = "2024" + std::string("0401") + letters(random, 17, "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ");
@@ -38,7 +38,7 @@ HolderNames make_holder_names(std::mt19937_64& random) {
     return names;
 }
 
-// A kept PKI is of use while its certificate is neither expired nor about to.
+// A stored PKI is used only while its certificate is not expired and not about to expire.
 bool usable(const TestPki& pki) {
     const unsigned char* bytes = pki.authentication_certificate.data();
     const CertificatePointer certificate(d2i_X509(nullptr, &bytes, static_cast<long>(pki.authentication_certificate.size())));
@@ -53,10 +53,10 @@ std::shared_ptr<const TestPki> cached(const std::filesystem::path& cache, const 
         auto pki = TestPki::load(directory);
         if (usable(*pki)) return pki;
     } catch (const std::runtime_error&) {
-        // Nothing kept yet, or only part of it.
+        // Not stored yet, or only in part.
     }
     auto pki = TestPki::make(options);
-    // Several test programs may do this at once: each writes its own directory, and the first rename wins.
+    // Several test programs may do this at once: each writes its own directory, and the first rename succeeds.
     std::filesystem::path scratch = directory;
     scratch += "." + std::to_string(getpid());
     pki->save(scratch);
@@ -84,7 +84,7 @@ TestPki::~TestPki() {
 
 std::shared_ptr<const TestPki> TestPki::make(const Options& options) {
     auto pki = std::make_shared<TestPki>();
-    // Keys are most of the time it takes.
+    // Key generation takes most of the time.
     auto other_half = std::async(std::launch::async, [&pki] {
         pki->authentication_ca_key = generate_key();
         pki->signature_ca_key = generate_key();

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 using FilePointer = std::unique_ptr<std::FILE, Freer<std::fclose>>;
 
-// Private from the first moment, not only after a chmod.
+// Created with mode 0600: a later chmod would leave the key readable for a moment.
 FilePointer create_private(const fs::path& path) {
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     FilePointer file(descriptor < 0 ? nullptr : ::fdopen(descriptor, "w"));

@@ -26,7 +26,8 @@ Bytes token_information(const Knobs& knobs) {
     put_text(bytes, label, 32);
     put_text(bytes, "JPKI", 32);
     put_text(bytes, knobs.model, 16);
-    // The same in every card of the model: apdu/README.md does not know whether it tells cards apart, so nobody may rely on it.
+    // The same in every card of the model: apdu/README.md does not know whether it differs between cards, so no code may rely on
+    // it.
     put_text(bytes, "0000000000000001", 16);
     // CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED
     put_number(bytes, 0x0000040D);

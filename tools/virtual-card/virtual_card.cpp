@@ -13,8 +13,8 @@ namespace jpki::virtual_card {
 
 namespace {
 
-constexpr std::chrono::milliseconds retry_interval{200};  // while vpcd is not there: pcscd may be starting
-constexpr std::chrono::milliseconds counts_interval{50};  // counters are written when the burst is over
+constexpr std::chrono::milliseconds retry_interval{200};  // while vpcd does not listen: pcscd may be starting
+constexpr std::chrono::milliseconds counts_interval{50};  // after a burst of commands, the counters are written once
 constexpr std::chrono::seconds client_patience{10};
 
 UniqueFd catch_signals() {
@@ -22,7 +22,7 @@ UniqueFd catch_signals() {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    // Blocked before any thread is made (key generation makes some), so that none of them is killed by it.
+    // Blocked before any thread starts (key generation starts some), so that the signal does not kill one of them.
     if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) throw std::runtime_error("cannot block signals");
     UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals.valid()) throw std::runtime_error("signalfd failed");
@@ -54,14 +54,14 @@ void VirtualCard::run() {
         serve_control();
         write_counts_if_due(false);
     }
-    disconnect("the virtual card ends");
+    disconnect("virtual card ends");
     wallet_.keep(card_);
     write_counts_if_due(true);
 }
 
 void VirtualCard::wait() {
     std::vector<pollfd> descriptors = {{signals_.get(), POLLIN, 0}};
-    // While the card is busy only a hang-up is of interest.
+    // While the card is busy, poll only for a hang-up.
     if (vpcd_.connected()) descriptors.push_back({vpcd_.descriptor(), static_cast<short>(held_answer_ ? POLLRDHUP : POLLIN), 0});
     control_.add_to(descriptors);
 
@@ -98,7 +98,7 @@ void VirtualCard::connect_if_due() {
         connect_at_ = Clock::now() + retry_interval;
         return;
     }
-    log_.event("in the reader: " + card_.name);
+    log_.event("inserted: " + card_.name);
     if (!announced_) std::cout << "ready" << std::endl;
     announced_ = true;
     answer_waiting_clients();
@@ -113,7 +113,7 @@ void VirtualCard::disconnect(const char* why) {
 
 void VirtualCard::leave() {
     if (vpcd_.connected()) connect_at_ = Clock::now() + settings_.absence;
-    disconnect("out of the reader");
+    disconnect("removed");
     wanted_ = false;
 }
 
@@ -165,7 +165,7 @@ void VirtualCard::serve_command(const Vpcd::Message& command) {
         leave();
         return;
     }
-    // The real card writes its counter before it answers, so that pulling it out saves nobody a try.
+    // The real card writes its retry counter before it answers, so removing it does not save a try.
     wallet_.keep(card_);
     const auto after = card_.model->counts();
     if (!settings_.counts_file.empty() && !write_counts_at_) write_counts_at_ = Clock::now() + counts_interval;
@@ -180,8 +180,8 @@ void VirtualCard::serve_command(const Vpcd::Message& command) {
 }
 
 void VirtualCard::send_answer(const model::Bytes& answer) {
-    // vpcd waits forever after an answer of length 0. A single byte 00 stands for it, which no card's answer is; the reader
-    // driver of tests/e2e (empty_answer_reader.cpp) makes nothing of it again.
+    // vpcd waits forever after an answer of length 0. A single byte 00, which no card answers, stands for it; the reader driver
+    // of tests/e2e (empty_answer_reader.cpp) turns it back into an empty answer.
     static const model::Bytes nothing = {0x00};
     if (vpcd_.send(answer.empty() ? nothing : answer)) return;
     disconnect("vpcd hung up");
@@ -224,8 +224,7 @@ void VirtualCard::serve_control() {
 void VirtualCard::answer_waiting_clients() {
     clients_give_up_at_.reset();
     for (ControlSocket::Client& client : control_.clients())
-        if (client.waiting)
-            ControlSocket::answer(client, vpcd_.connected() ? "ok" : "error: vpcd is not there; the card keeps trying");
+        if (client.waiting) ControlSocket::answer(client, vpcd_.connected() ? "ok" : "error: vpcd does not listen; still trying");
 }
 
 }  // namespace jpki::virtual_card

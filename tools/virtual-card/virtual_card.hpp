@@ -1,4 +1,4 @@
-// jpki-virtual-card at work: one thread, one poll loop, a card from the wallet between vpcd and the control socket.
+// The jpki-virtual-card process: one thread, one poll loop; connects a card of the wallet with vpcd and the control socket.
 #pragma once
 
 #include "card_log.hpp"
@@ -17,19 +17,19 @@ namespace jpki::virtual_card {
 
 struct Settings {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 35963;  // what vpcd's package configures
+    std::uint16_t port = 35963;  // the default of vpcd's package
     std::string kind = "adult";
     unsigned person = 1;
     std::vector<std::string> knobs;  // name=value
     std::string pki_directory, state_file, log_file, counts_file, control_path;
     std::optional<model::Latency> latency;
-    std::chrono::milliseconds fault_delay{2000};  // how long Fault::delay takes
-    std::chrono::milliseconds absence{500};       // the shortest time between leaving and coming again
+    std::chrono::milliseconds fault_delay{2000};  // duration of Fault::delay
+    std::chrono::milliseconds absence{500};       // shortest time between removal and insertion
 };
 
 class VirtualCard {
 public:
-    explicit VirtualCard(const Settings& settings);  // throws for settings that make no sense
+    explicit VirtualCard(const Settings& settings);  // throws for invalid settings
     void run();                                      // until SIGTERM, SIGINT or the command quit
 
 private:
@@ -49,7 +49,7 @@ private:
     void serve_control();
     void answer_waiting_clients();
 
-    // virtual_card_control.cpp. Nothing: the answer comes when the card is connected.
+    // virtual_card_control.cpp. No value: the answer follows when the card is connected.
     std::optional<std::string> obey(const std::string& line);
     std::optional<std::string> obey(const std::vector<std::string>& words);
     std::string tries(const std::vector<std::string>& words);
@@ -67,11 +67,11 @@ private:
     UniqueFd signals_;
 
     bool quit_ = false;
-    bool wanted_ = true;      // in the reader, as far as its holder is concerned
-    bool announced_ = false;  // "ready" was said
+    bool wanted_ = true;      // inserted, as far as the control commands say
+    bool announced_ = false;  // "ready" was printed
     Clock::time_point connect_at_ = Clock::now();
     std::optional<Clock::time_point> clients_give_up_at_;
-    std::optional<model::Bytes> held_answer_;  // the card is busy; the link waits, the control socket does not
+    std::optional<model::Bytes> held_answer_;  // the card is busy; its answer is held back, the control socket still answers
     Clock::time_point held_until_;
     std::chrono::microseconds extra_delay_{0};
     std::string written_counts_;

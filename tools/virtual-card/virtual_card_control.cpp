@@ -22,7 +22,7 @@ unsigned number(const std::string& text) {
     return value;
 }
 
-// On one line, since an answer is one line.
+// On one line: an answer is one line.
 template <typename Range, typename Text> std::string joined(const Range& range, Text text) {
     std::string line;
     for (const auto& entry : range) line.append(line.empty() ? "" : " ").append(text(entry));
@@ -42,7 +42,7 @@ std::optional<std::string> VirtualCard::obey(const std::string& line) {
     std::vector<std::string> words;
     for (std::string word; stream >> word;) words.push_back(word);
     if (words.empty()) return std::string("error: no command; try help");
-    // Only the command's name: knob pins=... would be a secret in the log.
+    // Log the command's name only: knob pins=... contains secrets.
     log_.event("told to " + words[0]);
     try {
         auto answer = obey(words);
@@ -75,7 +75,7 @@ std::optional<std::string> VirtualCard::obey(const std::vector<std::string>& wor
     if (verb == "knob") {
         takes(1, 1);
         model::Knobs tried = card_.model->knobs();
-        model::set_knob(tried, words[1]);  // throws before the card is touched
+        model::set_knob(tried, words[1]);  // throws before the card is changed
         card_.model->change_knobs([&](model::Knobs& knobs) { model::set_knob(knobs, words[1]); });
         return "ok";
     }
@@ -114,23 +114,23 @@ std::optional<std::string> VirtualCard::obey(const std::vector<std::string>& wor
         quit_ = true;
         return "ok";
     }
-    throw std::invalid_argument("no such command: " + verb + "; try help");
+    throw std::invalid_argument("unknown command: " + verb + "; try help");
 }
 
 std::string VirtualCard::tries(const std::vector<std::string>& words) {
     const model::KeyUse which = use(words[1]);
     if (words.size() > 2) {
         const unsigned count = number(words[2]);
-        if (count > 15) throw std::invalid_argument("a card counts to 15 at most");
+        if (count > 15) throw std::invalid_argument("a retry counter is at most 15");
         card_.model->set_tries(which, static_cast<int>(count));
     }
     return std::to_string(card_.model->tries(which));
 }
 
-// The new card is looked for first, so that a wrong name leaves the old one in the reader.
+// Look up the new card first: after a wrong name the old one stays in the reader.
 std::optional<std::string> VirtualCard::swap(const std::vector<std::string>& words) {
     const unsigned person = words.size() > 2 ? number(words[2]) : person_;
-    if (person == 0) throw std::invalid_argument("persons are counted from 1");
+    if (person == 0) throw std::invalid_argument("the number of a person starts at 1");
     Wallet::Card next = wallet_.card(words[1], person);
     leave();
     wallet_.keep(card_);

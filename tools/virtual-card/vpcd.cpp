@@ -14,8 +14,8 @@ namespace jpki::virtual_card {
 
 namespace {
 
-// vpcd sends length and payload apart; Nagle's algorithm on its side holds the second back until the first is
-// acknowledged, which Linux puts off by 40 ms unless told otherwise, and forgets to have been told at every turn.
+// vpcd sends length and payload separately, and Nagle's algorithm on its side delays the payload until the length is
+// acknowledged. Linux delays that acknowledgement by 40 ms unless TCP_QUICKACK is set, and clears the option again.
 void acknowledge_at_once(int socket) {
     const int yes = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes);
@@ -34,8 +34,8 @@ bool Vpcd::connect() {
     for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
         UniqueFd candidate(::socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol));
         if (!candidate.valid()) continue;
-        // Linux bounds connect() by the send timeout too. vpcd takes one caller at a time and the kernel silently drops
-        // those who come too early: calling again soon is faster than waiting for the second attempt of TCP.
+        // Linux bounds connect() by the send timeout too. vpcd accepts one connection at a time, and the kernel silently drops
+        // early ones: calling connect() again soon is faster than waiting for TCP's second SYN.
         const timeval limit{0, 500'000};
         setsockopt(candidate.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
         const int yes = 1;

@@ -13,20 +13,20 @@ namespace jpki::virtual_card {
 
 class Vpcd {
 public:
-    // One-byte messages are for the reader's slot, all others are commands for the card.
+    // One-byte messages are for the reader, all others are commands for the card.
     static constexpr std::uint8_t power_off = 0, power_on = 1, reset = 2, request_atr = 4;
     using Message = std::vector<std::uint8_t>;
 
     Vpcd(std::string host, std::uint16_t port) : host_(std::move(host)), port_(port) {}
 
-    bool connect();  // false when nobody listens; waits half a second at most
-    void close();    // for vpcd the card is pulled
+    bool connect();  // false if vpcd does not listen; waits at most half a second
+    void close();    // vpcd sees this as removal of the card
     bool connected() const { return socket_.valid(); }
     int descriptor() const { return socket_.get(); }
 
-    // Takes what has arrived, without waiting. False when the connection has ended.
+    // Reads what has arrived, without waiting. False if the connection has ended.
     bool receive();
-    // The next whole message of what was received.
+    // The next complete message received.
     std::optional<Message> next_message();
     bool send(std::span<const std::uint8_t> message);
 

@@ -17,14 +17,14 @@ Wallet::Card Wallet::card(const std::string& kind_name, unsigned person, const s
         const model::CardKind* kind = model::find_card_kind(kind_name);
         if (kind == nullptr) {
             cards_.erase(name);
-            throw std::invalid_argument("no kind of card is called '" + kind_name + "'");
+            throw std::invalid_argument("unknown kind of card '" + kind_name + "'; --list-kinds lists them");
         }
         model::Knobs settings;
         kind->adjust(settings);
         for (const std::string& knob : knobs) model::set_knob(settings, knob);
         store_.restore(name, settings);
         card = std::make_shared<model::CardModel>(pki(person, kind->certificates), settings);
-        card->power_off();  // it is not in the reader yet
+        card->power_off();  // not in the reader yet
     }
     return {name, card};
 }

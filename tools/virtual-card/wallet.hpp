@@ -1,4 +1,4 @@
-// The cards that may be put into the virtual reader: for each kind and each person one, with its own keys and PINs.
+// The cards for the virtual reader: one for each kind and person, each with its own keys and PINs.
 #pragma once
 
 #include "card_kinds.hpp"
@@ -15,18 +15,18 @@ namespace jpki::virtual_card {
 
 class Wallet {
 public:
-    // Keys and certificates are kept in pki_directory (person 1's right there, the others', expired ones and those for P-384 keys
-    // in directories below), tries and PINs in state_file; either may be empty: then they end with the process.
+    // Keys and certificates are stored in pki_directory (person 1's in it; the others', expired ones and those for P-384 keys
+    // in subdirectories), tries and PINs in state_file; if one of them is empty, its contents end with the process.
     Wallet(std::string pki_directory, const std::string& state_file);
 
     struct Card {
         std::string name;  // "<kind>#<person>"
         std::shared_ptr<model::CardModel> model;
     };
-    // The same card each time, as it was left. The knobs are set on it the first time only, and what the state file
-    // says wins. Throws std::invalid_argument for an unknown kind or knob.
+    // The same card each time, in its last state. The knobs apply the first time only, and the state file overrides them.
+    // Throws std::invalid_argument for an unknown kind or knob.
     Card card(const std::string& kind, unsigned person, const std::vector<std::string>& knobs = {});
-    // Writes tries and PINs if they changed. To be called before the answer to a command leaves.
+    // Writes tries and PINs if they changed. Call it before the answer to a command is sent.
     void keep(const Card& card);
 
 private:
