@@ -31,7 +31,7 @@ say "ok: removal and insertion"
 
 # Out and in between two calls: the process never sees the slot empty.
 told swap adult 2 >/dev/null
-until_true 20 reader_shows Yes
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 dead
 events 0 1
 tell a CKR_OK open s 0
@@ -80,7 +80,7 @@ descriptors
 before=$answer
 for _ in 1 2 3; do
   told swap adult 2 >/dev/null
-  until_true 20 reader_shows Yes
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   tell a CKR_OK open s 0
 done
 descriptors

@@ -96,7 +96,7 @@ say "ok: the right card after a storage card, in a process that stays"
 # A single odd answer of the right card: to SELECT, and while a session is used.
 for fault in sw_6f00 empty unknown_status; do
   put_in adult
-  until_true 10 reader_shows Yes
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   told fault $fault >/dev/null
   tell a "CKR_*" token 0
   until_true 10 usable a || fail "$fault at the first SELECT makes the right card vanish: $answer"

@@ -3,10 +3,16 @@
 # shellcheck disable=SC2154,SC2034,SC2317 # lib-processes.sh's variables, what is set here for the tests, functions called by name
 card_in="0=card 1=card" card_out="0=empty 1=empty" second_in="2=card 3=card" second_out="2=empty 3=empty"
 pcscd_stops() {
-  kill -TERM "$(tr -d '\0' </run/pcscd/pcscd.pid)"
-  until_true 20 no_pcscd || fail "pcscd does not stop"
+  local process
+  process=$(tr -d '\0' </run/pcscd/pcscd.pid)
+  kill -TERM "$process"
+  until_true 20 pcscd_has_ended "$process" || fail "pcscd does not stop"
 }
-no_pcscd() { [ ! -e /run/pcscd/pcscd.comm ]; }
+# pcscd removes its socket, then its file with the process number, then it ends. One that is started before the end can lose that
+# file, or find the reader's port in use.
+pcscd_has_ended() { # PROCESS
+  [ ! -e /run/pcscd/pcscd.comm ] && { [ ! -e "/proc/$1/status" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+}
 # shellcheck disable=SC2086 # several options
 pcscd_starts() { pcscd $JPKI_PCSCD_OPTIONS --config "$JPKI_RUN_DIR/reader.conf.d" >>"$JPKI_RUN_DIR/pcscd.log" 2>&1 </dev/null & }
 shows() { # SLOTS: the process sees them so, as soon as pcscd does

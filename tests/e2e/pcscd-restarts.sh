@@ -38,7 +38,7 @@ events 0 1
 # Stopped and started between two calls.
 pcscd_stops
 pcscd_starts
-until_true 20 reader_shows Yes
+until_true 20 reader_shows Yes || fail "the card is not there after the restart of pcscd"
 dead
 shows "$card_in $second_out"
 opened "$first"
