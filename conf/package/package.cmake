@@ -73,16 +73,24 @@ set(CPACK_RPM_PACKAGE_AUTOPROV OFF)
 set(CPACK_RPM_MODULE_PACKAGE_NAME jpki-pkcs11)
 set(CPACK_RPM_MODULE_PACKAGE_SUMMARY "PKCS#11 module for Japan's My Number Card (JPKI)")
 set(CPACK_RPM_MODULE_PACKAGE_DESCRIPTION "${module_description}")
-set(CPACK_RPM_MODULE_USER_FILELIST "%config(noreplace) ${JPKI_SYSTEM_SETTINGS}")
-set(CPACK_RPM_MODULE_PACKAGE_RECOMMENDS "pcsc-lite, pcsc-lite-ccid")
-set(CPACK_RPM_MODULE_PACKAGE_SUGGESTS "p11-kit, opensc, nss-tools")
+# CPack 3.25 knows no Recommends, and finds no Suggests in Debian's rpmbuild; both packages get these lines of the preamble as they are.
+set(CPACK_RPM_SPEC_MORE_DEFINE "Recommends: pcsc-lite, pcsc-lite-ccid\nSuggests: p11-kit, opensc, nss-tools")
+set(CPACK_RPM_MODULE_USER_FILELIST "%config(noreplace) ${JPKI_SYSTEM_SETTINGS}"
+    "%exclude /usr/share/lintian/overrides/jpki-pkcs11" "%exclude /usr/share/doc/jpki-pkcs11/changelog.Debian.gz")
+set(CPACK_RPM_VIRTUAL_CARD_USER_FILELIST
+    "%exclude /usr/share/lintian/overrides/jpki-virtual-card" "%exclude /usr/share/doc/jpki-virtual-card/changelog.Debian.gz")
+# rpmbuild looks for what a library needs, and strips it, only if it may be executed; Debian wants libraries without that.
+foreach(name jpki-pkcs11 jpki-pkcs11-auth jpki-pkcs11-sign)
+  list(APPEND CPACK_RPM_MODULE_USER_FILELIST "%attr(0755,root,root) ${CMAKE_INSTALL_FULL_LIBDIR}/${name}.so")
+endforeach()
 set(CPACK_RPM_VIRTUAL_CARD_PACKAGE_NAME jpki-virtual-card)
 set(CPACK_RPM_VIRTUAL_CARD_PACKAGE_SUMMARY "Virtual My Number Card for tests, behind pcscd")
 set(CPACK_RPM_VIRTUAL_CARD_PACKAGE_DESCRIPTION "${virtual_card_description}")
 # Directories that are other packages' or the system's.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
     /etc /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man7
-    /usr/share/lintian /usr/share/lintian/overrides /usr/share/p11-kit
+    /usr/share/lintian /usr/share/lintian/overrides /usr/share/p11-kit /usr/share/bash-completion /usr/share/bash-completion/completions
+    /usr/share/locale /usr/share/locale/ja /usr/share/locale/ja/LC_MESSAGES
     "${JPKI_P11KIT_CONFIG_DIR}" "${CMAKE_INSTALL_FULL_LIBDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}/pkcs11")
 
 if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr" OR NOT CPACK_GENERATOR)
