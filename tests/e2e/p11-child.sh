@@ -6,7 +6,7 @@
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool softhsm2-util cmake
 p11_child=/usr/libexec/sssd/p11_child
-[ -x "$p11_child" ] || fail "$p11_child is not installed (Debian: sssd-common)"
+[ -x "$p11_child" ] || { say "SKIPPED: $p11_child is not installed (Debian: sssd-common, which testing does not have at times)"; exit 77; }
 installed
 
 # ---- the company's card ----
