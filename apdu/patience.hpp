@@ -16,7 +16,7 @@ std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_c
     std::unique_lock lock(mutex, std::try_to_lock);
     while (!lock && worth_it() && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        lock.try_lock();
+        if (lock.try_lock()) break;
     }
     return lock;
 }
