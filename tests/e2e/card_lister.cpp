@@ -1,5 +1,5 @@
-// What a tool on apdu/ alone can do: lists the retry counters of every card and prints its authentication certificate.
-// Linked with apdu/, OpenSSL and PCSC-lite, and nothing else of this project.
+// A tool that uses apdu/ alone: lists the retry counters of every card and prints its authentication certificate.
+// Links apdu/, OpenSSL and PCSC-lite, and nothing else of this project.
 #include "apdu/card.hpp"
 #include "apdu/pcsc_context.hpp"
 #include "apdu/pcsc_link.hpp"

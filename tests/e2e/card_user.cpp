@@ -1,7 +1,7 @@
-// card_user MODULE: a program that uses the card through the module as it is told, so that a script can have several real
-// processes do things in an order that it chooses. One command a line on standard input, one answer a line on standard output:
-// the name of the code, what there is to say, and "in N ms". A line that begins with "& " runs in a thread of its own, and its
-// answer goes to standard error when it is there. Sessions have names.
+// card_user MODULE: a program that uses the card through the module on command, so that a script can run several real
+// processes in an order that it chooses. One command a line on standard input, one answer a line on standard output:
+// the name of the code, the result, and "in N ms". A line that begins with "& " runs in a thread of its own, and its
+// answer goes to standard error when it is complete. Sessions have names.
 //
 //   initialize | finalize | reload | cycle N
 //   slots | token SLOT | mechanisms SLOT | event | wait
@@ -9,8 +9,8 @@
 //   find NAME | key NAME | holder NAME | sign NAME TIMES [CERTIFICATE.pem] | resign NAME TIMES PIN CERTIFICATE.pem
 //   resources | stop | finalize-at-exit | child HOW: COMMAND; COMMAND; ... | pcsc ... (card_user.hpp)
 //
-// sign verifies every signature with the certificate in the file; TIMES 0 is until stop is told while it runs in a thread.
-// resign takes its time, and logs in again whenever the login is gone.
+// sign verifies every signature with the certificate in the file; TIMES 0 means until the command stop, in a thread.
+// resign waits between signatures, and logs in again after each lost login.
 // child forks; HOW the child ends is exit, _exit, crash or kill.
 #include "card_user.hpp"
 #include "card_user_module.hpp"
@@ -101,7 +101,7 @@ std::string child(const std::string& line) {
     const pid_t pid = fork();
     if (pid < 0) return "no fork";
     if (pid == 0) {
-        alarm(20);  // one that hangs is seen
+        alarm(20);  // ends a child that hangs
         close(pipe_ends[0]);
         std::string said;
         std::istringstream commands(line.substr(colon + 1));
@@ -217,7 +217,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: card_user MODULE\n");
         return 64;
     }
-    // The host is OpenSSL's first user here, as most are, and so OpenSSL cleans up at exit: what is left then, is left by others.
+    // The host uses OpenSSL before the module does, as most hosts do, so OpenSSL's cleanup at exit runs last: whatever is still
+    // // allocated then belongs to other libraries.
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
     load(argv[1]);
     std::vector<std::thread> threads;

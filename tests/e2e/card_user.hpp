@@ -1,4 +1,4 @@
-// A program that uses the card as it is told, one line a call. See card_user.cpp.
+// A program that uses the card on command, one line a call. See card_user.cpp.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@ namespace card_user {
 
 using Words = std::vector<std::string>;
 
-// What other programs do to a card, with PC/SC and no module (card_user_pcsc.cpp):
+// What other programs do to a card, by PC/SC without a module (card_user_pcsc.cpp):
 //   connect shared|exclusive | begin | send HEX | end | repeat TIMES HEX | disconnect leave|reset|unpower
-// The answer is PC/SC's code, and for send the card's.
+// The answer is the PC/SC code, and for send the card's answer.
 std::string pcsc(const Words& words);
 
 }  // namespace card_user

@@ -1,4 +1,4 @@
-// The module that card_user has loaded, and the sessions that its script has given names.
+// The module that card_user has loaded, and its sessions by name.
 #pragma once
 
 #include <p11-kit/pkcs11.h>
@@ -19,7 +19,7 @@ inline void must(CK_RV rv) {
     if (rv != CKR_OK) throw Answer{rv};
 }
 
-// The module's functions, from load() on. load() ends the program when there is no module at that path.
+// The module's functions, valid after load(). load() ends the program if the module cannot be loaded.
 extern CK_FUNCTION_LIST* f;
 void load(const char* path);
 void reload();
@@ -28,7 +28,7 @@ struct Session {
     CK_SESSION_HANDLE handle = 0;
     CK_OBJECT_HANDLE key = 0;
 };
-// A name that was never opened has a handle that never was one.
+// A name that was not opened gives an invalid handle.
 Session session(const std::string& name);
 void remember(const std::string& name, const Session& session);
 
@@ -36,10 +36,10 @@ std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE handle, CK_ATTRIBUTE* wante
 std::vector<CK_OBJECT_HANDLE> find_class(CK_SESSION_HANDLE handle, CK_OBJECT_CLASS wanted);
 
 // --- card_user_signing.cpp ---
-// The common name in the certificate whose CKA_ID is 01 or 02: who holds the card.
+// The common name in the certificate whose CKA_ID is 01 or 02: identifies the card.
 std::string holder(CK_SESSION_HANDLE handle);
-// Signs as often as asked, 0 until stop_signing(), and stops at the first code that is not CKR_OK; with a PIN it logs in where
-// the login is gone.
+// Signs TIMES times, 0 means until stop_signing(), and stops at the first code that is not CKR_OK; with a PIN it logs in again
+// after a lost login.
 std::string sign(const std::string& name, int times, const char* pin, const std::string& certificate);
 void stop_signing();
 

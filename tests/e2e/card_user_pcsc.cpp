@@ -1,4 +1,4 @@
-// Another program with the card: raw PC/SC, on the first reader.
+// Another program that uses the card: raw PC/SC, on the first reader.
 #include "card_user.hpp"
 
 #include <array>
@@ -51,7 +51,7 @@ std::string send(const std::string& hex) {
     return text.data();
 }
 
-// One command in a transaction of its own, repeatedly.
+// One command in its own transaction, repeatedly.
 std::string repeat(int times, const std::string& hex) {
     for (int i = 0; i < times; ++i) {
         const LONG rc = SCardBeginTransaction(card);

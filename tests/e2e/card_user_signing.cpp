@@ -1,4 +1,4 @@
-// Signatures and certificates, with OpenSSL as the judge.
+// Signatures and certificates, verified by OpenSSL.
 #include "card_user_module.hpp"
 
 #include <array>
@@ -26,7 +26,7 @@ KeyPointer public_key(const std::string& file) {
     return {certificate ? X509_get_pubkey(certificate.get()) : nullptr, EVP_PKEY_free};
 }
 
-// OpenSSL is the judge: not the module, and not with a certificate that this process was given by it.
+// OpenSSL verifies, not the module, with a certificate that this process did not read through the module.
 bool verified(EVP_PKEY* key, const std::string& data, const std::array<unsigned char, 256>& signature, CK_ULONG length) {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
@@ -76,10 +76,10 @@ std::string sign(const std::string& name, int times, const char* pin, const std:
         if (rv == CKR_OK) {
             if (judge && !verified(judge.get(), data, signature, length)) return "WRONG SIGNATURE " + said(rv);
             ++good;
-            if (pin) std::this_thread::sleep_for(std::chrono::milliseconds(20));  // others have their turn
+            if (pin) std::this_thread::sleep_for(std::chrono::milliseconds(20));  // lets other processes run
             continue;
         }
-        // The handle of a private object ends with the login.
+        // The handle of a private object becomes invalid when the login ends.
         if (!pin || (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_KEY_HANDLE_INVALID)) return said(rv);
         std::string copy = pin;
         rv = f->C_Login(mine.handle, CKU_USER, reinterpret_cast<unsigned char*>(copy.data()), copy.size());

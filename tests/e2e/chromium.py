@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-LIMIT = 60  # seconds for anything at all
+LIMIT = 60  # seconds for any step
 TITLE = "^Unlock Security Device"  # of the windows that ask for a PIN
 PAGE = "document.readyState == 'complete' && document.documentElement.innerText"
 OPTIONS = [
@@ -31,7 +31,7 @@ OPTIONS = [
 
 
 def xdotool(*arguments):
-    """What xdotool says: nothing if it fails, for windows go whenever they like."""
+    """xdotool's output; empty if it fails: windows may close at any time."""
     result = subprocess.run(["xdotool", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                             stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
     return result.stdout.decode().split("\n")[:-1]
@@ -42,7 +42,7 @@ class Display:
         self.directory = directory
         self.pictures = 0
         number, write = os.pipe()
-        # A number that no other run has: the servers could not see each other's processes, only their files.
+        # A display number that no other run uses: the servers cannot see each other's processes, only their files.
         with open(os.path.join(directory, "xvfb.log"), "wb") as log:
             self.process = subprocess.Popen(
                 ["Xvfb", f":{os.environ['JPKI_VPCD_PORT']}", "-displayfd", str(write), "-screen", "0", "1280x900x24",
@@ -67,7 +67,7 @@ class Display:
 
 
 class Prompts(threading.Thread):
-    """Answers the windows that ask for a PIN as a person would: types, and presses Return."""
+    """Answers the windows that ask for a PIN as a user does: types, and presses Return."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -84,7 +84,7 @@ class Prompts(threading.Thread):
             time.sleep(0.1)
 
     def answer(self, window):
-        # There is no window manager that would give the window the keyboard. Chromium takes a moment to notice.
+        # Without a window manager the window does not get the keyboard focus by itself. Chromium needs a moment to notice.
         while xdotool("getwindowfocus", "-f") != [window]:
             if not xdotool("getwindowname", window):
                 return
@@ -106,7 +106,7 @@ class Chromium:
         self.log = open(os.path.join(directory, "chromium.log"), "wb")
         from_us, self.write = os.pipe()
         self.read, to_us = os.pipe()
-        # The protocol is spoken on the descriptors 3 and 4.
+        # DevTools uses the descriptors 3 and 4.
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec chromium "$@" 3<&{from_us} 4>&{to_us}', "chromium", *OPTIONS,
              f"--user-data-dir={directory}/profile", *(["--no-sandbox"] if os.getuid() == 0 else []), *options,
@@ -145,7 +145,7 @@ class Chromium:
         return answer["result"]
 
     def page(self, address):
-        """Page.navigate answers when the page begins to come, and not while a window asks for a PIN."""
+        """Page.navigate answers when the page begins to load, and not while a window asks for a PIN."""
         try:
             error = self.call("Page.navigate", {"url": address}, session=True).get("errorText")
             end = time.monotonic() + LIMIT
@@ -206,5 +206,5 @@ def main(directory, steps):
         display.end()
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # with a picture, and leaving nothing behind
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # with a screenshot, and without leftover processes
 main(os.path.abspath(sys.argv[1]), sys.argv[2:])

@@ -24,5 +24,5 @@ for version in 1.2 1.3; do
     "https://localhost:$port/" 2>&1) || fail "curl: $page"
   verified_by_server "curl, certificate from the card" "$page"
 done
-rejected_by_server "without a certificate the server says no" \
+rejected_by_server "the server rejects a client without a certificate" \
   sh -c "curl --silent --cacert server.pem https://localhost:$port/ || true"

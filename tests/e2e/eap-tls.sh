@@ -1,23 +1,23 @@
 #!/bin/bash
-# EAP-TLS for WLAN and wired networks (802.1X): eapol_test is wpa_supplicant's own EAP client without a network device; hostapd is the
-# RADIUS server, whose log tells whose certificate it verified. TLS 1.2 and 1.3; a wrong PIN; another citizen's card, which the same CAs
-# issued, is refused by its subject. Both run in a network namespace, where nothing is but its own loopback.
+# EAP-TLS for WLAN and wired networks (802.1X): eapol_test is wpa_supplicant's EAP client without a network device; hostapd is the
+# RADIUS server, whose log shows which certificate it verified. TLS 1.2 and 1.3; a wrong PIN; another citizen's card, issued by the
+# same CAs, is rejected by its subject. Both run in a network namespace that has only its loopback device.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 skip() { say "SKIPPED: $*"; exit 77; }
 need hostapd openssl pkcs11-tool unshare nsenter ip
-# eapol_test: no part of some distributions' packages
+# some distributions' packages do not have eapol_test
 command -v eapol_test >/dev/null || skip "eapol_test is not installed (Debian: eapoltest)"
 engine_configuration # skips where OpenSSL has no engines: wpa_supplicant knows no providers
 engine=$(sed -n 's/^dynamic_path = //p' engine.cnf)
-# Debian's wpa_supplicant loads modules from under /usr/lib only.
+# Debian's wpa_supplicant loads modules only from below /usr/lib.
 installed
 
 start_card --control "$work/control" --pki "$work/pki"
-# person NUMBER: this one's card in the reader, and its certificates in the directory NUMBER
+# person NUMBER: puts this person's card into the reader, and its certificates into the directory NUMBER
 person() {
   card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   mkdir -p "$1"
   certificates
   the_ca
@@ -28,7 +28,7 @@ person 1
 cat 1/auth-ca.pem 2/auth-ca.pem >jpki-cas.pem
 server_certificate
 
-# ---- hostapd as a RADIUS server and nothing else ----
+# ---- hostapd as a RADIUS server only ----
 cat >hostapd.conf <<CONF
 driver=none
 eap_server=1
@@ -49,9 +49,9 @@ hostapd=$!
 background+=("$hostapd")
 wait_for "hostapd did not start" hostapd.log "AP-ENABLED"
 
-# After a wrong PIN wpa_supplicant asks for another one, which nobody here gives.
+# After a wrong PIN wpa_supplicant asks for another one, which this test does not send.
 ended_or_asking() { has_line client.log "CTRL-REQ-PIN" || ! kill -0 "$client" 2>/dev/null; }
-# authenticated VERSION PIN: as a person's wpa_supplicant would with this file; true when eapol_test has what the network needs
+# authenticated VERSION PIN: a user's wpa_supplicant with this configuration; true when eapol_test was authenticated
 authenticated() {
   local disable_1_3=1
   if [ "$1" = 1.3 ]; then disable_1_3=0; fi
@@ -90,25 +90,25 @@ for version in 1.2 1.3; do
   log=$(cat judgement.log)
   expect "TLS $version: hostapd verified the card's certificate" "$log" \
     "peer certificate: depth=0 .*subject=/C=JP/CN=$(holder 1/auth.pem)\$"
-  expect "TLS $version: on this version" "$log" "Using TLS version TLSv$version"
-  expect "TLS $version: and let alice in" "$log" "EAP-TLS: CONTINUE -> SUCCESS"
+  expect "TLS $version: hostapd used this version" "$log" "Using TLS version TLSv$version"
+  expect "TLS $version: hostapd accepts alice" "$log" "EAP-TLS: CONTINUE -> SUCCESS"
   say "counted: TLS $version: $(card_control counts)"
 done
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"
 say "ok: no try was spent"
 
-if authenticated 1.3 0000; then fail "a wrong PIN lets alice in"; fi
+if authenticated 1.3 0000; then fail "hostapd accepts alice with a wrong PIN"; fi
 expect "a wrong PIN: wpa_supplicant asks for another one" "$(cat client.log)" "CTRL-REQ-PIN"
-refuse "and hostapd lets nobody in" "$(cat judgement.log)" "CONTINUE -> SUCCESS"
-expect "and it costs one try" "$(card_control tries auth)" '^2$'
+refuse "a wrong PIN: hostapd accepts no one" "$(cat judgement.log)" "CONTINUE -> SUCCESS"
+expect "a wrong PIN costs one try" "$(card_control tries auth)" '^2$'
 authenticated 1.3 "$auth_pin" || shown "the right one again"
-expect "which the right one gives back" "$(card_control tries auth)" '^3$'
+expect "the right PIN resets the retry counter" "$(card_control tries auth)" '^3$'
 
-# ---- another citizen, or the same one's renewed card: only check_cert_subject decides ----
+# ---- another citizen, or the same one's renewed card: check_cert_subject decides ----
 person 2
 for version in 1.2 1.3; do
-  if authenticated "$version" "$auth_pin"; then fail "TLS $version: another citizen's card lets alice in"; fi
+  if authenticated "$version" "$auth_pin"; then fail "TLS $version: hostapd accepts another citizen's card as alice"; fi
   log=$(cat judgement.log)
-  refuse "TLS $version: another citizen's card does not get in" "$log" "CONTINUE -> SUCCESS"
-  expect "TLS $version: since its subject is another" "$log" "subject.*$(holder 2/auth.pem)"
+  refuse "TLS $version: hostapd rejects another citizen's card" "$log" "CONTINUE -> SUCCESS"
+  expect "TLS $version: hostapd logs the other subject" "$log" "subject.*$(holder 2/auth.pem)"
 done

@@ -1,17 +1,17 @@
-// empty_answer_reader: a reader driver for pcscd that behaves as some readers do with a storage card in them: success, and not
-// a single byte. vpcd cannot carry such an answer, so the virtual card sends it one byte 00 instead (virtual_card.cpp), and
-// this driver, which hands everything to vpcd's own, makes an answer of no bytes of it.
+// empty_answer_reader: a reader driver for pcscd that behaves as some readers do with a storage card: success, and no byte.
+// vpcd cannot transport such an answer, so the virtual card sends one byte 00 instead (virtual_card.cpp), and this driver,
+// which passes everything to vpcd's driver, turns it back into an empty answer.
 // vpcd's driver is $JPKI_RUN_DIR/libifdvpcd.so (private-pcscd). The interface is that of ifdhandler.h 3.0.
 #include <cstdlib>
 #include <dlfcn.h>
 #include <string>
 extern "C" {
-#include <ifdhandler.h>  // knows nothing of C++
+#include <ifdhandler.h>  // has no declarations for C++
 }
 
 namespace {
 
-// The function of this name in vpcd's driver; nullptr when there is none, which pcscd's log then shows as a failed call.
+// The function of this name in vpcd's driver; nullptr if it has none, which pcscd logs as a failed call.
 template <typename Function> Function* in_vpcd(Function*, const char* name) {
     static void* const driver = [] {
         const char* directory = std::getenv("JPKI_RUN_DIR");

@@ -1,6 +1,6 @@
 #!/bin/bash
-# As exit-locks-card.sh, with Node and its package pkcs11js: a program in JavaScript that just ends. Node brings an OpenSSL of its
-# own. The package comes from npm's registry, once for each build directory; where that cannot be, this is skipped.
+# As exit-locks-card.sh, with Node and its package pkcs11js: a JavaScript program that ends without C_Finalize. Node has its own
+# OpenSSL. The package comes from npm's registry, once for each build directory; without the registry this test is skipped.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 . "$here/lib-processes.sh"
@@ -17,7 +17,7 @@ packages=${JPKI_NODE_DIRECTORY:-$build/tests/e2e/node}
 if [ ! -e "$packages/node_modules/pkcs11js/package.json" ]; then
   mkdir -p "$packages"
   cp "$here"/node/package.json "$here"/node/package-lock.json "$packages/"
-  # The headers of the Node that is installed; npm would fetch them from elsewhere.
+  # The headers of the installed Node; npm would download them.
   (cd "$packages" && timeout 200 npm ci --no-audit --no-fund --nodedir="$(dirname "$(dirname "$(realpath "$(command -v node)")")")") \
     >npm.log 2>&1 || { cat npm.log; rm -rf "$packages/node_modules"; skip "npm's registry cannot be reached, or pkcs11js cannot be built"; }
 fi
@@ -36,7 +36,7 @@ for role in sign auth; do
   for end in "the last line" process.exit; do
     rm -f signature
     says "$role: Node signs" "signed by Node" node "$here/node/sign.js" "$module" $slot "$pin" "$end"
-    verified "$role: and openssl verifies" sha256 "$role.pub" signature data
+    verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data
     card_is_locked_after "Node, ended by $end" "$role"
   done
 done

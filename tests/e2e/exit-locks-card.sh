@@ -1,6 +1,6 @@
 #!/bin/bash
 # Programs that end without C_Finalize, C_Logout or C_CloseAllSessions (libp11's engine in openssl, curl and osslsigncode; Java's
-# SunPKCS11) while another program stays connected to the card, so that pcscd leaves it its power: after their end a third process,
+# SunPKCS11) while another program stays connected to the card, so that pcscd does not power it off: after their end a third process,
 # which has no PIN, gets no signature. (Node: exit-locks-card-node.sh.)
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
@@ -30,9 +30,9 @@ check "openssl dgst signs" env OPENSSL_CONF="$work/engine.cnf" openssl dgst -sha
   -sign "$auth_key" -out signature data
 card_is_locked_after "openssl dgst" auth
 
-# With the engine as OpenSSL's default the process ends in another order.
+# With the engine as OpenSSL's default the libraries are finalised in another order.
 sed 's/^init = 0/init = 1\ndefault_algorithms = ALL/' engine.cnf >default-engine.cnf
-check "openssl cms signs, the engine being OpenSSL's default" env OPENSSL_CONF="$work/default-engine.cnf" openssl cms -sign \
+check "openssl cms signs with the engine as OpenSSL's default" env OPENSSL_CONF="$work/default-engine.cnf" openssl cms -sign \
   -binary -nodetach -md sha256 -engine pkcs11 -keyform engine -inkey "$sign_key" -signer sign.pem -in data -outform DER -out message.cms
 card_is_locked_after "openssl cms, default engine" sign
 

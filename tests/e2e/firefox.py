@@ -20,10 +20,10 @@ import subprocess
 import sys
 import time
 
-LIMIT = 60  # seconds for anything at all
+LIMIT = 60  # seconds for any step
 
-# Answers PIN dialogs as a person would: types into the field and presses the button. While such a dialog is up, Firefox
-# does not listen to its automation; so this waits for the dialogs inside Firefox.
+# Answers PIN dialogs as a user does: types into the field and presses the button. While such a dialog is open, Firefox
+# does not answer Marionette; so this waits for the dialogs inside Firefox.
 ANSWER_DIALOGS = r"""
 const state = (window.jpki = { pins: [], seen: [] });
 Services.ww.registerNotification((dialog, topic) => {
@@ -93,7 +93,7 @@ class Firefox:
         self.socket = socket.create_connection(("127.0.0.1", int(port)), LIMIT)
         self.stream = self.socket.makefile("rb")
         self.number = 0
-        self.receive()  # the greeting
+        self.receive()  # the server's greeting
         self.call("WebDriver:NewSession", {"acceptInsecureCerts": True, "unhandledPromptBehavior": "ignore",
                                            "timeouts": {"pageLoad": LIMIT * 1000, "script": LIMIT * 1000}})
 
@@ -112,7 +112,7 @@ class Firefox:
         self.socket.sendall(str(len(message)).encode() + b":" + message)
         _, _, error, result = self.receive()
         if error and error["error"] == "unexpected alert open":
-            return {"value": None}  # a PIN dialog, which answers itself
+            return {"value": None}  # a PIN dialog, which the script in Firefox answers
         if error:
             raise RuntimeError(error["message"])
         return result
@@ -135,7 +135,7 @@ class Firefox:
         except RuntimeError as error:
             if "error page" not in str(error):
                 return f"error: {error}"
-        # Firefox answers while a PIN dialog is up too, and then the document before this page is still there.
+        # Firefox also answers while a PIN dialog is open, and then the previous document is still loaded.
         text = self.until(lambda: self.script(
             "const address = document.documentURI;"
             "const failed = new URLSearchParams(address.split('?')[1]).get('u');"
@@ -161,7 +161,7 @@ def main(profile, steps):
         firefox.script(ANSWER_DIALOGS)
         for step in steps:
             name, _, value = step.partition(":")
-            print(f"== {step}", flush=True)  # a step of "run" writes past our buffer
+            print(f"== {step}", flush=True)  # a step of "run" writes to the same file
             if name == "tokens":
                 print(firefox.script(TOKENS))
             elif name in ("gone", "back"):

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Firefox, without a display: the module comes by enterprise policy and by modutil; a site that requires the card's
-# certificate gets it on TLS 1.2 and 1.3, after the PIN, and after a wrong PIN and the right one.
+# Firefox, without a display: the module comes from an enterprise policy and from modutil; a site that requires the card's
+# certificate gets it on TLS 1.2 and 1.3, after the right PIN, and after a wrong PIN and the right one.
 . "$(dirname "$0")/lib-browsers.sh"
 browser=firefox
 browser_test firefox-esr
 
-# profile DIRECTORY: quiet, and with a certificate chosen without asking
+# profile DIRECTORY: without start pages, and with the certificate chosen automatically
 profile() {
   mkdir -p "$1"
   cat >"$1/user.js" <<'JS'
@@ -22,13 +22,13 @@ user_pref("services.settings.server", "data:,none");
 user_pref("security.OCSP.enabled", 0);
 JS
 }
-# Firefox's words, and those of ESR 140.
+# The text of Firefox, and that of ESR 140.
 question="Please .* (security device \($auth_token\)|PKCS#11 token $auth_token)"
-listed() { # DESCRIPTION: what Firefox shows before anybody gave a PIN
+listed() { # DESCRIPTION: what Firefox shows before a PIN was entered
   expect "$1: the device manager shows the token" "$(part tokens)" "^(JPKI|jpki): $auth_token\$"
-  refuse "$1: and not the one for signatures" "$(part tokens)" "$sign_token"
+  refuse "$1: the device manager does not show the signature token" "$(part tokens)" "$sign_token"
   expect "$1: the certificate is listed" "$(part certificates)" "^$auth_token: $(holder auth.pem)\$"
-  refuse "$1: without a question for a PIN" "$(part prompts:listing)" "Please "
+  refuse "$1: Firefox asks for no PIN" "$(part prompts:listing)" "Please "
 }
 
 # ---- by policy: a wrong PIN, then the right one, on TLS 1.2; then TLS 1.3 ----
@@ -44,12 +44,12 @@ listed "policy"
 page_verified "policy" 1.2
 expect "a wrong PIN, then the right one: Firefox asks twice, for the authentication token" \
   "$(part prompts:1.2 | grep -Ec "$question")" '^2$'
-expect "and the card has all its tries again" "$(tries_then)" '^3$'
+expect "the retry counter is reset" "$(tries_then)" '^3$'
 page_verified "policy" 1.3
-expect "the right PIN at once: Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question")" '^1$'
+expect "right PIN: Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question")" '^1$'
 umount /usr/lib/firefox-esr/distribution
 
-# ---- by modutil: no PIN, then a PIN; the card pulled in between; another card, one without PSS ----
+# ---- by modutil: no PIN, then a PIN; the card removed and inserted; another card, one without PSS ----
 profile by-modutil
 nss_database by-modutil "$module_auth"
 drive by-modutil tokens certificates prompts:listing "$(page 1.2)" prompts:refused \
@@ -61,10 +61,10 @@ drive by-modutil tokens certificates prompts:listing "$(page 1.2)" prompts:refus
   "run:$virtual_card --ctl $work/control swap no-pss" "back:$auth_token" \
   pins:"$auth_pin" "$(page 1.2 no-pss)" "$(page 1.3 no-pss)"
 listed "modutil"
-page_refused "without the PIN no page" 1.2
+page_refused "no page without the PIN" 1.2
 page_verified "modutil" 1.3
 expect "Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question")" '^1$'
-page_verified "the card pulled and put back" 1.2 again
+page_verified "card removed and inserted" 1.2 again
 expect "Firefox asks again" "$(part prompts:1.2 | grep -Ec "$question")" '^1$'
-page_verified "a card without PSS" 1.2 no-pss
-page_refused "which is not enough for TLS 1.3" 1.3 no-pss
+page_verified "card without PSS" 1.2 no-pss
+page_refused "card without PSS, TLS 1.3" 1.3 no-pss

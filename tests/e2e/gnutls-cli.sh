@@ -18,8 +18,8 @@ for version in 1.2 1.3; do
     --port "$port" localhost 2>gnutls-error.log) || { cat gnutls.log gnutls-error.log >&2; fail "gnutls-cli"; }
   verified_by_server "gnutls-cli" "$page"
 done
-nobody() { printf 'GET / HTTP/1.0\r\n\r\n' | gnutls-cli --x509cafile server.pem --port "$port" localhost || true; }
-rejected_by_server "without a certificate the server says no" nobody
+no_certificate() { printf 'GET / HTTP/1.0\r\n\r\n' | gnutls-cli --x509cafile server.pem --port "$port" localhost || true; }
+rejected_by_server "the server rejects a client without a certificate" no_certificate
 
 printf 'cn = "test"\n' >template
 certtool --provider "$module" --generate-request --hash SHA256 --template template --outfile request.pem \
@@ -28,7 +28,7 @@ certtool --provider "$module" --generate-request --hash SHA256 --template templa
 says "openssl verifies certtool's request" "verify OK" openssl req -verify -noout -in request.pem
 check "the request has the card's key" cmp <(openssl req -in request.pem -noout -pubkey) auth.pub
 
-# The signature certificate shows itself only after login, and certtool logs in for a key only: hence a file.
+# The signature certificate is visible only after login, and certtool logs in for a key only: hence a file.
 printf 'To be signed.\n' >data
 GNUTLS_PIN=$sign_pin certtool --provider "$module" --p7-sign --hash SHA256 --infile data --outfile message.p7 \
   --load-privkey "$sign_uri;id=%$sign_id;type=private" --load-certificate sign.pem \

@@ -51,7 +51,7 @@ func main() {
 	path, token, pin := os.Args[1], os.Args[2], os.Args[4]
 	id, err := hex.DecodeString(os.Args[3])
 	must(err)
-	// Two sessions are the least that crypto11 takes.
+	// crypto11 needs two sessions at least.
 	context, err := crypto11.Configure(&crypto11.Config{Path: path, TokenLabel: token, Pin: pin, MaxSessions: 2})
 	must(err)
 	defer context.Close()

@@ -31,7 +31,7 @@ for role in auth sign; do
     say "counted: $(card_control counts)"
     options=()
     if [ "$padding" = pss ]; then options=("${pss[@]}"); fi
-    verified "$role: and openssl verifies" sha256 "$role.pub" signature data "${options[@]}"
+    verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data "${options[@]}"
   done
 done
 for version in 1.2 1.3; do
@@ -42,4 +42,4 @@ done
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"
 if program "$module" "$auth_token" "$auth_id" 0000 pkcs1 data signature 2>wrong.log; then fail "a wrong PIN signs"; fi
 expect "a wrong PIN costs one try" "$(card_control tries auth)" '^2$'
-expect "and has its name" "$(cat wrong.log)" CKR_PIN_INCORRECT
+expect "crypto11 reports CKR_PIN_INCORRECT" "$(cat wrong.log)" CKR_PIN_INCORRECT

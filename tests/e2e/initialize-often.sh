@@ -1,6 +1,6 @@
 #!/bin/bash
-# A thousand times C_Initialize, C_GetSlotList and C_Finalize behind real pcscd, and some dlclose in between: neither the memory of
-# the process nor its open files grow.
+# 1000 times C_Initialize, C_GetSlotList and C_Finalize with real pcscd, with some dlclose in between: neither the memory of
+# the process nor its number of open files grows.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-processes.sh"
 
@@ -18,5 +18,5 @@ read -r memory_then _ descriptors_then _ <<<"$answer"
 say "after 100: $memory kB, $descriptors descriptors; after 1000: $memory_then kB, $descriptors_then descriptors"
 [ "$descriptors_then" = "$descriptors" ] || fail "open files grow"
 [ $((memory_then - memory)) -le 512 ] || fail "memory grows"
-say "ok: nothing grows"
+say "ok: neither memory nor open files grow"
 process_ends c 0

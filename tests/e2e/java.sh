@@ -27,13 +27,13 @@ list=$(keytool -list "${sign_store[@]}" -storepass "$sign_pin" 2>&1) ||
   { printf '%s\n' "$list" >&2; fail "keytool -list"; }
 expect "keytool lists the signature key" "$list" "^Digital Signature Certificate, PrivateKeyEntry"
 fingerprint=$(openssl x509 -in sign.pem -noout -fingerprint -sha256 | sed 's/.*=//')
-expect "and it is the certificate on the card" "$list" "$fingerprint"
+expect "keytool shows the card's certificate" "$list" "$fingerprint"
 
 python3 -c 'import zipfile; zipfile.ZipFile("program.jar", "w").writestr("data", "To be signed.\n")'
 says "jarsigner signs" "jar signed" jarsigner "${sign_store[@]}" -storepass "$sign_pin" -sigfile card \
   -signedjar signed.jar program.jar "Digital Signature Certificate"
 says "jarsigner verifies" "jar verified" jarsigner -verify signed.jar
-# openssl must agree: what is signed is the file META-INF/CARD.SF.
+# openssl must agree: the signed file is META-INF/CARD.SF.
 python3 -c 'import zipfile
 with zipfile.ZipFile("signed.jar") as jar:
     for name in "CARD.SF", "CARD.RSA": open(name, "wb").write(jar.read("META-INF/" + name))'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# jpki-tool doctor behind a real pcscd: each fault that can be made here is found, with its remedy, and the exit status follows.
+# jpki-tool doctor with real pcscd: it finds each fault that this test can cause, with its remedy, and sets the exit status.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-tool.sh"
 need python3 openssl
@@ -24,39 +24,39 @@ finds "the module" module ok
 misses "nothing is expired" expired
 said=$(doctor 2>/dev/null </dev/null || true)
 last=$(grep -E '^(OK|NOTE|WARNING|FAULT)' <<<"$said" | cut -d' ' -f1)
-check "the worst comes last" test "$(sed 's/OK/1/;s/NOTE/2/;s/WARNING/3/;s/FAULT/4/' <<<"$last" | sort -c 2>&1)" = ""
+check "findings are sorted, the most severe last" test "$(sed 's/OK/1/;s/NOTE/2/;s/WARNING/3/;s/FAULT/4/' <<<"$last" | sort -c 2>&1)" = ""
 expect "no VERIFY was sent" "$(control counts)" '"verify":\{"authentication":0,"signature":0\}'
-expect "and nothing signed" "$(control counts)" '"signatures":\{"authentication":0,"signature":0\}'
+expect "no signature was made" "$(control counts)" '"signatures":\{"authentication":0,"signature":0\}'
 
 for row in "blocked reset-pin" "expired expired" "no-authentication certificate-missing-authentication"; do
   read -r kind code <<<"$row"
   control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "no card"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   exits 16 "a card of the kind $kind is a fault" doctor
   check "found as $code" grep -q "\"$code\"" <(doctor --json 2>/dev/null </dev/null)
 done
 control swap last-try >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 check "the last try is a warning" grep -q '"last-try"' <(doctor --json 2>/dev/null </dev/null)
 control swap child >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 finds "no signature certificate" certificate-missing-signature note
 control swap no-pss >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 finds "a card without PSS" pss note
 control swap foreign >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 finds "a card of another kind" card-foreign warning
 control swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 
 # The module.
-exits 16 "a module that is not there" "$tool" doctor --module /nonexistent/module.so
-expect "it is named" "$said" "/nonexistent/module.so is not there"
-exits 16 "a file that is no module" "$tool" doctor --module "$here/lib.sh"
-expect "it cannot be used" "$said" "cannot be used"
+exits 16 "a missing module" "$tool" doctor --module /nonexistent/module.so
+expect "doctor names the missing module" "$said" "/nonexistent/module.so is not there"
+exits 16 "a file that is not a module" "$tool" doctor --module "$here/lib.sh"
+expect "doctor says that the file cannot be used" "$said" "cannot be used"
 
-# The report: what a developer needs, and nothing of a person.
+# The report: what a developer needs, and no personal data.
 doctor --report report.txt >/dev/null 2>&1 </dev/null || true
 report=$(cat report.txt)
 expect "the ATR" "$report" "ATR 3BE000FF8131FE4514"
@@ -67,7 +67,7 @@ subject=$(openssl x509 -inform der -in auth.der -noout -subject -nameopt multili
 until_date=$(openssl x509 -inform der -in auth.der -noout -enddate | awk '{print $4}')
 refuse "no serial number" "$report" "$serial"
 refuse "no code of the holder" "$report" "$subject"
-refuse "no end of a certificate, which is a birthday" "$report" "$until_date-|/$until_date|$until_date年"
+refuse "no expiry date, which is a birthday" "$report" "$until_date-|/$until_date|$until_date年"
 refuse "no name" "$report" "花子|東京都"
 refuse "no home directory" "$report" "$HOME"
 exits 14 "a report that cannot be written" doctor --report nowhere/report.txt
@@ -83,10 +83,10 @@ echo "library=/usr/lib/x86_64-linux-gnu/pkcs11/jpki-pkcs11-auth.so" >"$HOME/.moz
 finds "a registered Firefox" browser ok
 finds "a Snap" browser-snap note
 finds "a Flatpak" browser-flatpak note
-check "the new folder of Firefox and Chromium's are seen" test \
+check "doctor finds the new directories of Firefox and Chromium" test \
   "$("$tool" --json doctor --module "$module" 2>/dev/null | json "len([f for f in d['result']['findings'] if f['code'] == 'browser-not-registered'])")" = 2
 
-# pcscd that refuses, speaks another version, or is not there: a socket of our own in its place.
+# pcscd that rejects, speaks another version, or does not run: a socket of this test in its place.
 cat >service.py <<'P'
 import os, socket, struct, sys
 path, mode = sys.argv[1:]

@@ -1,71 +1,71 @@
 #!/bin/bash
-# jpki-tool pin: what is said before a PIN is asked, where PINs come from, what each answer of the card becomes; no try is spent
-# that need not be, and no PIN is left verified, whatever ends the command.
+# jpki-tool pin: texts before the PIN entry, sources of PINs, exit status for each answer of the card; no try is spent
+# needlessly, and no login stays open, however the command ends.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-tool.sh"
 need python3
 
 start_card --control "$JPKI_RUN_DIR/control"
-locked() { expect "no PIN is left verified" "$(control status)" "auth-verified=no sign-verified=no"; }
+locked() { expect "no login stays open" "$(control status)" "auth-verified=no sign-verified=no"; }
 
-exits 0 "the right PIN" with_pins "1234\n" "$tool" pin verify auth
+exits 0 "right PIN" with_pins "1234\n" "$tool" pin verify auth
 expect "which PIN" "$said" "PIN for user authentication \(4 digits\)"
 expect "for which card" "$said" "Card in Virtual PCD 00 00"
 expect "tries left" "$said" "3 tries are left"
-expect "what it costs" "$said" "A wrong one costs one try"
+expect "cost of a wrong PIN" "$said" "A wrong one costs one try"
 locked
-exits 0 "the right password in lower case" with_pins "abc123\n" "$tool" pin verify sign
-exits 7 "a wrong PIN" with_pins "9999\n" "$tool" pin verify auth
-expect "tries left are told" "$said" "2 tries are left"
+exits 0 "right password in lower case" with_pins "abc123\n" "$tool" pin verify sign
+exits 7 "wrong PIN" with_pins "9999\n" "$tool" pin verify auth
+expect "tries left after a wrong PIN" "$said" "2 tries are left"
 locked
-exits 7 "a wrong PIN, as JSON" with_pins "9999\n" "$tool" --json pin verify auth
-expect "the tries in the document" "$said" '"tries_left": 1'
-expect "the status in the document" "$said" '"name": "pin-wrong"'
-exits 9 "with one try left nothing is asked" with_pins "1234\n" "$tool" pin verify auth
-expect "and --last-try is named" "$said" "--last-try"
-expect "the try is still there" "$(control status)" "auth-tries=1"
-exits 0 "--last-try sends it" with_pins "1234\n" "$tool" pin verify auth --last-try
-expect "and the right PIN restores the tries" "$(control status)" "auth-tries=3"
+exits 7 "wrong PIN, as JSON" with_pins "9999\n" "$tool" --json pin verify auth
+expect "tries in the document" "$said" '"tries_left": 1'
+expect "status in the document" "$said" '"name": "pin-wrong"'
+exits 9 "with one try left jpki-tool asks for no PIN" with_pins "1234\n" "$tool" pin verify auth
+expect "the message names --last-try" "$said" "--last-try"
+expect "the last try is not spent" "$(control status)" "auth-tries=1"
+exits 0 "--last-try sends the PIN" with_pins "1234\n" "$tool" pin verify auth --last-try
+expect "the right PIN resets the retry counter" "$(control status)" "auth-tries=3"
 control tries auth 1 >/dev/null
 exits 8 "a wrong last try blocks" with_pins "9999\n" "$tool" pin verify auth --last-try
-expect "it says what to do" "$said" "municipal office"
-exits 8 "a blocked PIN is not asked for" with_pins "1234\n" "$tool" pin verify auth
+expect "the message names the municipal office" "$said" "municipal office"
+exits 8 "a blocked PIN" with_pins "1234\n" "$tool" pin verify auth
 control tries auth 3 >/dev/null
 
-# What breaks the rules never reaches the card.
+# A PIN against the rules is never sent to the card.
 control reset-counts >/dev/null
 for wrong in "123" "12345" "12a4" "" "1234567890123456789012345"; do
   exits 10 "a PIN against the rules: '$wrong'" with_pins "$wrong\n" "$tool" pin verify auth
 done
-exits 10 "no line at all" with_pins "" "$tool" pin verify auth
+exits 10 "no line" with_pins "" "$tool" pin verify auth
 exits 10 "a password that is too short" with_pins "ABC12\n" "$tool" pin verify sign
-exits 10 "a password with another character" with_pins "ABC-123\n" "$tool" pin verify sign
+exits 10 "a password with a forbidden character" with_pins "ABC-123\n" "$tool" pin verify sign
 expect "no VERIFY was sent" "$(control counts)" '"verify":\{"authentication":0,"signature":0\}'
-exits 2 "a PIN is no argument" "$tool" pin verify auth 1234
-exits 2 "no terminal and no other way" setsid "$tool" pin verify auth
-expect "it names the other ways" "$said" "--pin-fd or --pinentry"
+exits 2 "a PIN as argument" "$tool" pin verify auth 1234
+exits 2 "no terminal and no other source of a PIN" setsid "$tool" pin verify auth
+expect "the message names the other sources" "$said" "--pin-fd or --pinentry"
 exits 2 "a descriptor that is not open" "$tool" pin verify auth --pin-fd 99
 
 # Changing.
-exits 0 "the PIN is changed" with_pins "1234\n2345\n" "$tool" pin change auth
-expect "the rules are told before" "$said" "The new PIN has 4 digits"
-expect "tries after" "$said" "The PIN was changed. 3 tries are left"
+exits 0 "change of the PIN" with_pins "1234\n2345\n" "$tool" pin change auth
+expect "the rules for the new PIN" "$said" "The new PIN has 4 digits"
+expect "tries after the change" "$said" "The PIN was changed. 3 tries are left"
 locked
-exits 0 "the new one is right" with_pins "2345\n" "$tool" pin verify auth
-exits 7 "the old one is not" with_pins "1234\n" "$tool" pin verify auth
+exits 0 "the new PIN is right" with_pins "2345\n" "$tool" pin verify auth
+exits 7 "the old PIN is wrong" with_pins "1234\n" "$tool" pin verify auth
 control tries auth 3 >/dev/null
-exits 0 "the password is changed" with_pins "abc123\nnew456\n" "$tool" pin change sign
-exits 0 "the new one is right, in capitals" with_pins "NEW456\n" "$tool" pin verify sign
+exits 0 "change of the password" with_pins "abc123\nnew456\n" "$tool" pin change sign
+exits 0 "the new password is right, in capitals" with_pins "NEW456\n" "$tool" pin verify sign
 control reset-counts >/dev/null
-exits 10 "a new password of letters alone" with_pins "NEW456\nLETTERS\n" "$tool" pin change sign
-exits 10 "a new PIN that is the old one" with_pins "2345\n2345\n" "$tool" pin change auth
+exits 10 "a new password of letters only" with_pins "NEW456\nLETTERS\n" "$tool" pin change sign
+exits 10 "a new PIN equal to the old one" with_pins "2345\n2345\n" "$tool" pin change auth
 exits 10 "no new PIN" with_pins "2345\n" "$tool" pin change auth
-expect "nothing was sent for these" "$(control counts)" '"verify":\{"authentication":0,"signature":0\}'
+expect "no VERIFY was sent for invalid new PINs" "$(control counts)" '"verify":\{"authentication":0,"signature":0\}'
 exits 7 "a wrong old PIN" with_pins "9999\n8888\n" "$tool" pin change auth
-expect "one try for it" "$(control status)" "auth-tries=2"
+expect "a wrong old PIN costs one try" "$(control status)" "auth-tries=2"
 locked
 
-# pinentry: a dialogue of our own that speaks its protocol and keeps what it was told.
+# pinentry: a program of this test that speaks the protocol and logs its commands.
 cat >pinentry <<'P'
 #!/bin/bash
 echo "OK Pleased to meet you"
@@ -85,22 +85,22 @@ P
 chmod +x pinentry
 printf '2345\n' >answers
 exits 0 "the PIN comes from pinentry" "$tool" pin verify auth --pinentry --pinentry-program "$PWD/pinentry"
-expect "which was told the tries" "$(cat pinentry.log)" "^SETDESC .*2 tries are left"
+expect "pinentry shows the tries left" "$(cat pinentry.log)" "^SETDESC .*2 tries are left"
 rm pinentry.log
 printf '2345\n%%33456\n%%33456\n' >answers
 exits 0 "a change through pinentry, with escapes" "$tool" pin change auth --pinentry --pinentry-program "$PWD/pinentry"
-check "the new one was asked twice" test "$(grep -c GETPIN pinentry.log)" = 3
-exits 0 "and it is the new one" with_pins "3456\n" "$tool" pin verify auth
+check "pinentry asks twice for the new PIN" test "$(grep -c GETPIN pinentry.log)" = 3
+exits 0 "the PIN from pinentry is the new one" with_pins "3456\n" "$tool" pin verify auth
 rm pinentry.log
 printf '3456\n1111\n2222\n' >answers
-exits 10 "two new PINs that differ" "$tool" pin change auth --pinentry --pinentry-program "$PWD/pinentry"
+exits 10 "two different new PINs" "$tool" pin change auth --pinentry --pinentry-program "$PWD/pinentry"
 touch cancel
 exits 10 "cancelled" "$tool" pin verify auth --pinentry --pinentry-program "$PWD/pinentry"
-exits 2 "a pinentry that is not there" "$tool" pin verify auth --pinentry --pinentry-program /nonexistent/pinentry
+exits 2 "a missing pinentry" "$tool" pin verify auth --pinentry --pinentry-program /nonexistent/pinentry
 exits 10 "a pinentry that ends at once" "$tool" pin verify auth --pinentry --pinentry-program true
 locked
 
-# On a terminal: no echo, and the terminal is as before after an entry, a Ctrl-C and a SIGTERM.
+# On a terminal: no echo, and the terminal's settings are restored after an entry, Ctrl-C and SIGTERM.
 cat >terminal.py <<'P'
 import os, pty, select, signal, sys, termios, time
 tool, mode = sys.argv[1], sys.argv[2]
@@ -141,9 +141,9 @@ check "SIGTERM during the entry" test "$(python3 terminal.py "$tool" SIGTERM)" =
 check "SIGHUP during the entry" test "$(python3 terminal.py "$tool" SIGHUP)" = -1
 check "Ctrl-D during the entry" test "$(python3 terminal.py "$tool" eof)" = 10
 locked
-expect "and no try was spent" "$(control status)" "auth-tries=3"
+expect "no try was spent on the terminal" "$(control status)" "auth-tries=3"
 
-# The card goes at each of the commands of a change: a clear sentence, and one of the two PINs is valid.
+# The card is removed at each command of a change: a clear message, and one of the two PINs is valid.
 for at in 0 1 2 3 4 5 6; do
   control fault card_gone "$at" >/dev/null
   status=0
@@ -151,18 +151,18 @@ for at in 0 1 2 3 4 5 6; do
   if [ "$status" = 0 ]; then
     with_pins "4567\n3456\n" "$tool" pin change auth >/dev/null 2>&1 || true
   elif [ "$status" != 5 ] && [ "$status" != 1 ]; then
-    # pcscd may be late with the news of a removal: then it is a fault of the transport (1).
-    fail "the card goes at command $at: exit status $status: $output"
+    # pcscd may report a removal late: then it is a transmission error (1).
+    fail "card removed at command $at: exit status $status: $output"
   fi
   control fault none >/dev/null
   control come >/dev/null
-  until_true 20 reader_shows Yes || fail "no card"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   if with_pins "4567\n" "$tool" pin verify auth >/dev/null 2>&1; then
     with_pins "4567\n3456\n" "$tool" pin change auth >/dev/null 2>&1 || fail "cannot change back"
   fi
   control tries auth 3 >/dev/null
 done
-exits 0 "after all that the PIN is known" with_pins "3456\n" "$tool" pin verify auth
+exits 0 "the PIN is the last one set" with_pins "3456\n" "$tool" pin verify auth
 japanese "$tool" pin verify auth --pin-fd 7 7< <(echo 9999) >ja.txt 2>&1 || true
 expect "in Japanese" "$(cat ja.txt)" "暗証番号"
 stop_card

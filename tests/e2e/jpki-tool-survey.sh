@@ -1,12 +1,12 @@
 #!/bin/bash
-# jpki-tool survey on virtual cards of many kinds: every line comes out as the card is made, nothing is sent that could sign or cost
-# a try, nothing personal is in the report.
+# jpki-tool survey on virtual cards of many kinds: every line reports the card's properties, nothing is sent that could sign or cost
+# a try, no personal data is in the report.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-tool.sh"
 need python3
 
 start_card --control "$JPKI_RUN_DIR/control"
-exits 17 "without consent nothing is sent" "$tool" survey
+exits 17 "survey without consent" "$tool" survey
 survey() { "$tool" --json survey --yes "$@" 2>/dev/null </dev/null >survey.json || fail "survey fails: $(cat survey.json)"; }
 line() { # CODE REGEX: the measured text
   local found
@@ -17,7 +17,7 @@ line() { # CODE REGEX: the measured text
 card() { # KIND
   kind=$1
   control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "no card"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   control reset-counts >/dev/null
   survey
   expect "$kind: no PIN, no signature, no change, no issuer command" "$(control counts)" \
@@ -85,18 +85,18 @@ card phone
 line file-000A "SELECT 9000, READ 6982"
 line token-information "JPKIAPGPSETOKEN, .*"
 control swap foreign >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
-exits 6 "a foreign card is not measured" "$tool" survey --yes
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+exits 6 "a card that is not a JPKI card" "$tool" survey --yes
 
-# With the PINs: each verified once, the card locked at the end.
+# With the PINs: one VERIFY each, security status reset at the end.
 pins() {
   kind=$1
   control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "no card"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   control reset-counts >/dev/null
   "$tool" --json survey --yes --with-pin --pin-fd 7 7< <(printf '1234\nABC123\n') >survey.json 2>/dev/null </dev/null || fail "survey --with-pin: $(cat survey.json)"
   expect "$kind: one VERIFY each, no signature" "$(control counts)" '"verify":\{"authentication":1,"signature":1\},.*"signatures":\{"authentication":0,"signature":0\}'
-  expect "$kind: locked at the end" "$(control status)" "auth-verified=no sign-verified=no"
+  expect "$kind: no login stays open" "$(control status)" "auth-verified=no sign-verified=no"
   line locked 6982
 }
 pins adult
@@ -114,9 +114,9 @@ line login-reset-signature "not verified"
 
 # The report.
 control swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "no card"
+until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 exits 0 "a report in a file" "$tool" survey --yes --output report.txt
 "$tool" cert auth --der --output auth.der 2>/dev/null
-refuse "nothing of the certificate" "$(cat report.txt)" "$(openssl x509 -inform der -in auth.der -noout -serial | sed 's/.*=//')"
-expect "what the module assumes stands beside" "$(cat report.txt)" "the module assumes"
+refuse "no serial number of a certificate" "$(cat report.txt)" "$(openssl x509 -inform der -in auth.der -noout -serial | sed 's/.*=//')"
+expect "the report shows the module's assumptions" "$(cat report.txt)" "the module assumes"
 stop_card

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Kerberos: kinit gets a ticket with the card (PKINIT) from a KDC of this test's own, which admits the one whose certificate's subject is
+# Kerberos: kinit gets a ticket with the card (PKINIT) from the KDC of this test, which admits the holder whose certificate's subject is
 # in the principal's entry: not another citizen, whose card the same CA issued, until the entry names that card too. A wrong PIN, and
 # the last try.
 . "$(dirname "$0")/lib.sh"
@@ -13,14 +13,14 @@ the_ca
 mkdir one
 cp auth.pem auth-ca.pem one
 card_control swap adult 2 >/dev/null
-until_true 20 reader_shows Yes || fail "the second card is not there"
+until_true 20 reader_shows Yes || fail "pcscd does not see the second card"
 certificates
 the_ca
 mkdir two
 cp auth.pem auth-ca.pem two
 cat one/auth-ca.pem two/auth-ca.pem >jpki-cas.pem
 
-# ---- the KDC: its certificate has the key purpose and the name that RFC 4556 asks for ----
+# ---- the KDC: its certificate has the key purpose and the name that RFC 4556 requires ----
 cat >kdc-extensions.cnf <<'CNF'
 [req]
 distinguished_name = name
@@ -83,10 +83,10 @@ mkdir kdc
 : >kdc.log
 kdc_configuration 88
 check "a realm" kdb5_util create -s -r EXAMPLE.ORG -P "$(openssl rand -hex 16)"
-# No password for alice: the card is the only way in.
+# No password for alice: only the card logs in.
 check "a principal without a password" kadmin.local addprinc +requires_preauth -nokey alice
 check "a service" kadmin.local addprinc -randkey host/server
-for _ in 1 2 3 4 5; do # another port when somebody has this one
+for _ in 1 2 3 4 5; do # another port if this one is in use
   port=$((20000 + SRANDOM % 12000))
   kdc_configuration "$port"
   krb5kdc -n -P kdc.pid >kdc.out 2>&1 </dev/null &
@@ -99,10 +99,10 @@ done
 kill -0 "$kdc" 2>/dev/null || { cat kdc.log kdc.out >&2; fail "krb5kdc did not start"; }
 
 # ---- the client ----
-# As the KDC writes it: in the order of the certificate
+# In the KDC's form: in the order of the certificate
 subject() { openssl x509 -in "$1" -noout -subject -nameopt sep_comma_plus,sname | sed "s/^subject=//"; }
 match() { check "the KDC's entry: $1" kadmin.local setstr alice pkinit_cert_match "$1"; }
-# log_in PIN: kinit as alice, who types this PIN; whether there is a ticket is klist's to say
+# log_in PIN: kinit as alice, who types this PIN; klist then shows whether there is a ticket
 log_in() {
   rm -f tickets
   printf '%s\n' "$1" | KRB5_TRACE=$work/kinit.trace timeout 120 kinit alice >kinit.log 2>&1 || true
@@ -127,29 +127,29 @@ does_not() { # DESCRIPTION PIN
 
 match "<SUBJECT>^$(subject one/auth.pem)\$"
 does_not "another citizen's card gets no ticket" "$auth_pin"
-expect "since the KDC found another subject" "$(tail -n 3 kdc.log)" "PREAUTH_FAILED: alice@EXAMPLE.ORG .*Certificate mismatch"
+expect "the KDC logs the other subject" "$(tail -n 3 kdc.log)" "PREAUTH_FAILED: alice@EXAMPLE.ORG .*Certificate mismatch"
 card_control swap adult 1 >/dev/null
-until_true 20 reader_shows Yes || fail "the first card is not there"
+until_true 20 reader_shows Yes || fail "pcscd does not see the first card"
 card_control reset-counts >/dev/null
 logs_in "kinit with the card that is in the entry" "$auth_pin"
 expect "the KDC has preauthenticated alice by PKINIT" "$(klist -f)" 'Flags:.*A'
 say "counted: $(card_control counts)"
-says "kvno: the ticket is good for a service" "kvno = " kvno host/server
-expect "the card is locked again" "$(card_control status)" "auth-verified=no"
+says "kvno gets a service ticket" "kvno = " kvno host/server
+expect "no login stays open" "$(card_control status)" "auth-verified=no"
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"
 say "ok: no try was spent"
 
 does_not "a wrong PIN" 0000
-expect "costs one try" "$(card_control tries auth)" '^2$'
+expect "a wrong PIN costs one try" "$(card_control tries auth)" '^2$'
 does_not "a second one" 0000
-expect "leaves one" "$(card_control tries auth)" '^1$'
+expect "the second wrong PIN leaves one try" "$(card_control tries auth)" '^1$'
 logs_in "the right PIN on the last try" "$auth_pin"
-expect "kinit says which try it is" "$(cat kinit.log)" "final"
-expect "gives all of them back" "$(card_control tries auth)" '^3$'
+expect "kinit warns of the final try" "$(cat kinit.log)" "final"
+expect "the right PIN resets the retry counter" "$(card_control tries auth)" '^3$'
 
 # ---- renewal: another key and another subject ----
 match "||<SUBJECT>^$(subject one/auth.pem)\$<SUBJECT>^$(subject two/auth.pem)\$"
 logs_in "the old card, with both in the entry" "$auth_pin"
 card_control swap adult 2 >/dev/null
-until_true 20 reader_shows Yes || fail "the second card is not there"
+until_true 20 reader_shows Yes || fail "pcscd does not see the second card"
 logs_in "the new card, with both in the entry" "$auth_pin"

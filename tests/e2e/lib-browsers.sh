@@ -1,15 +1,15 @@
-# What the tests of browsers share; sourced in place of lib.sh and lib-clients.sh.
+# Shared by the tests of browsers; sourced in place of lib.sh and lib-clients.sh.
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2034 # lib.sh's variables, and what is set here for the tests
+# shellcheck disable=SC2154,SC2034 # variables of lib.sh, and variables for the tests
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 . "$here/lib-clients.sh"
 
-# browser_test TOOL...: skips the test where a policy cannot be mounted. Else a card is on the reader, and TLS servers that
-# require its certificate are on $port12 (TLS 1.2) and $port13 (TLS 1.3).
+# browser_test TOOL...: skips the test where a policy cannot be mounted. Otherwise a card is in the reader, and TLS servers that
+# require its certificate listen on $port12 (TLS 1.2) and $port13 (TLS 1.3).
 browser_test() {
   need "$@" modutil certutil python3 openssl pkcs11-tool
   if [ "$JPKI_ISOLATED" != 1 ]; then
-    say "SKIPPED: mounting is not allowed here, and this test puts no policy in place for real"
+    say "SKIPPED: this test mounts a policy, and mounting is not allowed here"
     exit 77
   fi
   start_card --control "$work/control"
@@ -21,19 +21,19 @@ browser_test() {
   tls_server 1.3
   port13=$port
 }
-# drive DIRECTORY STEP...: the browser's own script goes these steps with that profile, see chromium.py and firefox.py;
-# what each step found is in the file "found"
+# drive DIRECTORY STEP...: the browser's script does these steps with that profile, see chromium.py and firefox.py;
+# the results of the steps are in the file "found"
 drive() {
   timeout 240 python3 "$here/$browser.py" "$@" >found 2>error || {
     cat found error "$1/$browser.log" >&2 || true
     fail "$browser with the profile $work/$1"
   }
 }
-part() { awk -v step="== $1" '/^== / { on = $0 == step; next } on' found; } # STEP: what it found
-# What the card says of its tries, as a step, and what that step found.
+part() { awk -v step="== $1" '/^== / { on = $0 == step; next } on' found; } # STEP: its result
+# The card's retry counter, as a step, and the result of that step.
 tries_step="run:$virtual_card --ctl $work/control tries auth"
 tries_then() { part "$tries_step"; }
-# page_verified DESCRIPTION VERSION [PATH]: the page of that server was shown, and says what verified_by_server wants.
+# page_verified DESCRIPTION VERSION [PATH]: the page of that server was shown, with the contents that verified_by_server expects.
 page_verified() {
   tls_version=$2
   verified_by_server "$1" "$(part "$(page "$2" "${3-}")")"

@@ -1,15 +1,16 @@
-# What the tests share in which a program ends and the card must be locked: another process, without a PIN, asks for signatures by
-# raw APDUs. Sourced after lib-processes.sh, by tests that start a card with --control "$work/card.sock".
+# Shared by the tests in which a program ends and must reset the card's security status: another process, without a PIN, asks for
+# # signatures by raw APDUs.
+# Sourced after lib-processes.sh, by tests that start a card with --control "$work/card.sock".
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # lib.sh's and lib-processes.sh's variables
+# shellcheck disable=SC2154 # variables of lib.sh and lib-processes.sh
 
-# another_process_is_connected: a process with a shared connection of its own, so that pcscd leaves the card its power.
+# another_process_is_connected: a process with its own shared connection, so that pcscd does not power the card off.
 another_process_is_connected() {
   process connected
   tell connected ok pcsc connect shared
   process outsider
 }
-# signature_without_pin KEY: $answer is what the card says to a process that has no PIN: it selects the application (which ends no login)
+# signature_without_pin KEY: $answer is the card's answer to a process that has no PIN: it selects the application (which ends no login)
 # and asks for a signature. KEY: $auth_key_reference or $sign_key_reference
 auth_key_reference=97 sign_key_reference=9A
 signature_without_pin() {
@@ -21,8 +22,8 @@ signature_without_pin() {
   tell outsider ok pcsc disconnect leave
   answer=$said
 }
-# unlocked_card_is_noticed: proves that signature_without_pin notices an unlocked card: a process verifies both PINs and ends
-# without locking it.
+# unlocked_card_is_noticed: proves that signature_without_pin detects an open login: a process verifies both PINs and ends
+# without resetting the security status.
 unlocked_card_is_noticed() {
   process careless
   tell careless ok pcsc connect shared
@@ -33,21 +34,21 @@ unlocked_card_is_noticed() {
   local key
   for key in $auth_key_reference $sign_key_reference; do
     signature_without_pin "$key"
-    [ "$answer" = "ok 9000" ] || fail "a card that was left unlocked does not sign ($answer): this test would prove nothing"
+    [ "$answer" = "ok 9000" ] || fail "after a VERIFY the card does not sign for another process ($answer): this test would prove nothing"
   done
-  say "ok: a card that is left unlocked signs for another process"
+  say "ok: with a login left open, the card signs for another process"
   told other-application >/dev/null
 }
-# card_is_locked_after PROGRAM ROLE: PROGRAM, which has ended, logged in and signed with this role's key, and left no key usable.
+# card_is_locked_after PROGRAM ROLE: PROGRAM, which has ended, logged in and signed with this role's key, and left no login open.
 card_is_locked_after() {
   local program=$1 role=$2 key which=authentication
   [ "$role" = auth ] || which=signature
-  expect "$program: it signed with the $which key" "$(told counts)" "\"signatures\":\{[^}]*\"$which\":[1-9]"
+  expect "$program: signs with the $which key" "$(told counts)" "\"signatures\":\{[^}]*\"$which\":[1-9]"
   for key in $auth_key_reference $sign_key_reference; do
     signature_without_pin "$key"
     [[ $answer == "ok 69"* ]] || fail "$program: after its end the card answers $answer to another process without a PIN (key $key)"
   done
-  say "ok: $program: after its end the card refuses another process"
-  expect "$program: no PIN state is left" "$(told status)" "auth-verified=no sign-verified=no"
+  say "ok: $program: after its end the card rejects another process"
+  expect "$program: no login stays open" "$(told status)" "auth-verified=no sign-verified=no"
   told reset-counts >/dev/null
 }

@@ -1,6 +1,6 @@
-# What the tests of other people's programs share beyond lib.sh; sourced after it.
+# Shared by the tests of other programs, beyond lib.sh; sourced after it.
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2034 # lib.sh's variables, and what is set here for the tests
+# shellcheck disable=SC2154,SC2034 # variables of lib.sh, and variables for the tests
 
 background=()
 end_background() {
@@ -18,7 +18,7 @@ wait_for() {
     fail "$1 (waited for: $3)"
   }
 }
-# card_control COMMAND...: to a card that was started with --control "$work/control"
+# card_control COMMAND...: sends a command to a card that was started with --control "$work/control"
 card_control() { "$virtual_card" --ctl "$work/control" "$@"; }
 
 # ---- a TLS server that requires a certificate issued by the CA on the card ----
@@ -30,7 +30,7 @@ server_certificate() {
     -addext "extendedKeyUsage=serverAuth" -keyout server.key -out server.pem 2>server.log ||
     { cat server.log >&2; fail "cannot make the server's certificate"; }
 }
-# the_ca: auth-ca.pem from the token
+# the_ca: reads auth-ca.pem from the token
 the_ca() {
   local id
   id=$(p11 --token-label "$auth_token" -O --type cert 2>/dev/null |
@@ -38,7 +38,7 @@ the_ca() {
   object cert "$auth_token" "$id" auth-ca.der
   pem auth-ca
 }
-# tls_server VERSION: openssl s_server, which shows whom it has verified; sets $port. VERSION: 1.2 or 1.3
+# tls_server VERSION: openssl s_server, which shows the certificate that it verified; sets $port. VERSION: 1.2 or 1.3
 tls_server() {
   tls_version=$1
   openssl s_server -accept 127.0.0.1:0 -cert server.pem -key server.key -CAfile auth-ca.pem -no-CApath -no-CAstore \
@@ -47,14 +47,14 @@ tls_server() {
   wait_for "the TLS $1 server did not start" "server-$1.log" '^ACCEPT .*:[0-9]+'
   port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "server-$1.log" | head -n 1)
 }
-# verified_by_server DESCRIPTION PAGE: the page is the server's, and says that it verified the card's certificate.
+# verified_by_server DESCRIPTION PAGE: the page is the server's, and shows that it verified the card's certificate.
 verified_by_server() {
   expect "$1: TLS $tls_version" "$2" "Protocol +: TLSv$tls_version"
   expect "$1: the server verified the certificate" "$2" "Verify return code: 0 \\(ok\\)"
-  expect "$1: and it is the one on the card" "$2" "Subject:.*CN ?= ?$(holder auth.pem)"
+  expect "$1: the certificate is the card's" "$2" "Subject:.*CN ?= ?$(holder auth.pem)"
 }
 holder() { openssl x509 -in "$1" -noout -subject -nameopt multiline | sed -n 's/^ *commonName *= //p'; }
-# rejected_by_server DESCRIPTION COMMAND...: without a certificate there is no page; shows that the server is a judge.
+# rejected_by_server DESCRIPTION COMMAND...: without a certificate there is no page: shows that the server checks.
 rejected_by_server() {
   local description=$1
   shift
@@ -118,20 +118,20 @@ CNF
 
 # ---- Authenticode signatures in Windows and EFI programs ----
 
-# authenticode_verified FILE: by openssl, and that the signer is sign.pem; wants sign-ca.pem
+# authenticode_verified FILE: openssl verifies it, and the signer is sign.pem; needs sign-ca.pem
 authenticode_verified() {
   local verdict calculated offset header length
   verdict=$(osslsigncode verify -CAfile sign-ca.pem -in "$1" 2>&1 || true)
   expect "osslsigncode finds the signer" "$verdict" "CN=$(holder sign.pem)"
   calculated=$(sed -n 's/^Calculated message digest *: *//p' <<<"$verdict")
-  expect "the digest is the file's" "$verdict" "^Current message digest *: *${calculated:-none}\$"
-  check "the signature can be taken out" osslsigncode extract-signature -pem -in "$1" -out signature.pem
-  # The content is Microsoft's own structure without its header: what openssl has to hash, but does not find by itself.
+  expect "osslsigncode computes the same digest" "$verdict" "^Current message digest *: *${calculated:-none}\$"
+  check "osslsigncode extracts the signature" osslsigncode extract-signature -pem -in "$1" -out signature.pem
+  # The content is Microsoft's structure without its header: openssl has to hash it, but does not find it by itself.
   read -r offset header length < <(openssl asn1parse -in signature.pem | grep -A 2 -m 1 '1\.3\.6\.1\.4\.1\.311\.2\.1\.4$' |
     sed -n '3s/^ *\([0-9]*\):d=5 *hl=\([0-9]*\) *l= *\([0-9]*\) cons: SEQUENCE.*/\1 \2 \3/p')
   openssl pkcs7 -in signature.pem -outform DER -out signature.der
   dd if=signature.der of=content bs=1 skip=$((offset + header)) count="$length" status=none
-  says "and openssl verifies it" "Verification successful" openssl smime -verify -binary -noverify -inform DER \
+  says "openssl verifies the signature" "Verification successful" openssl smime -verify -binary -noverify -inform DER \
     -in signature.der -content content -signer signer.pem -out /dev/null
   check "the signer is the certificate on the card" cmp signer.pem sign.pem
 }
@@ -141,7 +141,7 @@ authenticode_verified() {
 # installed: as after `cmake --install` to /, for this test only, so that p11-kit finds the module by its name.
 installed() {
   if [ "$JPKI_ISOLATED" != 1 ]; then
-    say "SKIPPED: mounting is not allowed here, and this test installs nothing for real"
+    say "SKIPPED: this test mounts its installation, and mounting is not allowed here"
     exit 77
   fi
   check "cmake --install" env "DESTDIR=$work/root" cmake --install "$build"

@@ -1,4 +1,4 @@
-# What the tests share in which our module is loaded beside somebody else's business; sourced after lib-processes.sh.
+# Shared by the tests in which our module is loaded into a program that does not use the card; sourced after lib-processes.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # lib.sh's and lib-processes.sh's variables, and what is set here for the tests
 
@@ -10,7 +10,7 @@ end_neighbours() {
 }
 trap end_neighbours EXIT
 
-# milliseconds_of COMMAND...: $took; the command must succeed.
+# milliseconds_of COMMAND...: sets $took; the command must succeed.
 milliseconds_of() {
   local began ended output
   began=$(date +%s%N)
@@ -19,7 +19,7 @@ milliseconds_of() {
   took=$(((ended - began) / 1000000))
 }
 
-# tls_without_client_certificate: a server that asks for no certificate, on $tls_port; NSS databases without a module (none)
+# tls_without_client_certificate: a server that requests no certificate, on $tls_port; NSS databases without a module (none)
 # and with ours (ours); $handshake_alone is the longest of three handshakes without a module, in milliseconds.
 tls_without_client_certificate() {
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -addext subjectAltName=DNS:localhost \
@@ -51,12 +51,12 @@ handshake_with() { # NAME: of the database
   page=$(timeout 60 tstclnt -4 -d "sql:nss-$1" -h localhost -p "$tls_port" -A tls-request) || { printf '%s\n' "$page"; return 1; }
   [[ $page == *"Protocol "* ]]
 }
-# handshake DESCRIPTION: with our module, no more than two seconds longer than without any, on a machine however loaded (measured: tests/bench).
+# handshake DESCRIPTION: with our module, at most two seconds longer than without one, on a machine under any load (measured: tests/bench).
 handshake() {
   milliseconds_of handshake_with ours
   [ "$took" -le $((handshake_alone + 2000)) ] || fail "$1: a TLS handshake takes $took ms with our module, $handshake_alone ms without"
   say "ok: $1: a TLS handshake takes $took ms (without a module $handshake_alone ms)"
 }
-# usable PROCESS: it can open a session; holder_gets_it: the process "holder" gets the card for itself.
+# usable PROCESS: it can open a session; holder_gets_it: the process "holder" opens the card exclusively.
 usable() { ask "$1" open s 0; hear "$1"; [ "$answer" = CKR_OK ]; }
 holder_gets_it() { ask holder pcsc connect exclusive; hear holder; [ "$answer" = ok ]; }

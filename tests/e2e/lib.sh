@@ -1,7 +1,7 @@
-# Common ground of the end-to-end tests; sourced, inside private-pcscd.
-# By hand:  tests/e2e/private-pcscd tests/e2e/pkcs11-tool-sign.sh  (JPKI_BUILD_DIR says which build; default: build)
+# Shared by the end-to-end tests; sourced, inside private-pcscd.
+# By hand:  tests/e2e/private-pcscd tests/e2e/pkcs11-tool-sign.sh  (JPKI_BUILD_DIR sets the build directory; default: build)
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # what is set here is used by the tests
+# shellcheck disable=SC2034 # the tests use these variables
 set -euo pipefail
 
 if [ -z "${JPKI_RUN_DIR-}" ] || [ -z "${JPKI_VPCD_PORT-}" ]; then
@@ -23,11 +23,11 @@ auth_uri="pkcs11:token=JPKI%20user%20authentication"
 sign_uri="pkcs11:token=JPKI%20digital%20signature"
 auth_id=01
 sign_id=02
-# The virtual card's own; nobody's secret.
+# The virtual card's default PINs.
 auth_pin=1234
 sign_pin=ABC123
 
-# Nothing of the person who runs this: no home with settings or caches, no settings of ours or of others.
+# No settings of the user who runs this: another home, and none of the variables that the programs read.
 work=$JPKI_RUN_DIR/work
 mkdir -p "$work/home"
 export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config XDG_CACHE_HOME=$work/home/.cache
@@ -36,7 +36,7 @@ unset XDG_DATA_HOME OPENSSL_CONF OPENSC_CONF OPENSC_DRIVER PKCS11SPY GNUTLS_PIN 
   SSL_CERT_FILE SSL_CERT_DIR
 export JPKI_PKCS11_CONFIG=$work/settings.toml
 : >"$JPKI_PKCS11_CONFIG"
-# The module's log helps when a test fails; private-pcscd keeps the directory then.
+# The module's log shows why a test failed; private-pcscd keeps the directory then.
 export JPKI_PKCS11_LOG=${JPKI_PKCS11_LOG:-$JPKI_RUN_DIR/module.log}
 cd "$work"
 
@@ -45,7 +45,7 @@ fail() {
   printf 'FAILED: %s\n' "$*" >&2
   exit 1
 }
-# check DESCRIPTION COMMAND...: the command must succeed; its output is shown when it does not.
+# check DESCRIPTION COMMAND...: the command must succeed; prints its output if it fails.
 check() {
   local description=$1 output status=0
   shift
@@ -56,8 +56,8 @@ check() {
   fi
   say "ok: $description"
 }
-# says DESCRIPTION WORDS COMMAND...: the command must succeed and also say these words. Several tools exit with 0
-# although something went wrong, so the words are what counts.
+# says DESCRIPTION WORDS COMMAND...: the command must succeed and print these words. Several tools exit with 0
+# although something failed, so the words decide.
 says() {
   local description=$1 words=$2 output status=0
   shift 2
@@ -68,7 +68,7 @@ says() {
   fi
   say "ok: $description"
 }
-# expect DESCRIPTION TEXT REGEX: TEXT must have a line that the extended regular expression matches.
+# expect DESCRIPTION TEXT REGEX: a line of TEXT must match the extended regular expression.
 expect() {
   if ! grep -Eq -e "$3" <<<"$2"; then
     printf '%s\n' "$2" >&2
@@ -90,7 +90,7 @@ need() {
     command -v "$tool" >/dev/null || fail "$tool is not installed (tests/run installs what is needed)"
   done
 }
-# until_true SECONDS COMMAND...: polls; false when the time is over.
+# until_true SECONDS COMMAND...: polls; false after this time.
 until_true() {
   local end=$((SECONDS + $1))
   shift
@@ -106,23 +106,23 @@ card_pid=
 reader_shows() { # Yes or No, for the first reader
   opensc-tool --list-readers 2>/dev/null | grep -Eq "^0 +$1 .*Virtual PCD 00 00"
 }
-# start_card [OPTION...]: plugs a virtual card into the first reader and waits until pcscd sees it.
+# start_card [OPTION...]: connects a virtual card to the first reader and waits until pcscd sees it.
 start_card() {
   [ -x "$virtual_card" ] || fail "no virtual card at $virtual_card: build first"
-  # Its log has every command, PINs masked; kept with the rest when a test fails.
+  # Its log has every command, PINs masked; private-pcscd keeps it if a test fails.
   "$virtual_card" --port "$JPKI_VPCD_PORT" --log "$JPKI_RUN_DIR/commands.log" "$@" >"$JPKI_RUN_DIR/card.log" 2>&1 </dev/null &
   card_pid=$!
-  # Its keys are made first: four of RSA, which a busy machine takes long for.
+  # It generates four RSA keys first, which takes long on a busy machine.
   until_true 90 card_is_ready || {
     cat "$JPKI_RUN_DIR/card.log" >&2
-    fail "the virtual card did not get ready"
+    fail "the virtual card did not print ready"
   }
   until_true 20 reader_shows Yes || fail "pcscd does not see the virtual card"
 }
 card_is_ready() {
   kill -0 "$card_pid" 2>/dev/null || {
     cat "$JPKI_RUN_DIR/card.log" >&2
-    fail "the virtual card ended at once"
+    fail "the virtual card ended before it was ready"
   }
   grep -q ready "$JPKI_RUN_DIR/card.log"
 }
@@ -135,7 +135,7 @@ stop_card() {
 }
 trap '[ -z "$card_pid" ] || kill -TERM "$card_pid" 2>/dev/null || true' EXIT
 
-# ---- the module through pkcs11-tool, whose reading of certificates the other tests build on ----
+# ---- the module through pkcs11-tool; the other tests use the certificates that it reads ----
 
 p11() { pkcs11-tool --module "$module" "$@"; }
 
@@ -157,7 +157,7 @@ pem() {
   openssl x509 -inform DER -in "$1.der" -out "$1.pem"
   openssl x509 -in "$1.pem" -noout -pubkey >"$1.pub"
 }
-# verified DESCRIPTION HASH PUBLIC_KEY SIGNATURE DATA [OPTION...]: openssl must agree, in words.
+# verified DESCRIPTION HASH PUBLIC_KEY SIGNATURE DATA [OPTION...]: openssl must print that the signature verifies.
 verified() {
   local description=$1 hash=$2 key=$3 signature=$4 data=$5
   shift 5

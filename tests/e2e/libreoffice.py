@@ -21,11 +21,11 @@ from com.sun.star.task import (
     DocumentPasswordRequest2, XInteractionAbort, XInteractionHandler2, XInteractionPassword)
 
 LIMIT = 60  # seconds for the start
-DIALOGS = "com.sun.star.comp.uui.UUIInteractionHandler"  # what shows a dialog for every question
+DIALOGS = "com.sun.star.comp.uui.UUIInteractionHandler"  # shows a dialog for every question
 
 
 def repair_questions():
-    """Questions are exceptions in UNO; python3-uno sets args on them, which its own classes refuse."""
+    """Questions are exceptions in UNO; python3-uno sets args on them, which its own classes reject."""
     usual = DocumentPasswordRequest2.__setattr__
 
     def setter(self, name, content):
@@ -36,7 +36,7 @@ def repair_questions():
 
 
 class Answers(unohelper.Base, XInteractionHandler2, XServiceInfo):
-    """Takes the place of LibreOffice's dialogs: nobody could see them without a display."""
+    """Answers in place of LibreOffice's dialogs: there is no display."""
 
     def __init__(self, pins):
         self.pins = pins
@@ -133,7 +133,7 @@ def main(directory, target, pins):
     repair_questions()
     pipe = f"jpki-{os.getpid()}"
     with open(os.path.join(directory, "libreoffice.log"), "wb") as log:
-        # A group of its own, for this process starts others.
+        # A process group of its own: LibreOffice starts more processes.
         process = subprocess.Popen(
             ["soffice", "--headless", "--norestore", "--nologo", "--nodefault", "--nofirststartwizard",
              f"-env:UserInstallation={uno.systemPathToFileUrl(directory + '/profile')}",
@@ -147,7 +147,7 @@ def main(directory, target, pins):
         try:
             desktop.terminate()
         except DisposedException:
-            pass  # it ends while it answers
+            pass  # it ends before it answers
         process.wait(LIMIT)
     finally:
         if process.poll() is None:

@@ -1,6 +1,6 @@
-// memory_scan MODULE: logs in to the signature token, changes its password and finalises, and after each of these looks
-// through all writable memory of this process for the passwords. Its own copies are made just before a call and wiped after
-// it; what it compares with is masked. That it can find a password is shown by planting one.
+// memory_scan MODULE: logs in to the signature token, changes its password and finalises, and after each of these searches
+// all writable memory of this process for the passwords. Its own copies exist only during a call and are wiped after
+// it; the search pattern is masked. A planted password proves that the search finds one.
 // The card's password must be `first` below (pin-memory.sh starts such a card).
 #include "memory_search.hpp"
 
@@ -32,7 +32,7 @@ constexpr Masked first = masked("ZQXJ7WVK93PFTYB4");
 constexpr Masked second = masked("KW5VQZ8XJ2HGPNR6");
 constexpr Masked wrong = masked("XH4NWZQ7KVJ9TBD3");
 
-// The caller's copy: on the heap, as long as the call takes.
+// The caller's copy: on the heap, only during the call.
 class Copy {
 public:
     explicit Copy(const Masked& password) : bytes_(new std::uint8_t[size]) {
@@ -47,7 +47,7 @@ private:
     std::unique_ptr<std::uint8_t[]> bytes_;
 };
 
-// How often either half of the password stands in writable memory.
+// How often either half of the password is in writable memory.
 std::size_t halves_found(const Masked& password) {
     const std::span<const std::uint8_t> both(password);
     return memory_search::times_found(both.first(size / 2)) + memory_search::times_found(both.last(size / 2));

@@ -1,4 +1,4 @@
-// Looking for something in all writable memory of this process, without making a copy of it: what is looked for is masked.
+// Searches all writable memory of this process without a copy of the pattern: the pattern is masked.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ inline void wipe(void* memory, std::size_t length) {
     for (std::size_t i = 0; i < length; ++i) at[i] = 0;
 }
 
-// How often the bytes that `masked` stands for are in writable memory. Nothing is copied to be looked at.
+// How often the bytes that `masked` encodes are in writable memory. Copies nothing.
 inline std::size_t times_found(std::span<const std::uint8_t> masked) {
     std::FILE* maps = std::fopen("/proc/self/maps", "r");
     if (!maps) fail("no /proc/self/maps");

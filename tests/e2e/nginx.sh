@@ -1,7 +1,7 @@
 #!/bin/bash
-# nginx admits one holder of a card and nobody else, though every citizen's certificate is from the same authority; and nginx
-# uses the card's key itself, as a server and for its connection to another server, through libp11's engine (which takes `init = 1`
-# there). A CA of an earlier generation has the same name and may have ended: it keeps nobody else out, and lets nobody in.
+# nginx admits one holder of a card and no other, although every citizen's certificate is from the same CA; and nginx
+# uses the card's key itself, as a server and for its connection to another server, through libp11's engine (which needs `init = 1`
+# there). A CA of an earlier generation has the same name and may have expired: nginx still admits valid cards, and no expired one.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need nginx curl openssl pkcs11-tool
@@ -18,18 +18,18 @@ the_ca
 mkdir two
 cp auth.pem auth-ca.pem two
 stop_card
-# A card of an earlier generation: its CA has ended, and so has its certificate.
+# A card of an earlier generation: its CA and its certificate have expired.
 start_card --pki "$work/pki" --person 3 --kind expired
 certificates
 the_ca
 mkdir three
 cp auth.pem auth-ca.pem three
-# A card whose certificate has not ended, though its CA has: the CA's certificate, issued once more with dates that are over.
+# A card whose certificate is valid, but whose CA has expired: the CA's certificate, issued again with past dates.
 stop_card
 start_card --pki "$work/pki" --person 4
 stop_card
 ca=$work/pki/person-4/authentication_ca
-check "a CA that has ended" openssl x509 -inform DER -in "$ca.der" -signkey "$ca.key" -days -1 -outform DER -out ended.der \
+check "openssl issues an expired CA certificate" openssl x509 -inform DER -in "$ca.der" -signkey "$ca.key" -days -1 -outform DER -out ended.der \
   -set_serial "0x$(openssl x509 -inform DER -in "$ca.der" -noout -serial | cut -d = -f 2)"
 cp ended.der "$ca.der"
 start_card --pki "$work/pki" --person 4
@@ -37,13 +37,13 @@ certificates
 the_ca
 mkdir four
 cp auth.pem auth-ca.pem four
-check "is on the card" cmp <(openssl x509 -in auth-ca.pem -outform DER) ended.der
+check "the card has the expired CA certificate" cmp <(openssl x509 -in auth-ca.pem -outform DER) ended.der
 server_certificate
-# The earlier generation first, which a look at the name alone would take.
+# The earlier generation first: a comparison of names alone would take it.
 cat four/auth-ca.pem three/auth-ca.pem one/auth-ca.pem two/auth-ca.pem >jpki-cas.pem
 
 
-# nginx_start NAME [OPENSSL_CONF] <configuration of http: nginx as one would run it, on $port, which is @PORT@ in the configuration
+# nginx_start NAME [OPENSSL_CONF] <configuration of http: runs nginx on $port, which is @PORT@ in the configuration
 nginx_start() {
   local name=$1 status=0
   port=$((20000 + SRANDOM % 12000))
@@ -65,7 +65,7 @@ nginx_start() {
 }
 broken() { cat "$1/start.log" "$1/error.log" >&2 || true; fail "nginx did not start: $1"; }
 
-# ---- the server's side: any card passes TLS, one passes nginx ----
+# ---- the server's side: TLS accepts any card, nginx one ----
 fingerprint() { openssl x509 -in "$1" -noout -fingerprint -sha1 | sed 's/.*=//; s/://g' | tr '[:upper:]' '[:lower:]'; }
 nginx_start server <<CONF || broken server
 map \$ssl_client_fingerprint \$holder {
@@ -86,26 +86,26 @@ server {
 }
 CONF
 engine_configuration
-page() { # CERTIFICATE, of the card that is in the reader
+page() { # CERTIFICATE: that of the card in the reader
   OPENSSL_CONF=$work/engine.cnf curl --silent --show-error --cacert server.pem --cert "$1" --engine pkcs11 --key-type ENG \
     --key "$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin" --write-out '%{http_code}' "https://localhost:$port/" 2>&1
 }
 stop_card
 start_card --pki "$work/pki" --person 2
-expect "another citizen's certificate is verified, and refused by nginx" "$(page two/auth.pem)" '^403$'
+expect "nginx verifies another citizen's certificate, and answers 403" "$(page two/auth.pem)" '^403$'
 for holder in "three expired 3" "four adult 4"; do
   read -r directory kind person <<<"$holder"
   stop_card
   start_card --pki "$work/pki" --kind "$kind" --person "$person"
-  expect "a card whose CA has ended ($kind): nginx does not verify it, enrolled or not" "$(page "$directory/auth.pem")" '400$'
-  expect "and says why" "$(grep "certificate verify" server/error.log | tail -n 1)" "certificate verify error: .*certificate has expired"
+  expect "a card whose CA has expired ($kind): nginx rejects it, enrolled or not" "$(page "$directory/auth.pem")" '400$'
+  expect "nginx logs that the certificate has expired" "$(grep "certificate verify" server/error.log | tail -n 1)" "certificate verify error: .*certificate has expired"
 done
 stop_card
 start_card --pki "$work/pki"
-expect "the one who is enrolled gets in" "$(page one/auth.pem)" '^welcome alice, SUCCESS$'
-refuse "without a certificate nobody does" "$(curl --silent --cacert server.pem "https://localhost:$port/" || true)" welcome
+expect "nginx admits the enrolled holder" "$(page one/auth.pem)" '^welcome alice, SUCCESS$'
+refuse "nginx rejects a client without a certificate" "$(curl --silent --cacert server.pem "https://localhost:$port/" || true)" welcome
 
-# ---- nginx as a server with the card's key: openssl is the client that judges ----
+# ---- nginx as a server with the card's key: openssl is the client that verifies ----
 cp one/auth.pem one/auth-ca.pem .
 sed 's/^init = 0/init = 1/' engine.cnf >engine-init.cnf
 nginx_start card-server "$work/engine-init.cnf" <<CONF || broken card-server
@@ -122,7 +122,7 @@ for version in 1.2 1.3; do
     handshake=$(printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "127.0.0.1:$port" "-tls${version/./_}" -ign_eof \
       -CAfile auth-ca.pem -no-CApath -no-CAstore -verify_return_error 2>&1 || true)
     expect "nginx with the card as its key, TLS $version: the $visit visitor verifies it" "$handshake" 'Verify return code: 0 \(ok\)'
-    expect "and gets the page" "$handshake" "served with the card"
+    expect "nginx with the card as its key, TLS $version: the $visit visitor gets the page" "$handshake" "served with the card"
   done
 done
 kill -TERM "$(cat card-server/nginx.pid)"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# NSS's own tools know the module after modutil -add, list certificates without a PIN, list keys, sign a CMS message,
+# NSS's tools load the module after modutil -add, list certificates without a PIN, list keys, sign a CMS message,
 # and show the certificate to a TLS server on TLS 1.2 and 1.3.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
@@ -15,31 +15,31 @@ printf 'To be signed.\n' >data
 
 # Browsers get the module with one token ...
 nss_database browser "$module_auth"
-modules=$(modutil -dbdir sql:browser -list 2>&1) # "-list jpki" fails when one reader is empty, whatever the module
+modules=$(modutil -dbdir sql:browser -list 2>&1) # "-list jpki" fails if one reader is empty, with any module
 expect "modutil lists the token" "$modules" "token: $auth_token\$"
-refuse "and it alone" "$modules" "$sign_token"
+refuse "modutil lists no other token" "$modules" "$sign_token"
 before=$(card_control tries auth)
 list=$(certutil -L -d sql:browser -h all 2>&1 </dev/null)
 expect "certutil -L lists the certificate without a PIN" "$list" "^$auth_token:.* u,u,u *\$"
 nickname=$(sed -n "s/^\($auth_token:.*[^ ]\)  *u,u,u *\$/\1/p" <<<"$list")
 [ "$(card_control tries auth)" = "$before" ] || fail "listing cost a try"
-check "certutil knows the CA" certutil -A -d sql:browser -n ca -t CT,C,C -i auth-ca.pem
+check "certutil -A adds the CA" certutil -A -d sql:browser -n ca -t CT,C,C -i auth-ca.pem
 certutil -L -d sql:browser -h "$auth_token" -n "$nickname" -a >nss.pem 2>/dev/null || fail "certutil -L -n"
-check "it is the one on the card" cmp <(openssl x509 -in nss.pem) auth.pem
+check "certutil -L prints the card's certificate" cmp <(openssl x509 -in nss.pem) auth.pem
 says "certutil -K lists the key" "rsa" certutil -K -d sql:browser -h "$auth_token" -f auth.pin
 
 for version in 1.2 1.3; do
   tls_server "$version"
-  # -A sends a file as a request; -o goes on though the server's certificate is not known.
+  # -A sends a file as a request; -o continues although the server's certificate is unknown.
   printf 'GET / HTTP/1.0\r\n\r\n' >request
   page=$(tstclnt -4 -d sql:browser -h localhost -p "$port" -V "tls$version:tls$version" -o -n "$nickname" -W auth.pin \
     -A request 2>tstclnt.log) || { cat tstclnt.log server-$version.log >&2; fail "tstclnt"; }
   verified_by_server "tstclnt" "$page"
 done
-rejected_by_server "without a certificate the server says no" \
+rejected_by_server "the server rejects a client without a certificate" \
   sh -c "tstclnt -4 -d sql:browser -h localhost -p $port -o -A request || true"
 
-# ... and who signs documents the other one.
+# ... and programs that sign documents the other one.
 nss_database signer "$module_sign"
 sign_nickname=$(certutil -L -d sql:signer -h "$sign_token" -f sign.pin 2>/dev/null |
   sed -n "s/^\($sign_token:.*[^ ]\)  *u,u,u *\$/\1/p")

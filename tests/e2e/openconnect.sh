@@ -1,6 +1,6 @@
 #!/bin/bash
 # openconnect shows the card's certificate to ocserv, which takes the user's name from it: TLS 1.2 and 1.3. It ends with the session's
-# cookie (--authenticate), so no network device takes part. A wrong PIN; without a certificate there is no cookie.
+# cookie (--authenticate), so it needs no network device. A wrong PIN; without a certificate there is no cookie.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool
@@ -17,7 +17,7 @@ server_certificate
 up_or_dead() { has_line "ocserv-$version.log" "initialized ocserv" || ! kill -0 "$ocserv" 2>/dev/null; }
 ocserv_start() { # VERSION
   local priorities="NORMAL:-VERS-ALL:+VERS-TLS$1" _
-  for _ in 1 2 3 4 5; do # another one when somebody has the port
+  for _ in 1 2 3 4 5; do # another port if this one is in use
     port=$((20000 + SRANDOM % 12000))
     cat >ocserv.conf <<CONF
 auth = "certificate"
@@ -45,7 +45,7 @@ CONF
   cat "ocserv-$1.log" >&2
   fail "ocserv did not start"
 }
-# cookie [OPTION...]: what openconnect prints with these
+# cookie [OPTION...]: the output of openconnect with these options
 cookie() {
   timeout 100 openconnect --authenticate --non-inter --cafile server.pem "$@" "https://localhost:$port/" 2>client.log || true
 }
@@ -55,13 +55,13 @@ for version in 1.2 1.3; do
   card_control reset-counts >/dev/null
   said=$(cookie "${card[@]}")
   [[ $said == *COOKIE=* ]] || { cat client.log "ocserv-$version.log" >&2; fail "TLS $version"; }
-  say "ok: TLS $version: openconnect has a cookie"
+  say "ok: TLS $version: openconnect gets a cookie"
   say "counted: $(card_control counts)"
-  expect "TLS $version: on this version" "$(cat client.log)" "TLS$version"
-  expect "TLS $version: ocserv knows the user by the certificate" "$(cat "ocserv-$version.log")" \
+  expect "TLS $version: openconnect used this version" "$(cat client.log)" "TLS$version"
+  expect "TLS $version: ocserv takes the user from the certificate" "$(cat "ocserv-$version.log")" \
     "auth complete \\(with cert\\) ?for user '$(holder auth.pem)'"
-  refuse "TLS $version: without a certificate there is none" "$(cookie)" "COOKIE="
+  refuse "TLS $version: no cookie without a certificate" "$(cookie)" "COOKIE="
 done
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"
 refuse "a wrong PIN: no cookie" "$(cookie --certificate "$auth_uri;id=%$auth_id;pin-value=0000")" "COOKIE="
-expect "and it costs one try" "$(card_control tries auth)" '^2$'
+expect "a wrong PIN costs one try" "$(card_control tries auth)" '^2$'

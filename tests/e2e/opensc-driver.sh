@@ -1,6 +1,6 @@
 #!/bin/bash
-# The virtual card is right in other people's eyes: OpenSC's own driver for the real card lists it and signs with both
-# keys. Our module takes no part in this test.
+# The virtual card works with another implementation: OpenSC's driver for the real card lists it and signs with both
+# keys. This test does not use our module.
 . "$(dirname "$0")/lib.sh"
 need pkcs11-tool pkcs15-tool openssl
 
@@ -30,5 +30,5 @@ for role in auth sign; do
   rm -f signature
   check "$role: OpenSC signs" o --token-label "$token" --login --pin "$pin" --id "$id" --sign \
     --mechanism SHA256-RSA-PKCS --input-file data --output-file signature
-  verified "$role: and it verifies" sha256 "$role.pub" signature data
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data
 done

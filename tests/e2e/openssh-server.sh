@@ -1,6 +1,6 @@
 #!/bin/bash
-# sshd admits one holder of a card by the line of its key in authorized_keys, and no other citizen, whose card is as good as this one; over
-# a renewal; and a card whose certificates and CA have ended, since sshd looks at no certificate.
+# sshd admits one holder of a card by its key in authorized_keys, and no other citizen, whose card has an equally valid certificate; also over
+# a renewal; and with a card whose certificates and CA have expired, since sshd does not look at certificates.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need ssh ssh-keygen sshd pkcs11-tool openssl
@@ -25,7 +25,7 @@ PidFile none
 ListenAddress 127.0.0.1
 CONF
 sshd_is_up_or_dead() { has_line sshd.log "Server listening" || ! kill -0 "$sshd_pid" 2>/dev/null; }
-for _ in 1 2 3 4 5; do # another one when somebody has the port
+for _ in 1 2 3 4 5; do # another port if this one is in use
   port=$((20000 + SRANDOM % 12000))
   "$(command -v sshd)" -D -e -f sshd_config -p "$port" 2>sshd.log </dev/null &
   sshd_pid=$!
@@ -42,7 +42,7 @@ export SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force
 unset SSH_AUTH_SOCK
 in_reader() { # KIND PERSON
   card_control swap "$@" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 }
 line_of_card() { ssh-keygen -D "$module" 2>keygen.log | grep "User Authentication" || { cat keygen.log >&2; fail "ssh-keygen -D"; }; }
 log_in() {
@@ -51,27 +51,27 @@ log_in() {
 }
 admitted() { grep -c "Accepted publickey for root .*$(ssh-keygen -lf line | cut -d ' ' -f 2)" sshd.log || true; }
 one_more() { [ "$(admitted)" -gt "$before" ]; }
-# admits DESCRIPTION / refuses DESCRIPTION: the card in the reader; sshd's log is the judge
+# admits DESCRIPTION / refuses DESCRIPTION: the card in the reader; sshd's log decides
 admits() {
   line_of_card >line
   before=$(admitted)
   [ "$(log_in)" = "I am in" ] || { cat ssh.log sshd.log >&2; fail "$1"; }
-  until_true 20 one_more || { cat sshd.log >&2; fail "$1: sshd's log does not say so"; }
+  until_true 20 one_more || { cat sshd.log >&2; fail "$1: sshd's log shows no login"; }
   say "ok: $1: sshd accepted the key of this card"
 }
 refuses() {
   line_of_card >line
   before=$(admitted)
   if log_in; then fail "$1"; fi
-  expect "$1: ssh says so" "$(cat ssh.log)" "Permission denied \\(publickey\\)"
-  [ "$(admitted)" = "$before" ] || { cat sshd.log >&2; fail "$1: sshd's log says otherwise"; }
+  expect "$1: ssh prints Permission denied" "$(cat ssh.log)" "Permission denied \\(publickey\\)"
+  [ "$(admitted)" = "$before" ] || { cat sshd.log >&2; fail "$1: sshd's log shows a login"; }
 }
 
 line_of_card >authorized_keys
 admits "the card in the list"
 in_reader adult 2
 refuses "another citizen's card"
-# Renewal: a new key. Both lines for a while, then the new one only.
+# Renewal: a new key. Both lines at first, then only the new one.
 line_of_card >>authorized_keys
 admits "the new card, appended to the list"
 in_reader adult 1

@@ -27,17 +27,17 @@ for role in auth sign; do
     rm -f signature
     check "$role: dgst -$hash signs" \
       with_engine dgst "-$hash" -engine pkcs11 -keyform engine -sign "$key" -out signature data
-    verified "$role: and verifies" "$hash" "$role.pub" signature data
+    verified "$role: openssl verifies the signature" "$hash" "$role.pub" signature data
   done
   rm -f signature
   check "$role: dgst signs with PSS" \
     with_engine dgst -sha256 "${pss[@]}" -engine pkcs11 -keyform engine -sign "$key" -out signature data
-  verified "$role: and verifies" sha256 "$role.pub" signature data "${pss[@]}"
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data "${pss[@]}"
 
   rm -f message.cms
   check "$role: cms -sign" with_engine cms -sign -binary -nodetach -md sha256 -engine pkcs11 -keyform engine \
     -inkey "$key" -signer "$role.pem" -in data -outform DER -out message.cms
-  # Who issued the certificate is another test's matter; here the signer must be the one on the token.
+  # This test does not check the issuer; the signer must be the certificate on the token.
   says "$role: cms -verify" "Verification successful" \
     openssl cms -verify -binary -noverify -inform DER -in message.cms -signer signer.pem -out message
   check "$role: the message is what was signed" cmp message data

@@ -1,6 +1,6 @@
 #!/bin/bash
 # OpenSSL without engines: storeutl, dgst, cms, req and s_client use both keys through pkcs11-provider, and openssl verifies without
-# it. curl takes key and certificate from the card the same way, where it is new enough.
+# it. curl, if it is new enough, also takes key and certificate from the card.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool curl
@@ -16,10 +16,10 @@ with_provider() { OPENSSL_CONF=$work/provider.cnf openssl "$@"; }
 says "storeutl lists the objects of the authentication token" "Total found: " with_provider storeutl -noout -text "$auth_uri"
 check "storeutl reads the authentication certificate without a PIN" \
   with_provider storeutl -certs -noout "$auth_uri;id=%$auth_id;type=cert"
-# Visible after the login only: the PIN goes into the URI, or openssl asks for it where a key of the same token was named first.
+# Visible only after login: the PIN is in the URI, or openssl asks for it if a key of the same token was named first.
 check "x509 reads the signature certificate with the password" \
   with_provider x509 -in "$sign_uri;id=%$sign_id;type=cert?pin-value=$sign_pin" -out read.pem
-check "and it is the one on the token" cmp <(openssl x509 -in read.pem -outform DER) <(openssl x509 -in sign.pem -outform DER)
+check "x509 reads the certificate on the token" cmp <(openssl x509 -in read.pem -outform DER) <(openssl x509 -in sign.pem -outform DER)
 
 for role in auth sign; do
   if [ "$role" = auth ]; then
@@ -31,11 +31,11 @@ for role in auth sign; do
   for hash in sha256 sha384 sha512; do
     rm -f signature
     check "$role: dgst -$hash signs" with_provider dgst "-$hash" -sign "$key" -out signature data
-    verified "$role: and verifies" "$hash" "$role.pub" signature data
+    verified "$role: openssl verifies the signature" "$hash" "$role.pub" signature data
   done
   rm -f signature
   check "$role: dgst signs with PSS" with_provider dgst -sha256 "${pss[@]}" -sign "$key" -out signature data
-  verified "$role: and verifies" sha256 "$role.pub" signature data "${pss[@]}"
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data "${pss[@]}"
 
   for signer in "$role.pem" "$token;id=%$id;type=cert?pin-value=$pin"; do
     from=${signer#*.}
@@ -73,15 +73,15 @@ for version in 1.2 1.3; do
       fail "curl: $page"
     verified_by_server "curl" "$page"
   else
-    say "curl $curl_version takes nothing from a provider: not tried"
+    say "curl $curl_version cannot use a provider: skipped"
   fi
 done
-rejected_by_server "without a certificate the server says no" \
+rejected_by_server "the server rejects a client without a certificate" \
   sh -c "curl --silent --cacert server.pem https://localhost:$port/ || true"
 
-# The provider does not log in while one try is left, and says only that there is no key.
+# The provider does not log in with one try left, and reports only that there is no key.
 for _ in 1 2; do p11 --token-label "$auth_token" --login --pin 9999 -O >/dev/null 2>&1 || true; done
 output=$(with_provider dgst -sha256 -sign "$key" -out signature data 2>&1) && fail "the provider logs in with one try left"
-expect "with one try left the provider refuses even the right PIN" "$output" "Could not (find|open|read).*private key|private key"
-check "and pkcs11-tool does not" p11 --token-label "$auth_token" --login --pin "$auth_pin" -O
-check "after which the provider signs again" with_provider dgst -sha256 -sign "$key" -out signature data
+expect "with one try left the provider does not use the right PIN" "$output" "Could not (find|open|read).*private key|private key"
+check "with one try left pkcs11-tool logs in" p11 --token-label "$auth_token" --login --pin "$auth_pin" -O
+check "with a reset retry counter the provider signs again" with_provider dgst -sha256 -sign "$key" -out signature data

@@ -1,5 +1,5 @@
 #!/bin/bash
-# OpenSSL's own client shows the card's certificate to a TLS server through libp11's engine, on TLS 1.2 and 1.3.
+# OpenSSL's client shows the card's certificate to a TLS server through libp11's engine, on TLS 1.2 and 1.3.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool
@@ -18,5 +18,5 @@ for version in 1.2 1.3; do
     { cat s_client.log >&2; fail "s_client"; }
   verified_by_server "s_client" "$page"
 done
-nobody() { printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "localhost:$port" -quiet || true; }
-rejected_by_server "without a certificate the server says no" nobody
+no_certificate() { printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "localhost:$port" -quiet || true; }
+rejected_by_server "the server rejects a client without a certificate" no_certificate

@@ -1,5 +1,5 @@
 #!/bin/bash
-# OpenVPN shows the card's certificate to a server that requires it, on TLS 1.2 and 1.3. No network device takes part.
+# OpenVPN shows the card's certificate to a server that requires it, on TLS 1.2 and 1.3. No network device is needed.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openvpn openssl pkcs11-tool python3
@@ -9,7 +9,7 @@ certificates
 the_ca
 server_certificate
 
-# Answers what openvpn asks on its management socket: the PIN, however it calls it.
+# Answers openvpn's questions on its management socket: the PIN, under any name.
 cat >answer.py <<'PYTHON'
 import re, socket, sys
 client = socket.socket(socket.AF_UNIX)
@@ -42,7 +42,7 @@ for version in 1.2 1.3; do
     { cat "server-$version.log" "client-$version.log" answer.log >&2; fail "TLS $version: no connection"; }
   log=$(cat "server-$version.log")
   expect "TLS $version: the server verified the card's certificate" "$log" "VERIFY OK: depth=0, .*CN=$(holder auth.pem)"
-  expect "TLS $version: on this version" "$log" "Control Channel: TLSv$version"
+  expect "TLS $version: openvpn used this version" "$log" "Control Channel: TLSv$version"
   kill -TERM "$client" "$server"
   wait "$client" "$server" || true
 done

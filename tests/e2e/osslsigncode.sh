@@ -12,7 +12,7 @@ pem sign-ca
 
 python3 "$here/pe-program.py" program.exe
 
-# Without -pkcs11engine it finds the engine by its name; Debian 12's osslsigncode takes a path for the name.
+# Without -pkcs11engine it finds the engine by its name; Debian 12's osslsigncode takes a path instead.
 says "osslsigncode sign" "Succeeded" osslsigncode sign -pkcs11module "$module" -h sha256 \
   -certs sign.pem -key "$sign_uri;id=%$sign_id;type=private;pin-value=$sign_pin" -in program.exe -out signed.exe
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# SSSD's p11_child, which does smart-card login: it takes the first token that p11-kit's modules say is present. It finds the card
-# of a company (SoftHSM) with our module beside it, whatever is in our reader, in whatever order the modules come; and it logs in
-# with our authentication token, on the card of a child too. Nothing of SSSD runs but this program.
+# SSSD's p11_child, which does smart-card login: it takes the first token that p11-kit's modules report as present. It finds the card
+# of a company (SoftHSM) beside our module, with any card in our reader and any order of the modules; and it logs in
+# with our authentication token, on the card of a child too. No other part of SSSD runs.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool softhsm2-util cmake
@@ -29,7 +29,7 @@ company_card() {
 }
 company_card >company.log 2>&1 || { cat company.log >&2; fail "cannot make the company's card"; }
 
-# ---- p11-kit's modules: ours as installed and the company's; OpenSC would take our card, and others do not matter here ----
+# ---- p11-kit's modules: ours as installed and the company's; OpenSC would use our card too, and others are not tested here ----
 mkdir modules
 cp /usr/share/p11-kit/modules/jpki-pkcs11{,-auth}.module modules/
 printf 'module: %s\n' /usr/lib/softhsm/libsofthsm2.so >modules/softhsm2.module
@@ -41,11 +41,11 @@ order() {
 }
 with_company() { if [ "$1" = yes ]; then printf 'module: %s\n' /usr/lib/softhsm/libsofthsm2.so >modules/softhsm2.module; else rm -f modules/softhsm2.module; fi; }
 
-# pre CA CERTIFICATE.der: what p11_child tells SSSD before a PIN is asked: 0, then five lines for each certificate that CA has issued
-# (and for the CA's own, which SSSD's rules drop): token, module, id, label, DER. $found is the first, or this certificate's.
+# pre CA CERTIFICATE.der: p11_child's output for SSSD before a PIN: 0, then five lines for each certificate that CA has issued
+# (and for the CA's own, which SSSD's rules skip): token, module, id, label, DER. $found is the first, or this certificate's.
 pre() {
   local output
-  # Its exit status is 0 whatever it found.
+  # Its exit status is always 0.
   output=$("$p11_child" --pre --verify=no_ocsp --ca_db="$1" --logger=stderr -d 0x3ff0 2>pre.log) ||
     { cat pre.log >&2; return 1; }
   local lines at
@@ -57,7 +57,7 @@ pre() {
   done
 }
 der_of() { openssl base64 -d -A <<<"$1"; }
-# auth CA PIN: with the token, module, key and label that pre found. It signs random bytes and verifies them itself.
+# auth CA PIN: with token, module, key and label found by pre. It signs random bytes and verifies them.
 auth() {
   local output
   output=$(printf '%s' "$2" | "$p11_child" --auth --pin --verify=no_ocsp --ca_db="$1" --logger=stderr -d 0x3ff0 \
@@ -83,14 +83,14 @@ company_login() { logs_in "$1" company/ca.pem $company_pin "Company card" compan
 
 order as-installed
 company_login "nothing in our reader"
-if auth company/ca.pem 1111 2>/dev/null; then fail "p11_child takes any PIN: this test would prove nothing"; fi
+if auth company/ca.pem 1111 2>/dev/null; then fail "p11_child accepts any PIN: this test would prove nothing"; fi
 start_card --control "$work/control"
 the_ca
 certificates
 company_login "our card in our reader"
 for kind in child child-empty no-authentication bare foreign storage-6300 storage-6f00 storage-6881; do
   card_control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   order as-installed
   company_login "$kind"
   if [[ $kind == foreign || $kind == storage-* ]]; then
@@ -104,9 +104,9 @@ for order in as-installed ours-first; do
   order $order
   for kind in adult child child-empty; do
     card_control swap "$kind" >/dev/null
-    until_true 20 reader_shows Yes || fail "the card is not there"
+    until_true 20 reader_shows Yes || fail "pcscd does not see the card"
     logs_in "$kind, $order" auth-ca.pem "$auth_pin" "$auth_token" auth.der
-    expect "$kind: and the card is locked again" "$(card_control status)" "auth-verified=no"
+    expect "$kind: no login stays open" "$(card_control status)" "auth-verified=no"
   done
 done
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"

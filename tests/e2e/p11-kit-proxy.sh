@@ -1,5 +1,5 @@
 #!/bin/bash
-# A program that loads p11-kit-proxy.so, and knows nothing of our module, lists the tokens and signs with both keys.
+# A program that loads p11-kit-proxy.so, without configuration for our module, lists the tokens and signs with both keys.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need pkcs11-tool p11-kit openssl cmake
@@ -15,5 +15,5 @@ for role in auth sign; do
   if [ "$role" = sign ]; then token=$sign_token pin=$sign_pin id=$sign_id; fi
   check "$role: signs through the proxy" pkcs11-tool --module "$proxy" --token-label "$token" --login --pin "$pin" \
     --id "$id" --sign --mechanism SHA256-RSA-PKCS --input-file data --output-file signature
-  verified "$role: and it verifies" sha256 "$role.pub" signature data
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data
 done

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The card in another machine's reader: `p11-kit server` there, p11-kit-client.so here, a socket between them (for real
-# one that ssh forwards). Both keys sign, and the tokens behind the socket are the server's choice.
+# The card in another machine's reader: `p11-kit server` there, p11-kit-client.so here, a socket between them (in practice
+# forwarded by ssh). Both keys sign, and the server chooses the tokens behind the socket.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need pkcs11-tool p11-kit openssl
@@ -24,16 +24,16 @@ serve "$auth_uri" "$sign_uri"
 for role in auth sign; do
   token=$auth_token pin=$auth_pin id=$auth_id
   if [ "$role" = sign ]; then token=$sign_token pin=$sign_pin id=$sign_id; fi
-  check "$role: signs at a distance" remote --token-label "$token" --login --pin "$pin" \
+  check "$role: signs through the socket" remote --token-label "$token" --login --pin "$pin" \
     --id "$id" --sign --mechanism SHA256-RSA-PKCS --input-file data --output-file signature
-  verified "$role: and it verifies" sha256 "$role.pub" signature data
-  # p11-kit 0.24 carries the parameters of this PSS mechanism only, and refuses the ones that hash themselves.
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data
+  # p11-kit 0.24 transports the parameters of this PSS mechanism only, and rejects those with a hash.
   check "$role: signs with PSS" remote --token-label "$token" --login --pin "$pin" --id "$id" --sign --mechanism \
     RSA-PKCS-PSS --hash-algorithm SHA256 --mgf MGF1-SHA256 --salt-len 32 --input-file data.hash --output-file signature
-  verified "$role: and it verifies" sha256 "$role.pub" signature data "${pss[@]}"
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data "${pss[@]}"
 done
 
 serve "$auth_uri"
 slots=$(remote -L 2>&1)
-expect "what the server offers is there" "$slots" "token label *: $auth_token\$"
-refuse "and nothing else" "$slots" "$sign_token"
+expect "the offered token is listed" "$slots" "token label *: $auth_token\$"
+refuse "no other token is listed" "$slots" "$sign_token"

@@ -19,7 +19,7 @@ expect "private keys are listed after login" "$objects" "Type: Private key"
 objects=$(g --login --set-pin "$sign_pin" --list-all "$sign_uri")
 expect "signature: private keys are listed after login" "$objects" "Type: Private key"
 
-same() { # FILE FILE: the same certificate, whatever the layout
+same() { # FILE FILE: the same certificate in any layout
   [ "$(openssl x509 -in "$1" -noout -fingerprint -sha256)" = "$(openssl x509 -in "$2" -noout -fingerprint -sha256)" ]
 }
 g --export "$auth_uri;id=%$auth_id;type=cert" --outfile exported-auth.pem
@@ -38,6 +38,6 @@ for role in auth sign; do
       fail "$role: --test-sign with $algorithm"
     }
     expect "$role: --test-sign signs with $algorithm" "$output" "Signing using $algorithm-SHA256.*ok"
-    expect "$role: and it verifies with the token's public key" "$output" "Verifying against public key in the token.*ok"
+    expect "$role: the signature verifies with the token's public key" "$output" "Verifying against public key in the token.*ok"
   done
 done

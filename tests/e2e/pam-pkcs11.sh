@@ -1,23 +1,23 @@
 #!/bin/bash
-# pam_pkcs11 logs a user in with the authentication token. It asks every slot that says "token present" for its token and gives up
-# when one has none, so the card of a child (no signature certificate) and a card of another kind are the ones to try.
+# pam_pkcs11 logs a user in with the authentication token. It reads every slot that reports "token present" and gives up if one
+# has no token, so this test uses the card of a child (no signature certificate) and a card that is not a JPKI card.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need pamtester openssl pkcs11-tool
 [ -e /lib/x86_64-linux-gnu/security/pam_pkcs11.so ] || ls /lib/*/security/pam_pkcs11.so >/dev/null 2>&1 ||
   fail "pam_pkcs11 is not installed (Debian: libpam-pkcs11)"
 if [ "$JPKI_ISOLATED" != 1 ]; then
-  say "SKIPPED: mounting is not allowed here, and this test puts nothing into /etc/pam.d for real"
+  say "SKIPPED: this test mounts a PAM configuration, and mounting is not allowed here"
   exit 77
 fi
 
-# One directory of keys: the second reader's card is the same person's.
+# One directory of keys: the card in the second reader is the same holder's.
 start_card --control "$work/control" --pki "$work/pki"
 the_ca
 certificates
 name=$(holder auth.pem)
 
-# The whole configuration: one CA, and a file that says which common name is which user.
+# The complete configuration: one CA, and a file that maps common names to users.
 mkdir ca pam.d
 cp auth-ca.pem ca/
 openssl rehash ca
@@ -44,7 +44,7 @@ CONF
 }
 configuration both "$module" 'slot_description = "none";'
 configuration auth-only "$module_auth" 'slot_description = "none";'
-configuration any-slot "$module" 'slot_num = 0;' # 0: the first that has a token
+configuration any-slot "$module" 'slot_num = 0;' # 0: the first slot that has a token
 mount --bind pam.d /etc/pam.d || fail "mount --bind"
 
 log_in() { printf '%s\n' "$2" | pamtester "jpki-$1" nobody authenticate >pam.log 2>&1 && grep -q "successfully authenticated" pam.log; }
@@ -55,19 +55,19 @@ logs_in() {
 }
 swap() {
   card_control swap "$@" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
 }
 
-if log_in both 9999; then fail "pam_pkcs11 takes any PIN: this test would prove nothing"; fi
+if log_in both 9999; then fail "pam_pkcs11 accepts any PIN: this test would prove nothing"; fi
 [ "$(card_control tries auth) $(card_control tries sign)" = "2 5" ] || fail "a wrong PIN cost $(card_control tries auth) $(card_control tries sign)"
 for kind in adult child child-empty; do
   swap $kind
   for service in both auth-only any-slot; do logs_in "$kind" "$service"; done
   [ "$(card_control tries auth)" = 3 ] || fail "$kind: a try was spent"
-  expect "$kind: and the card is locked again" "$(card_control status)" "auth-verified=no"
+  expect "$kind: no login stays open" "$(card_control status)" "auth-verified=no"
 done
 
-# Somebody else's card is nobody's login; and with a card of another kind in the first reader the right one is found in the second.
+# Another holder's card does not log in; and with a foreign card in the first reader the right card is found in the second.
 swap adult 2
 if log_in both "$auth_pin"; then fail "another person's card logs in"; fi
 say "ok: another person's card does not log in"

@@ -1,13 +1,13 @@
 #!/bin/bash
-# One process that stays initialised while pcscd is not there, comes, is stopped and started, and is killed during a signature:
-# what was opened before is dead with the standard's code, the next session works, slot ids keep their meaning, C_WaitForSlotEvent
-# reports what came of it.
+# One process that stays initialised while pcscd does not run, starts, is stopped and restarted, and is killed during a signature:
+# sessions opened before fail with the standard's code, the next session works, slot ids keep their meaning, C_WaitForSlotEvent
+# reports the changes.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-processes.sh"
 need pcscd
 . "$(dirname "$0")/lib-coming.sh"
 
-# pcscd is not there when the process begins.
+# pcscd does not run when the process starts.
 pcscd_stops
 process a
 tell a CKR_OK initialize
@@ -15,7 +15,7 @@ tell a CKR_OK slots
 tell a CKR_NO_EVENT event
 pcscd_starts
 shows "$card_out $second_out"
-start_card --control "$work/card.sock" --absence-ms 450 # pcscd looks every 400 ms
+start_card --control "$work/card.sock" --absence-ms 450 # pcscd polls every 400 ms
 shows "$card_in $second_out"
 events 0 1
 tell a CKR_OK open s 0
@@ -23,7 +23,7 @@ ask a holder s
 hear a
 first=${answer#CKR_OK }
 opened "$first"
-say "ok: pcscd that is absent at C_Initialize may come later"
+say "ok: pcscd may start after C_Initialize"
 
 pcscd_stops
 tell a "CKR_SESSION_HANDLE_INVALID*" sign s 1
@@ -42,7 +42,7 @@ until_true 20 reader_shows Yes || fail "the card is not there after the restart 
 dead
 shows "$card_in $second_out"
 opened "$first"
-say "ok: pcscd is stopped and started"
+say "ok: pcscd stopped and restarted"
 while [ "$answer" != CKR_NO_EVENT ]; do ask a event; hear a; done
 
 
@@ -51,15 +51,15 @@ ask a sign s 1
 sleep 0.5
 kill -KILL "$(tr -d '\0' </run/pcscd/pcscd.pid)"
 hear a
-[[ $answer == CKR_DEVICE_REMOVED* ]] || fail "a signature under way when pcscd is killed: $answer"
+[[ $answer == CKR_DEVICE_REMOVED* ]] || fail "a signature during which pcscd is killed: $answer"
 dead
 rm -f /run/pcscd/pcscd.comm
 pcscd_starts
 shows "$card_in $second_out"
 opened "$first"
-say "ok: pcscd is killed during a signature"
+say "ok: pcscd killed during a signature"
 
-# What the kill and the restart were is told first.
+# The kill and the restart are reported first.
 ask a event; hear a
 while [ "$answer" != CKR_NO_EVENT ]; do ask a event; hear a; done
 ask a "& wait"
@@ -67,5 +67,5 @@ ask a "& wait"
 pcscd_stops
 late a "^wait: CKR_OK slot 0 in"
 late a "^wait: CKR_OK slot 1 in"
-say "ok: a blocking wait is told of pcscd's end"
+say "ok: a blocking wait reports the end of pcscd"
 process_ends a 0

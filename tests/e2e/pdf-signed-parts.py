@@ -13,7 +13,7 @@ start1, length1, start2, length2 = map(int, found.split())
 if start1 != 0 or start2 + length2 != len(pdf):
     sys.exit("the signature does not cover the whole file")
 if pdf[length1:length1 + 1] != b"<" or pdf[start2 - 1:start2] != b">":
-    sys.exit("it leaves out more than itself")
+    sys.exit("it excludes more than the signature")
 with open("ranges", "wb") as file:
     file.write(pdf[:length1] + pdf[start2:])
 with open("message.cms", "wb") as file:

@@ -18,7 +18,7 @@ endobj
 << /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>
 endobj
 PDF
-# The table says where each object begins.
+# The cross-reference table has the offset of each object.
 offsets=$(grep -abo '^[0-9] 0 obj' page.pdf | cut -d : -f 1)
 table=$(stat -c %s page.pdf)
 {
@@ -38,21 +38,21 @@ pdfsig page.pdf signed.pdf -nssdir nss -add-signature -nick "$nickname" -nss-pwd
   >pdfsig.log 2>&1 || { cat pdfsig.log >&2; fail "pdfsig -add-signature"; }
 verdict=$(pdfsig signed.pdf 2>&1 || true)
 expect "pdfsig verifies the signature" "$verdict" "Signature Validation: Signature is Valid"
-expect "with the certificate on the card" "$verdict" "Signer Certificate Common Name: $(holder sign.pem)"
+expect "pdfsig names the card's holder as signer" "$verdict" "Signer Certificate Common Name: $(holder sign.pem)"
 [ "$(card_control tries sign)" = 5 ] || fail "signing cost a try: $(card_control tries sign) left"
-say "ok: it cost no try"
+say "ok: signing costs no try"
 
-# What pdfsig says about its own work, openssl must say too: the signed ranges of the file, the CMS message between them.
-check "the signature covers the whole file but itself" python3 "$here/pdf-signed-parts.py" signed.pdf
-# What the legal affairs bureaus (homukyoku) want of a signed PDF.
+# openssl must confirm pdfsig's result: the signed ranges of the file, the CMS message between them.
+check "the signature covers the whole file except itself" python3 "$here/pdf-signed-parts.py" signed.pdf
+# What the legal affairs bureaus (homukyoku) require of a signed PDF.
 dictionary=$(python3 "$here/pdf-signed-parts.py" signed.pdf)
 expect "the signature dictionary has /Type /Sig" "$dictionary" '/Type */Sig([ /]|$)'
 expect "its format is adbe.pkcs7.detached" "$dictionary" '/SubFilter */adbe\.pkcs7\.detached([ /]|$)'
 expect "it names the signer" "$dictionary" "/Name *\\($(holder sign.pem)\\)"
 expect "it has the signing time" "$dictionary" '/M *\(D:[0-9]{14}'
 check "there is one signature" test "$(grep -ac '/ByteRange' signed.pdf)" = 1
-refuse "and no document timestamp" "$(strings signed.pdf)" '/DocTimeStamp|/ETSI\.RFC3161'
-refuse "nor a timestamp in the CMS message" "$(openssl cms -cmsout -print -inform DER -in message.cms)" 'timeStampToken|9\.16\.2\.14'
+refuse "there is no document timestamp" "$(strings signed.pdf)" '/DocTimeStamp|/ETSI\.RFC3161'
+refuse "the CMS message has no timestamp" "$(openssl cms -cmsout -print -inform DER -in message.cms)" 'timeStampToken|9\.16\.2\.14'
 says "openssl verifies the signature" "Verification successful" openssl cms -verify -binary -noverify -inform DER \
   -in message.cms -content ranges -signer signer.pem -out /dev/null
 check "the signer is the certificate on the card" cmp signer.pem sign.pem

@@ -1,4 +1,4 @@
-"""pe-program.py FILE: the least that is a Windows program: headers, and one section of zeros."""
+"""pe-program.py FILE: a minimal Windows program: headers, and one section of zeros."""
 import struct
 import sys
 

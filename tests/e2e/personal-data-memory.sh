@@ -1,6 +1,6 @@
 #!/bin/bash
-# No name and no address of the signature certificate stays in the memory of a process that uses the module: not when the
-# process asked for the certificate, and not when the module read it only to check a signature. The card is another process.
+# No name and no address of the signature certificate stays in the memory of a process that uses the module: neither if the
+# process reads the certificate, nor if the module reads it only to check a signature. The card is another process.
 . "$(dirname "$0")/lib.sh"
 scan=${JPKI_PERSONAL_DATA_SCAN:-$build/tests/e2e/jpki-personal-data-scan}
 [ -x "$scan" ] || fail "no $scan: build first"

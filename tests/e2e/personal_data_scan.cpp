@@ -1,9 +1,9 @@
 // personal_data_scan MODULE asks|signs: logs in to the signature token, and
-//   asks   searches for the certificate by its value and reads every attribute that has the holder's data, into memory that is
-//   wiped signs  makes a signature, for which the module reads the certificate without being asked for it
-// Then it looks for the holder's name, address and date of birth in all writable memory of this process: they must be found
-// while the user is logged in, and be nowhere after C_Logout, after a second login that C_Finalize ends, and after C_Finalize.
-// The card must be another process, with the data of a virtual card that was told nothing else.
+//   asks   searches for the certificate by its value and reads every attribute that has the holder's data, into memory that it
+//   wipes signs  makes a signature, for which the module reads the certificate on its own
+// Then it searches all writable memory of this process for the holder's name, address and date of birth: they must be found
+// while the user is logged in, and must not be found after C_Logout and after C_Finalize, which ends a second login.
+// The card must be another process with the default data of a virtual card.
 #include "memory_search.hpp"
 
 #include <p11-kit/pkcs11.h>
@@ -24,7 +24,7 @@ template <std::size_t n> consteval std::array<std::uint8_t, n - 1> masked(const 
     return result;
 }
 
-// Parts of the name and the address of TestPki::Options, each a few characters of three bytes.
+// Parts of the name and the address of TestPki::Options: a few characters of three bytes each.
 constexpr auto name = masked("試験 花");
 constexpr auto address_start = masked("東京都見本");
 constexpr auto address_end = masked("一丁目2番3号");
@@ -96,7 +96,7 @@ void sign(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
     must(f.C_Sign(session, data, sizeof data, signature, &size), "C_Sign");
 }
 
-// All objects, their values and subjects, and a search by value; in memory that is wiped.
+// All objects, their values and subjects, and a search by value, in memory that is wiped.
 void ask(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
     CK_OBJECT_HANDLE objects[16];
     const CK_ULONG count = find(f, session, nullptr, 0, objects, 16);

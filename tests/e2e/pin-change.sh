@@ -11,8 +11,8 @@ works() { # TOKEN PIN
 changed() { # WHAT TOKEN OLD NEW
   check "$1: the new PIN logs in" works "$2" "$4"
   if works "$2" "$3"; then fail "$1: the old PIN still logs in"; fi
-  say "ok: $1: the old PIN does not"
-  check "$1: and the new one still does" works "$2" "$4"
+  say "ok: $1: the old PIN does not log in"
+  check "$1: the new PIN still logs in" works "$2" "$4"
 }
 
 check "pkcs11-tool changes the PIN" p11 --token-label "$auth_token" --login --pin "$auth_pin" --change-pin --new-pin 2345
@@ -22,9 +22,9 @@ changed "pkcs11-tool, password" "$sign_token" "$sign_pin" FRESH99
 
 output=$(p11 --token-label "$sign_token" --login --pin FRESH99 --change-pin --new-pin ONLYLETTERS 2>&1 || true)
 expect "a password without digits is refused" "$output" "CKR_PIN_INVALID"
-check "and the old one stays" works "$sign_token" FRESH99
+check "the old password stays valid" works "$sign_token" FRESH99
 
-# modutil asks a terminal, or reads files. NSS initialises the module that is in its database.
+# modutil asks on a terminal, or reads files. NSS initialises the module in its database.
 mkdir nss
 certutil -d sql:nss -N --empty-password
 check "modutil adds the module" modutil -dbdir sql:nss -force -add jpki -libfile "$module"
@@ -37,9 +37,9 @@ echo OTHER77 >new
 check "modutil changes the password" modutil -dbdir sql:nss -force -changepw "$sign_token" -pwfile old -newpwfile new
 changed "modutil, password" "$sign_token" FRESH99 OTHER77
 
-# p11tool (GnuTLS 3.7) changes no PIN of a holder: its --initialize-pin is the security officer's, and is refused without a try.
+# p11tool (GnuTLS 3.7) cannot change a user's PIN: its --initialize-pin is for the security officer, and is rejected without a try.
 output=$(GNUTLS_PIN=7890 GNUTLS_SO_PIN=3456 p11tool --provider "$module" --batch --initialize-pin "$auth_uri" 2>&1 || true)
 check "p11tool --initialize-pin leaves the PIN" works "$auth_token" 3456
 
 expect "all tries are left" "$(told status)" "auth-tries=3 sign-tries=5"
-expect "and nobody is logged in at the card" "$(told status)" "auth-verified=no sign-verified=no"
+expect "no login stays open" "$(told status)" "auth-verified=no sign-verified=no"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# pkcs11-tool sees two tokens, and on each exactly the objects that may be seen before and after login.
+# pkcs11-tool finds two tokens, and on each exactly the objects that are visible before and after login.
 . "$(dirname "$0")/lib.sh"
 need pkcs11-tool openssl
 
@@ -44,7 +44,7 @@ expect "signature: public key after login" "$after" "^Public Key Object; RSA 204
 [ "$(grep -c "^Certificate Object" <<<"$after")" = 2 ] || fail "two certificates after login: $after"
 say "ok: signature: the holder's certificate and the CA's after login"
 
-# The same card has one certificate for each role, each under its own CA.
+# The card has one certificate for each key, each issued by its own CA.
 certificates
 for role in auth sign; do
   if [ "$role" = auth ]; then
@@ -60,7 +60,7 @@ for role in auth sign; do
   pem "$role-ca"
   says "$role: the certificate is issued by the CA on the card" ": OK" openssl verify -CAfile "$role-ca.pem" "$role.pem"
 done
-cmp -s auth.pub sign.pub && fail "the two roles have one and the same key"
+cmp -s auth.pub sign.pub && fail "both tokens have the same key"
 
 mechanisms=$(p11 --token-label "$auth_token" -M)
 for mechanism in RSA-PKCS SHA256-RSA-PKCS SHA384-RSA-PKCS SHA512-RSA-PKCS RSA-PKCS-PSS SHA256-RSA-PKCS-PSS; do
@@ -69,7 +69,7 @@ done
 refuse "no decryption, no key generation, no raw RSA" "$mechanisms" "decrypt|generate|RSA-X-509"
 
 stop_card
-# A card that is gone: slots stay, tokens do not.
+# A removed card: the slots stay, the tokens do not.
 slots=$(p11 -L)
-expect "the slots stay when the card is gone" "$slots" "^Slot 0"
-refuse "the tokens go with the card" "$slots" "token label"
+expect "the slots stay after removal" "$slots" "^Slot 0"
+refuse "no token is listed after removal" "$slots" "token label"

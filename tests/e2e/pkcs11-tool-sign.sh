@@ -8,7 +8,7 @@ start_card
 certificates
 printf 'To be signed.\n' >data
 
-# For CKM_RSA_PKCS the caller makes the DigestInfo: the DER header of RFC 8017 section 9.2, then the hash.
+# For CKM_RSA_PKCS the caller builds the DigestInfo: the DER header of RFC 8017 section 9.2, then the hash.
 digest_info() {
   local header
   case $1 in
@@ -49,15 +49,15 @@ for role in auth sign; do
   verified "$role: SHA256-RSA-PKCS-PSS verifies" sha256 "$role.pub" signature data "${pss[@]}"
 done
 
-# The verifier itself is worth a look: other data must not verify.
+# Check the verifier too: other data must not verify.
 printf 'Something else.\n' >other
 if openssl dgst -sha256 "${pss[@]}" -verify sign.pub -signature signature other 2>/dev/null | grep -q "Verified OK"; then
-  fail "openssl verifies anything"
+  fail "openssl verifies other data"
 fi
 
-# What the card cannot do is refused, and no signature is written.
+# Requests that the card cannot fulfil are rejected, and no signature is written.
 rm -f signature
 output=$(p11 --token-label "$auth_token" --login --pin "$auth_pin" --id "$auth_id" --sign --mechanism SHA256-RSA-PKCS-PSS \
   --mgf MGF1-SHA256 --salt-len 20 --input-file data --output-file signature 2>&1 || true)
-expect "PSS with 20 bytes of salt is refused" "$output" "CKR_MECHANISM_PARAM_INVALID"
-if [ -s signature ]; then fail "something was written all the same"; fi
+expect "PSS with 20 bytes of salt is rejected" "$output" "CKR_MECHANISM_PARAM_INVALID"
+if [ -s signature ]; then fail "a signature was written"; fi

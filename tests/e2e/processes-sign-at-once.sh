@@ -1,12 +1,12 @@
 #!/bin/bash
-# Three real processes sign with one card at once, behind pcscd: every signature is right and none fails. While another program
-# selects another application in between, which ends every login, they are told so with CKR_USER_NOT_LOGGED_IN and nothing else,
-# log in again, and lose no signature. The judge is OpenSSL with certificates that yet another process has read.
+# Three real processes sign with one card in parallel, through pcscd: every signature verifies and none fails. While another program
+# selects another application in between, which ends every login, they get CKR_USER_NOT_LOGGED_IN and no other error,
+# log in again, and lose no signature. OpenSSL verifies with certificates that yet another process has read.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-processes.sh"
 need pkcs11-tool openssl
 
-# Slow enough for others to come between two commands, were they let.
+# Slow enough for others to send commands in between, if they could.
 start_card --control "$work/card.sock" --latency --latency-bitrate 1000000 --latency-command-ms 2 --latency-signature-ms 0
 certificates
 users=(a b c) # two with the authentication key, one with the signature key
@@ -26,16 +26,16 @@ done
 counts() { told counts | tr -d ' "'; }
 told reset-counts >/dev/null
 
-# At once: all are told before any is heard, and none logs out before all have signed.
+# In parallel: all get the command before any answer is read, and none logs out before all have signed.
 for user in "${users[@]}"; do ask "$user" sign s 50 "$(certificate_of "$user")"; done
 for user in "${users[@]}"; do
   hear "$user"
   [ "$answer" = "CKR_OK 50 good 0 logins" ] || fail "$user, signing at once with others: $answer"
 done
-expect "three processes sign at once with two keys: each signature right, no error, no other PIN asked of the card" \
+expect "three processes sign in parallel with two keys: each signature verifies, no error, no VERIFY" \
   "$(counts)" "verify:.*authentication:0,signature:0.*signatures:.*authentication:100,signature:50"
 
-# And now a program that knows nothing of JPKI selects its own application again and again.
+# A program that does not use JPKI selects its own application repeatedly.
 process other
 tell other ok pcsc connect shared
 ask other pcsc repeat 40 00A4040C07A0000001510000
@@ -50,13 +50,13 @@ for user in "${users[@]}"; do
   logins=$((logins + lost))
 done
 [ "$logins" -ge 10 ] || fail "only $logins logins were lost to the other program: this proves nothing"
-say "ok: while another program selects another application 40 times: 300 signatures, each right, none lost, $logins logins"
-expect "and no wrong PIN was sent" "$(told status)" "auth-tries=3 sign-tries=5"
+say "ok: while another program selects another application 40 times: 300 signatures verify, none lost, $logins logins"
+expect "no wrong PIN was sent" "$(told status)" "auth-tries=3 sign-tries=5"
 
-# The last word: the card is left locked.
+# At the end no login is open.
 for user in "${users[@]}"; do
   tell "$user" CKR_OK finalize
   process_ends "$user" 0
 done
 process_ends other 0
-expect "and the card is locked at the end" "$(told status)" "auth-verified=no sign-verified=no"
+expect "no login stays open" "$(told status)" "auth-verified=no sign-verified=no"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need openssl pkcs11-tool
-# Debian's package is for Debian's python3, wherever another one may come first.
+# Debian's package is for Debian's python3; another one may come first in PATH.
 /usr/bin/python3 -c 'import PyKCS11' 2>/dev/null || fail "PyKCS11 is not installed (Debian: python3-pykcs11)"
 
 start_card
@@ -31,5 +31,5 @@ for role in auth sign; do
   if [ "$role" = sign ]; then token=$sign_token pin=$sign_pin; fi
   rm -f signature
   check "$role: signs" /usr/bin/python3 sign.py "$module" "$token" "$pin"
-  verified "$role: and it verifies" sha256 "$role.pub" signature data
+  verified "$role: openssl verifies the signature" sha256 "$role.pub" signature data
 done

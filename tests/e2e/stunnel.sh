@@ -1,5 +1,5 @@
 #!/bin/bash
-# stunnel takes a plain connection to a TLS server that requires the card's certificate, on TLS 1.2 and 1.3.
+# stunnel connects to a TLS server that requires the card's certificate, on TLS 1.2 and 1.3.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 need stunnel curl openssl pkcs11-tool

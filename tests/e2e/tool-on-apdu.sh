@@ -1,5 +1,5 @@
 #!/bin/bash
-# A small program that is linked with apdu/ alone lists retry counters and prints a certificate.
+# A small tool that links apdu/ alone lists retry counters and prints a certificate.
 . "$(dirname "$0")/lib.sh"
 lister=${JPKI_CARD_LISTER:-$build/tests/e2e/jpki-card-lister}
 [ -x "$lister" ] || fail "no $lister: build first"
@@ -12,5 +12,5 @@ openssl x509 -inform DER -in certificate.der -noout -serial -startdate -enddate 
 start=$(sed -n 's/^notBefore=\([0-9]*\)-\([0-9]*\)-\([0-9]*\).*/\1\2\3/p' openssl.txt)
 end=$(sed -n 's/^notAfter=\([0-9]*\)-\([0-9]*\)-\([0-9]*\).*/\1\2\3/p' openssl.txt)
 serial=$(sed -n 's/^serial=//p' openssl.txt)
-expect "the dates are those that openssl reads" "$listing" "^valid from $start to $end, RSA 2048 bits$"
-expect "the serial number is the one that openssl reads" "$listing" "^serial number 02[0-9A-F]{2}(00)?$serial$"
+expect "openssl reads the same dates" "$listing" "^valid from $start to $end, RSA 2048 bits$"
+expect "openssl reads the same serial number" "$listing" "^serial number 02[0-9A-F]{2}(00)?$serial$"

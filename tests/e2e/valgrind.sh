@@ -1,13 +1,13 @@
 #!/bin/bash
-# The module under valgrind, behind real pcscd: list, find, read, log in, sign with both keys, log out, finalise, and all of it once
-# more after dlclose. No invalid access, no use of what was never set, no memory that is lost or kept.
+# The module under valgrind, with real pcscd: list, find, read, log in, sign with both keys, log out, finalise, and all again
+# after dlclose. No invalid access, no use of uninitialised memory, no leak.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-processes.sh"
 need valgrind pkcs11-tool openssl
 
 start_card --control "$work/card.sock"
 certificates
-# Without this shell's own descriptors: valgrind 3.24 counts what it inherits as open at the end.
+# Without this shell's descriptors: valgrind 3.24 counts inherited ones as open at the end.
 closed='for fd in /proc/self/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done; exec "$@"'
 process a bash -c "$closed" bash valgrind --error-exitcode=99 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=definite,possible \
   --track-fds=yes --log-file="$JPKI_RUN_DIR/valgrind.log"
@@ -38,6 +38,6 @@ process_ends a 0
 report=$(cat "$JPKI_RUN_DIR/valgrind.log")
 expect "valgrind: no error" "$report" "ERROR SUMMARY: 0 errors"
 refuse "valgrind: no memory is lost" "$report" "(definitely|indirectly|possibly) lost: [1-9]"
-# A thread's copy of a thread_local variable is the dynamic linker's, and goes with the thread.
+# The dynamic linker owns a thread's copy of a thread_local variable and frees it with the thread.
 report=$(awk -v RS= -v ORS='\n\n' '!/tls_get_addr_tail|__tls_get_addr/' <(sed 's/^==[0-9]*== *$//' <<<"$report"))
-refuse "and none is kept by the module or by what it uses" "$report" "jpki::|libcrypto|libpcsclite|C_[A-Z]"
+refuse "valgrind: the module and its libraries keep no memory" "$report" "jpki::|libcrypto|libpcsclite|C_[A-Z]"

@@ -19,5 +19,5 @@ for version in 1.2 1.3; do
     { cat wget.log >&2; fail "wget"; }
   verified_by_server "wget" "$page"
 done
-rejected_by_server "without a certificate the server says no" \
+rejected_by_server "the server rejects a client without a certificate" \
   sh -c "wget --no-config --no-hsts -qO- --tries 1 --ca-certificate server.pem https://localhost:$port/ || true"

@@ -1,4 +1,4 @@
-// sign.js MODULE SLOT PIN: logs in and signs with pkcs11js, and ends as many a program does: without C_Finalize.
+// sign.js MODULE SLOT PIN: logs in and signs with pkcs11js, and ends as many programs do: without C_Finalize.
 const pkcs11js = require("pkcs11js");
 
 const [path, slotIndex, pin] = process.argv.slice(2);
