@@ -71,7 +71,7 @@ const Head heads[] = {
 
 BOOST_AUTO_TEST_SUITE(hostile_heads)
 
-BOOST_AUTO_TEST_CASE(head_that_no_certificate_has_is_error_after_look_and_second_look) {
+BOOST_AUTO_TEST_CASE(head_of_no_certificate_is_error_after_second_read) {
     for (const File file : files)
         for (const Head& head : heads) BOOST_TEST_CONTEXT("file " << file << ": " << head.name) {
                 const Outcome outcome = search_for(file, pki_with(file, head.bytes, 12000));

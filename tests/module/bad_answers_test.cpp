@@ -65,7 +65,7 @@ constexpr Spoiling spoilings[] = {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(spoilt_certificate_is_device_error_with_one_line_in_log) {
+BOOST_AUTO_TEST_CASE(corrupted_certificate_is_device_error_with_one_log_line) {
     for (const File file : files)
         for (const Spoiling& spoiling : spoilings)
             for (const bool exact_file : {true, false})
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(spoilt_certificate_is_device_error_with_one_line_in_log) {
                     }
 }
 
-BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_everything) {
+BOOST_AUTO_TEST_CASE(corrupted_certificate_hides_no_other_object) {
     for (const File file : files)
         for (const Spoiling& spoiling : spoilings) BOOST_TEST_CONTEXT("file " << file << ": " << spoiling.name) {
                 const auto pki = copy_of_shared();
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(spoilt_certificate_hides_no_other_object_from_search_for_ev
             }
 }
 
-BOOST_AUTO_TEST_CASE(without_usable_signature_certificate_nothing_is_signed_and_with_authentication_key_it_is) {
+BOOST_AUTO_TEST_CASE(signature_key_without_usable_certificate_does_not_sign_and_authentication_key_does) {
     for (const Spoiling& spoiling : spoilings) BOOST_TEST_CONTEXT(spoiling.name) {
             const auto pki = copy_of_shared();
             spoiling.spoil(pki->signature_certificate);
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(without_usable_signature_certificate_nothing_is_signed_and_
         }
 }
 
-BOOST_AUTO_TEST_CASE(empty_file_or_one_of_filler_is_no_certificate_and_no_error) {
+BOOST_AUTO_TEST_CASE(empty_or_filler_file_means_no_certificate_and_no_error) {
     for (const File file : files)
         for (const int filler : {-1, 0x00, 0xFF}) {
             const auto pki = copy_of_shared();
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(empty_file_or_one_of_filler_is_no_certificate_and_no_error)
         }
 }
 
-BOOST_AUTO_TEST_CASE(certificate_as_long_as_its_file_and_one_with_any_filler_are_read_exactly) {
+BOOST_AUTO_TEST_CASE(certificate_is_read_exactly_without_filler_and_with_any_filler) {
     for (const std::size_t extra : {0u, 1u, 2u, 255u, 256u, 257u})
         for (const int filler : {0x00, 0x30, 0xFF}) {
             Knobs knobs;
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(certificate_as_long_as_its_file_and_one_with_any_filler_are
         }
 }
 
-BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_key_vanish) {
+BOOST_AUTO_TEST_CASE(corrupted_token_information_and_existence_file_hide_no_key) {
     // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
     for (const auto kind :
          {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(spoilt_token_information_and_existence_answers_do_not_make_
             }
 }
 
-BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_together_and_are_not_twice_the_same_are_not_served) {
+BOOST_AUTO_TEST_CASE(certificates_that_do_not_match_and_differ_between_reads_are_not_returned) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const LogFile log;
         Fixture f(log.settings("error"));
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_together_and_are_not_twice_the
     }
 }
 
-BOOST_AUTO_TEST_CASE(one_wrong_answer_about_which_keys_there_are_makes_no_token_vanish) {
+BOOST_AUTO_TEST_CASE(one_wrong_answer_about_keys_removes_no_token) {
     for (const bool list_first : {true, false})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             Fixture f;

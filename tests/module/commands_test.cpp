@@ -21,7 +21,7 @@ const Bytes text = {'t', 'e', 'x', 't'};
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(initialising_and_polling_slots_and_sessions_sends_nothing) {
+BOOST_AUTO_TEST_CASE(initialising_and_polling_slots_and_sessions_sends_no_command) {
     CommandCounts f;
     CK_ULONG first = 0;
     REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &first));
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_fresh_process_takes_5_co
 }
 
 // What C_GetTokenInfo needs and is not known yet is asked in one transaction, whatever came before it.
-BOOST_AUTO_TEST_CASE(token_information_after_session_was_opened_makes_5_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_open_session_takes_5_commands_in_total) {
     CommandCounts f;
     f.open(auth_slot);
     CK_TOKEN_INFO info{};
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(token_information_after_session_was_opened_makes_5_commands
     BOOST_CHECK_LE(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_after_login_and_signature_makes_9_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_login_and_signature_takes_9_commands_in_total) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         CommandCounts f;
         const auto session = f.open_logged_in(slot);
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(token_information_after_login_and_signature_makes_9_command
     }
 }
 
-BOOST_AUTO_TEST_CASE(token_information_after_list_of_mechanisms_makes_7_commands_together) {
+BOOST_AUTO_TEST_CASE(token_information_after_mechanism_list_takes_7_commands_in_total) {
     CommandCounts f;
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetMechanismList(auth_slot, nullptr, &count));
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(token_information_after_list_of_mechanisms_makes_7_commands
     BOOST_CHECK_LE(f.commands(), 7u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_is_asked_in_one_transaction_in_whatever_order) {
+BOOST_AUTO_TEST_CASE(token_information_is_read_in_one_transaction_in_any_order) {
     for (int first = 0; first < 4; ++first) {
         CommandCounts f;
         CK_ULONG count = 0;
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(each_further_signature_with_authentication_key_takes_1_comm
     BOOST_CHECK_EQUAL(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(all_objects_of_authentication_slot_cost_their_bytes_and_tenth) {
+BOOST_AUTO_TEST_CASE(all_objects_of_authentication_slot_take_at_most_tenth_more_than_their_bytes) {
     CommandCounts f;
     const auto session = f.open_logged_in(auth_slot);
     const auto objects = find(session);
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(each_further_signature_with_signature_key_takes_1_command) 
     BOOST_CHECK_EQUAL(f.commands(), 5u);
 }
 
-BOOST_AUTO_TEST_CASE(signature_with_consent_for_it_takes_4_commands_and_leaves_card_locked) {
+BOOST_AUTO_TEST_CASE(signature_with_consent_takes_4_commands_and_leaves_no_login) {
     Fixture f("[signature]\nconsent = \"each\"\n");
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);

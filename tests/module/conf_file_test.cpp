@@ -94,13 +94,13 @@ const char* const file = "conf/jpki-pkcs11.toml";
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(as_it_is_installed_file_changes_nothing) {
+BOOST_AUTO_TEST_CASE(installed_file_changes_no_default) {
     Settings settings = others();
     apply_settings(contents(file), file, settings);
     check_equal(settings, others());
 }
 
-BOOST_AUTO_TEST_CASE(every_setting_is_there_with_its_default) {
+BOOST_AUTO_TEST_CASE(every_setting_is_in_file_with_its_default) {
     Settings settings = others();
     apply_settings(uncommented(contents(file)), file, settings);
     for (const std::string& complaint : settings.complaints) BOOST_ERROR(complaint);
@@ -111,14 +111,14 @@ BOOST_AUTO_TEST_CASE(every_setting_is_there_with_its_default) {
     BOOST_CHECK_EQUAL_COLLECTIONS(there.begin(), there.end(), known.begin(), known.end());
 }
 
-BOOST_AUTO_TEST_CASE(every_setting_has_reason_before_it) {
+BOOST_AUTO_TEST_CASE(every_setting_has_explanation_before_it) {
     std::istringstream lines(contents(file));
     std::string before;
     for (std::string line; std::getline(lines, line); before = line)
         if (line.size() > 1 && line[0] == '#' && line[1] != ' ') BOOST_CHECK_MESSAGE(before.rfind("# ", 0) == 0, line);
 }
 
-BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_complaint_that_names_it) {
+BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_log_line_with_its_name) {
     for (const Setting& setting : settings_in(contents(file))) {
         Settings settings;
         apply_settings("[" + setting.table + "]\n" + setting.key + " = [1]\n", "bad", settings);
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_complaint_that_names_it) 
     }
 }
 
-BOOST_AUTO_TEST_CASE(man_page_says_the_same) {
+BOOST_AUTO_TEST_CASE(man_page_lists_the_same_settings_and_defaults) {
     const std::string page = contents("conf/man/jpki-pkcs11.toml.5");
     for (const Setting& setting : settings_in(contents(file))) {
         BOOST_CHECK_NE(page.find(".SS [" + setting.table + "]\n"), std::string::npos);

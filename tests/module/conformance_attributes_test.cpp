@@ -23,7 +23,7 @@ std::set<CK_MECHANISM_TYPE> mechanisms(CK_SLOT_ID slot) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(unknown_attribute_is_notified_and_rest_is_filled_in) {
+BOOST_AUTO_TEST_CASE(unknown_attribute_is_reported_and_rest_is_filled_in) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto certificate = find_class(session, CKO_CERTIFICATE).at(0);
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(unknown_attribute_is_notified_and_rest_is_filled_in) {
     BOOST_CHECK_EQUAL(static_cast<int>(id[0]), 1);
 }
 
-BOOST_AUTO_TEST_CASE(short_buffer_is_notified_and_rest_is_filled_in) {
+BOOST_AUTO_TEST_CASE(short_buffer_is_reported_and_rest_is_filled_in) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto certificate = find_class(session, CKO_CERTIFICATE).at(0);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(private_parts_of_key_are_sensitive_and_rest_is_filled_in) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(object_that_is_not_there_has_no_attributes) {
+BOOST_AUTO_TEST_CASE(invalid_object_handle_is_reported) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(object_that_is_not_there_has_no_attributes) {
     BOOST_CHECK(find_key(session) != key);
 }
 
-BOOST_AUTO_TEST_CASE(templates_that_match_nothing_find_nothing) {
+BOOST_AUTO_TEST_CASE(templates_without_match_find_no_object) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(templates_that_match_nothing_find_nothing) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(every_object_has_unique_id_of_its_own_that_lasts) {
+BOOST_AUTO_TEST_CASE(every_object_has_its_own_constant_unique_id) {
     std::set<Bytes> seen;
     for (int stay = 0; stay < 2; ++stay) {
         Fixture f;

@@ -156,7 +156,7 @@ constexpr CK_ULONG never_a_handle = 0xDEAD;
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(tables_name_every_function_exactly_once) {
+BOOST_AUTO_TEST_CASE(test_tables_name_every_function_exactly_once) {
     std::set<std::string> named = not_supported;
     for (const Row& row : rows) BOOST_CHECK_MESSAGE(named.insert(row.name).second, row.name);
     const auto functions = all_functions();
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(tables_name_every_function_exactly_once) {
     BOOST_CHECK(named.empty());
 }
 
-BOOST_AUTO_TEST_CASE(before_C_Initialize_everything_but_way_in_is_refused) {
+BOOST_AUTO_TEST_CASE(before_C_Initialize_all_other_functions_are_refused) {
     const SettingsFile settings("");
     jpki::fake::reset_everything();
     const std::set<std::string> the_way_in = {"C_Initialize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"};
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(before_C_Initialize_everything_but_way_in_is_refused) {
     BOOST_CHECK(jpki::fake::open_now() == jpki::fake::Open{});
 }
 
-BOOST_AUTO_TEST_CASE(after_C_Finalize_everything_is_refused_again) {
+BOOST_AUTO_TEST_CASE(after_C_Finalize_all_other_functions_are_refused) {
     CK_SESSION_HANDLE session = 0;
     {
         Fixture f;
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(after_C_Finalize_everything_is_refused_again) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(slot_or_session_that_is_not_there_is_named) {
+BOOST_AUTO_TEST_CASE(invalid_slot_or_session_is_reported) {
     const auto functions = all_functions();
     for (const Row& row : rows) {
         BOOST_TEST_CONTEXT(row.name) {
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(slot_or_session_that_is_not_there_is_named) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(with_nothing_but_its_subject_each_function_says_what_standard_names) {
+BOOST_AUTO_TEST_CASE(each_function_without_arguments_returns_code_of_standard) {
     const auto functions = all_functions();
     for (const Row& row : rows) {
         BOOST_TEST_CONTEXT(row.name) {
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(with_nothing_but_its_subject_each_function_says_what_standa
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_supported_is_so_in_every_state_and_touches_no_card) {
+BOOST_AUTO_TEST_CASE(unsupported_functions_are_refused_in_every_state_without_command) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_so_in_every_state_and_touches_no_c
     BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(absurd_lengths_end_in_code_and_touch_no_card) {
+BOOST_AUTO_TEST_CASE(absurd_lengths_return_code_without_command) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();
@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(sessions_open_serially_and_with_known_flags_only) {
     BOOST_CHECK_EQUAL(info.flags, CKF_SERIAL_SESSION | CKF_RW_SESSION);
 }
 
-BOOST_AUTO_TEST_CASE(handles_are_never_given_out_twice) {
+BOOST_AUTO_TEST_CASE(handles_are_never_reused) {
     Fixture f;
     std::set<CK_SESSION_HANDLE> seen;
     for (int i = 0; i < 50; ++i) {

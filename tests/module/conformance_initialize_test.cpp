@@ -49,7 +49,7 @@ BOOST_FIXTURE_TEST_CASE(every_legal_way_to_initialise_works_and_ends, NotInitial
     BOOST_CHECK_EQUAL(callback_calls, 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(every_illegal_way_is_named_and_leaves_library_as_it_was, NotInitialized) {
+BOOST_FIXTURE_TEST_CASE(every_illegal_way_to_initialise_is_reported_and_changes_no_state, NotInitialized) {
     for (const CK_FLAGS flags : all_flags)
         for (unsigned callbacks = 0; callbacks < 16; ++callbacks) {
             auto args = arguments(callbacks, flags);
@@ -65,7 +65,7 @@ BOOST_FIXTURE_TEST_CASE(every_illegal_way_is_named_and_leaves_library_as_it_was,
         }
 }
 
-BOOST_FIXTURE_TEST_CASE(initialising_twice_is_named_and_first_stands, NotInitialized) {
+BOOST_FIXTURE_TEST_CASE(second_initialise_is_reported_and_first_stays_valid, NotInitialized) {
     REQUIRE_OK(C_Initialize(nullptr));
     CHECK_RV(C_Initialize(nullptr), CKR_CRYPTOKI_ALREADY_INITIALIZED);
     auto args = arguments(15, CKF_OS_LOCKING_OK);
@@ -74,7 +74,7 @@ BOOST_FIXTURE_TEST_CASE(initialising_twice_is_named_and_first_stands, NotInitial
     CHECK_RV(C_GetInfo(&info), CKR_OK);
 }
 
-BOOST_FIXTURE_TEST_CASE(finalising_twice_is_named, NotInitialized) {
+BOOST_FIXTURE_TEST_CASE(second_finalise_is_reported, NotInitialized) {
     CHECK_RV(C_Finalize(nullptr), CKR_CRYPTOKI_NOT_INITIALIZED);
     REQUIRE_OK(C_Initialize(nullptr));
     int reserved = 0;
@@ -84,7 +84,7 @@ BOOST_FIXTURE_TEST_CASE(finalising_twice_is_named, NotInitialized) {
     CHECK_RV(C_Initialize(nullptr), CKR_OK);
 }
 
-BOOST_FIXTURE_TEST_CASE(initialising_neither_needs_nor_speaks_to_resource_manager, NotInitialized) {
+BOOST_FIXTURE_TEST_CASE(initialising_does_not_use_resource_manager, NotInitialized) {
     jpki::fake::stop_service();
     REQUIRE_OK(C_Initialize(nullptr));
     CK_ULONG count = 99;
@@ -92,7 +92,7 @@ BOOST_FIXTURE_TEST_CASE(initialising_neither_needs_nor_speaks_to_resource_manage
     BOOST_CHECK_EQUAL(count, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(texts_are_padded_with_blanks_and_versions_are_told) {
+BOOST_AUTO_TEST_CASE(texts_are_padded_with_blanks_and_versions_are_set) {
     Fixture f;
     CK_INFO info{};
     REQUIRE_OK(C_GetInfo(&info));

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(interface_list_has_both_versions_and_newer_first) {
     CHECK_RV(C_GetInterfaceList(list.data(), nullptr), CKR_ARGUMENTS_BAD);
 }
 
-BOOST_AUTO_TEST_CASE(every_legal_question_for_interface_is_answered) {
+BOOST_AUTO_TEST_CASE(every_legal_request_for_interface_is_answered) {
     struct Question {
         const char* name;
         int major, minor;  // 0.0: whatever is the default
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(every_legal_question_for_interface_is_answered) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(interface_that_is_not_there_is_refused_and_nothing_is_written) {
+BOOST_AUTO_TEST_CASE(unknown_interface_is_refused_and_output_is_not_written) {
     CK_INTERFACE untouched{};
     const auto refused = [&](const char* name, const CK_VERSION* version, CK_FLAGS flags) {
         CK_INTERFACE* interface = &untouched;
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(interface_that_is_not_there_is_refused_and_nothing_is_writt
     CHECK_RV(C_GetInterface(nullptr, nullptr, nullptr, 0), CKR_ARGUMENTS_BAD);
 }
 
-BOOST_AUTO_TEST_CASE(C_GetInfo_names_version_of_list_that_it_was_taken_from) {
+BOOST_AUTO_TEST_CASE(C_GetInfo_returns_version_of_its_function_list) {
     CK_FUNCTION_LIST* v2 = nullptr;
     REQUIRE_OK(C_GetFunctionList(&v2));
     CK_INTERFACE* interface = nullptr;
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(C_GetInfo_names_version_of_list_that_it_was_taken_from) {
     CHECK_RV(v3->C_GetInfo(nullptr), CKR_ARGUMENTS_BAD);
 }
 
-BOOST_AUTO_TEST_CASE(both_lists_are_one_library) {
+BOOST_AUTO_TEST_CASE(both_function_lists_share_one_state) {
     Fixture f;
     CK_INTERFACE* interface = nullptr;
     REQUIRE_OK(C_GetInterface(nullptr, nullptr, &interface, 0));

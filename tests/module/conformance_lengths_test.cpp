@@ -48,7 +48,7 @@ template <class T> T* as(unsigned char* buffer) { return static_cast<T*>(static_
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(slot_lists_keep_rule) {
+BOOST_AUTO_TEST_CASE(slot_lists_follow_length_convention) {
     Fixture f;
     check_lengths(
         sizeof(CK_SLOT_ID), 2, [] {},
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(slot_lists_keep_rule) {
         [](unsigned char* buffer, CK_ULONG* length) { return C_GetSlotList(CK_FALSE, as<CK_SLOT_ID>(buffer), length); });
 }
 
-BOOST_AUTO_TEST_CASE(mechanism_lists_keep_rule) {
+BOOST_AUTO_TEST_CASE(mechanism_lists_follow_length_convention) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         check_lengths(
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(mechanism_lists_keep_rule) {
             });
 }
 
-BOOST_AUTO_TEST_CASE(hashes_keep_rule) {
+BOOST_AUTO_TEST_CASE(hashes_follow_length_convention) {
     Fixture f;
     const auto session = f.open(auth_slot);
     Bytes data = {'t', 'e', 'x', 't'};
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(hashes_keep_rule) {
         [&](unsigned char* buffer, CK_ULONG* length) { return C_DigestFinal(session, buffer, length); });
 }
 
-BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_rule_and_ask_card_once) {
+BOOST_AUTO_TEST_CASE(signatures_in_one_part_follow_length_convention_with_one_command) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(signatures_in_one_part_keep_rule_and_ask_card_once) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_rule_and_ask_card_once) {
+BOOST_AUTO_TEST_CASE(signatures_in_parts_follow_length_convention_with_one_command) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(signatures_in_parts_keep_rule_and_ask_card_once) {
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 2u);
 }
 
-BOOST_AUTO_TEST_CASE(data_of_length_question_does_not_count) {
+BOOST_AUTO_TEST_CASE(data_of_length_query_is_ignored) {
     // OpenSC and GnuTLS ask for the size with the data, then sign: the data must not be hashed twice.
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(data_of_length_question_does_not_count) {
     BOOST_CHECK(openssl_verifies(certificate, CKM_SHA256_RSA_PKCS, data, signature));
 }
 
-BOOST_AUTO_TEST_CASE(objects_come_in_portions_and_never_more_than_asked_for) {
+BOOST_AUTO_TEST_CASE(objects_are_returned_in_portions_of_requested_size) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto all = find(session);

@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(second_signature_or_verification_does_not_begin_while_on
     CHECK_RV(verify(), CKR_OK);
 }
 
-BOOST_FIXTURE_TEST_CASE(search_signature_and_verification_live_side_by_side, Operations) {
+BOOST_FIXTURE_TEST_CASE(search_signature_and_verification_can_be_active_together, Operations) {
     REQUIRE_OK(sign_init());
     REQUIRE_OK(sign());
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(search_signature_and_verification_live_side_by_side, Ope
     BOOST_CHECK(searching());
 }
 
-BOOST_FIXTURE_TEST_CASE(what_cannot_begin_leaves_nothing_begun, Operations) {
+BOOST_FIXTURE_TEST_CASE(failed_init_leaves_no_operation_active, Operations) {
     CK_MECHANISM unknown = {CKM_AES_CBC, nullptr, 0};
     CHECK_RV(C_SignInit(session, &unknown, key), CKR_MECHANISM_INVALID);
     check_no_signature_is_under_way();
@@ -87,13 +87,13 @@ BOOST_FIXTURE_TEST_CASE(what_cannot_begin_leaves_nothing_begun, Operations) {
     BOOST_CHECK_EQUAL(card->counts().signatures[0], 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(key_of_other_slot_is_no_key_here, Operations) {
+BOOST_FIXTURE_TEST_CASE(key_handle_of_other_slot_is_invalid, Operations) {
     const auto other = open_logged_in(sign_slot);
     CHECK_RV(C_SignInit(other, &mechanism, key), CKR_KEY_HANDLE_INVALID);
     CHECK_RV(C_SignInit(session, &mechanism, find_key(other)), CKR_KEY_HANDLE_INVALID);
 }
 
-BOOST_FIXTURE_TEST_CASE(whatever_ends_signature_ends_it_for_good, Operations) {
+BOOST_FIXTURE_TEST_CASE(every_end_of_signature_deactivates_it, Operations) {
     const struct {
         const char* what;
         std::function<CK_RV()> act;
@@ -123,7 +123,7 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_signature_ends_it_for_good, Operations) {
         }
 }
 
-BOOST_FIXTURE_TEST_CASE(whatever_ends_verification_ends_it_for_good, Operations) {
+BOOST_FIXTURE_TEST_CASE(every_end_of_verification_deactivates_it, Operations) {
     signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     Bytes wrong = signature;
     wrong[100] ^= 1;
@@ -157,7 +157,7 @@ BOOST_FIXTURE_TEST_CASE(whatever_ends_verification_ends_it_for_good, Operations)
         }
 }
 
-BOOST_FIXTURE_TEST_CASE(cancelling_ends_what_it_names_and_nothing_else, Operations) {
+BOOST_FIXTURE_TEST_CASE(cancelling_ends_only_named_operations, Operations) {
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
     REQUIRE_OK(sign_init());
     CHECK_RV(C_SessionCancel(session, 0), CKR_OK);
@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(cancelling_ends_what_it_names_and_nothing_else, Operatio
     CHECK_RV(verify(), CKR_OPERATION_NOT_INITIALIZED);
 }
 
-BOOST_FIXTURE_TEST_CASE(operation_belongs_to_its_session_and_dies_with_it, Operations) {
+BOOST_FIXTURE_TEST_CASE(operation_belongs_to_its_session_and_ends_with_it, Operations) {
     const auto second = open(auth_slot);
     REQUIRE_OK(sign_init());
     CHECK_RV(C_Sign(second, data.data(), 4, signature.data(), &length), CKR_OPERATION_NOT_INITIALIZED);
@@ -194,7 +194,7 @@ BOOST_FIXTURE_TEST_CASE(signature_that_was_begun_before_logout_is_not_made_after
     BOOST_CHECK_EQUAL(card->counts().signatures[0], 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(C_LoginUser_knows_one_user_without_name, Operations) {
+BOOST_FIXTURE_TEST_CASE(C_LoginUser_accepts_normal_user_without_name_only, Operations) {
     CK_UTF8CHAR name[] = {'m', 'e'};
     CK_UTF8CHAR pin[] = {'1', '2', '3', '4'};
     REQUIRE_OK(C_Logout(session));

@@ -33,7 +33,7 @@ const std::vector<Call>& token_calls() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(empty_slot_is_named_before_bad_argument) {
+BOOST_AUTO_TEST_CASE(empty_slot_is_reported_before_bad_argument) {
     Fixture f;
     jpki::fake::add_reader("Fake Reader 01 00");
     CK_ULONG count = 0;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(empty_slot_is_named_before_bad_argument) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(slot_that_is_not_there_is_named_before_bad_argument) {
+BOOST_AUTO_TEST_CASE(invalid_slot_is_reported_before_bad_argument) {
     Fixture f;
     CHECK_RV(C_GetSlotInfo(2, nullptr), CKR_SLOT_ID_INVALID);
     CHECK_RV(C_GetSlotInfo(auth_slot, nullptr), CKR_ARGUMENTS_BAD);

@@ -30,7 +30,7 @@ struct Hashing : Fixture {
 
 BOOST_AUTO_TEST_SUITE(digest)
 
-BOOST_AUTO_TEST_CASE(each_is_what_openssl_makes_of_the_same_bytes_in_one_part_and_in_many) {
+BOOST_AUTO_TEST_CASE(each_digest_equals_openssls_in_one_part_and_in_many) {
     Hashing h;
     const std::pair<CK_MECHANISM_TYPE, const EVP_MD*> hashes[] = {
         {CKM_SHA256, EVP_sha256()}, {CKM_SHA384, EVP_sha384()}, {CKM_SHA512, EVP_sha512()}};

@@ -17,7 +17,7 @@ const std::string second_reader = "Another Reader 01 00";
 
 BOOST_AUTO_TEST_SUITE(exclusive)
 
-BOOST_AUTO_TEST_CASE(holder_is_waited_for_once_and_far_less_than_for_transaction) {
+BOOST_AUTO_TEST_CASE(exclusive_holder_is_waited_for_once_and_shorter_than_transaction) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     // Four of these calls would wait 20 seconds each.
@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(holder_is_waited_for_once_and_far_less_than_for_transaction
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(holder_that_comes_later_is_waited_for_once_too) {
+BOOST_AUTO_TEST_CASE(later_exclusive_holder_is_waited_for_once_too) {
     Fixture f(patient);
     REQUIRE_OK(token_info(auth_slot));
     fake::power_down_idle(reader_name);
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(holder_that_comes_later_is_waited_for_once_too) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(second_thread_does_not_stand_in_line_behind_one_that_waits) {
+BOOST_AUTO_TEST_CASE(second_thread_does_not_wait_behind_waiting_thread) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     fake::Gate gate;
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(second_thread_does_not_stand_in_line_behind_one_that_waits)
     CHECK_RV(first.get(), CKR_FUNCTION_FAILED);
 }
 
-BOOST_AUTO_TEST_CASE(card_in_another_reader_is_served_meanwhile) {
+BOOST_AUTO_TEST_CASE(card_in_another_reader_stays_usable) {
     Fixture f(patient);
     const auto other = card_of_person(1);
     fake::add_reader(second_reader, other);
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(card_in_another_reader_is_served_meanwhile) {
     serves(f, 2, *other);
 }
 
-BOOST_AUTO_TEST_CASE(when_holder_lets_go_tokens_are_there_and_event_says_so) {
+BOOST_AUTO_TEST_CASE(tokens_are_present_with_event_after_holder_ends) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     BOOST_CHECK(slots_with_token().empty());
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(when_holder_lets_go_tokens_are_there_and_event_says_so) {
     BOOST_CHECK(slot_events().empty());
 }
 
-BOOST_AUTO_TEST_CASE(blocking_wait_for_events_ends_when_holder_lets_go) {
+BOOST_AUTO_TEST_CASE(blocking_wait_for_events_ends_after_holder_ends) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     BOOST_CHECK(!says_present(auth_slot));
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(blocking_wait_for_events_ends_when_holder_lets_go) {
     BOOST_CHECK(says_present(auth_slot));
 }
 
-BOOST_AUTO_TEST_CASE(answer_that_another_call_corrected_is_event_all_the_same) {
+BOOST_AUTO_TEST_CASE(token_presence_corrected_by_another_call_is_event) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     BOOST_CHECK(!says_present(sign_slot));

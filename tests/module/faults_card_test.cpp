@@ -107,13 +107,13 @@ BOOST_AUTO_TEST_SUITE(card)
 
 BOOST_AUTO_TEST_CASE(every_fault_at_every_command) { tell("ordinary card", run_matrix({}, disturbances)); }
 
-BOOST_AUTO_TEST_CASE(some_faults_on_card_without_short_forms) {
+BOOST_AUTO_TEST_CASE(faults_on_card_without_short_forms) {
     Knobs knobs;
     knobs.short_forms = false;
     tell("no short forms", run_matrix(knobs, disturbances, 13));
 }
 
-BOOST_AUTO_TEST_CASE(some_faults_on_card_that_forgets_its_pins_by_reset) {
+BOOST_AUTO_TEST_CASE(faults_on_card_whose_login_ends_at_reset) {
     Knobs knobs;
     knobs.reset_clears_pin = true;
     knobs.foreign_read = Knobs::ForeignRead::other_certificate;

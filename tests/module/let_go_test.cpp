@@ -24,7 +24,7 @@ std::string serial_of(CK_SLOT_ID slot) {
 
 BOOST_AUTO_TEST_SUITE(let_go)
 
-BOOST_AUTO_TEST_CASE(after_each_call_without_session_card_is_free) {
+BOOST_AUTO_TEST_CASE(card_is_disconnected_after_each_call_without_session) {
     Fixture f;
     BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
     BOOST_CHECK(free_for_others());
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(after_each_call_without_session_card_is_free) {
     BOOST_CHECK_EQUAL(fake::open_now().handles, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(session_keeps_card_and_last_one_lets_it_go_locked) {
+BOOST_AUTO_TEST_CASE(session_keeps_connection_and_last_close_resets_security_status) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto second = f.open(sign_slot);
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(session_keeps_card_and_last_one_lets_it_go_locked) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(what_was_read_is_not_read_again) {
+BOOST_AUTO_TEST_CASE(cached_data_is_not_read_again) {
     Fixture f;
     const std::string serial = serial_of(auth_slot);
     BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(what_was_read_is_not_read_again) {
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_lost_its_power_meanwhile_is_used_as_before) {
+BOOST_AUTO_TEST_CASE(card_is_usable_after_power_loss_without_connection) {
     for (const char* kind : {"adult", "first-6f00", "forgetful"}) BOOST_TEST_CONTEXT(kind) {
             Fixture f(knobs_of(kind));
             for (int i = 0; i < 3; ++i) {
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(card_that_lost_its_power_meanwhile_is_used_as_before) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(another_card_in_reader_that_was_unplugged_meanwhile_gets_no_pin_of_first) {
+BOOST_AUTO_TEST_CASE(another_card_after_reader_was_replugged_gets_no_pin_of_first) {
     // Unplugged and plugged between two looks, the reader shows the same event counter.
     Fixture f;
     const auto other = card_of_person(1);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(another_card_in_reader_that_was_unplugged_meanwhile_gets_no
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_was_exchanged_meanwhile_is_new_one) {
+BOOST_AUTO_TEST_CASE(card_replaced_without_connection_is_detected) {
     Fixture f;
     const auto other = card_of_person(1);
     const std::string serial = serial_of(auth_slot);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(card_that_was_exchanged_meanwhile_is_new_one) {
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(end_of_connection_holds_up_no_other_reader) {
+BOOST_AUTO_TEST_CASE(end_of_connection_delays_no_other_reader) {
     const std::string second_reader = "Another Reader 01 00";
     Fixture f(impatient);
     fake::add_reader(second_reader, card_of_person(1));

@@ -31,7 +31,7 @@ std::string serial_of(CK_SLOT_ID slot) {
 
 BOOST_AUTO_TEST_SUITE(memory)
 
-BOOST_AUTO_TEST_CASE(searches_and_attributes_whose_answers_are_known_wait_for_no_other_program) {
+BOOST_AUTO_TEST_CASE(cached_searches_and_attributes_wait_for_no_other_program) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         for (const bool logged_in : {true, false}) {
             Fixture f(patient);
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(searches_and_attributes_whose_answers_are_known_wait_for_no
         }
 }
 
-BOOST_AUTO_TEST_CASE(token_is_described_from_memory_within_second_of_last_look) {
+BOOST_AUTO_TEST_CASE(token_information_is_cached_for_one_second) {
     Fixture f(patient);
     const std::string serial = serial_of(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(token_is_described_from_memory_within_second_of_last_look) 
     fake::other_ends_transaction(reader_name);
 }
 
-BOOST_AUTO_TEST_CASE(searches_and_attributes_whose_answers_are_known_wait_for_no_other_thread) {
+BOOST_AUTO_TEST_CASE(cached_searches_and_attributes_wait_for_no_other_thread) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto another = f.open(auth_slot);
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(searches_and_attributes_whose_answers_are_known_wait_for_no
     fake::on_transmit({});
 }
 
-BOOST_AUTO_TEST_CASE(known_answers_wait_for_no_thread_that_waits_for_another_program) {
+BOOST_AUTO_TEST_CASE(cached_answers_do_not_wait_behind_waiting_thread) {
     Fixture f(patient);
     const auto session = f.open_logged_in(auth_slot);
     const auto another = f.open(auth_slot);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(known_answers_wait_for_no_thread_that_waits_for_another_pro
     CHECK_RV(signing.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(what_wants_pin_is_in_nobodys_answers_after_logout) {
+BOOST_AUTO_TEST_CASE(data_that_needs_pin_is_not_returned_after_logout) {
     for (const bool phone : {true, false}) {
         Knobs knobs;
         knobs.phone = phone;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(what_wants_pin_is_in_nobodys_answers_after_logout) {
 }
 
 // A bit that was flipped in the certificate is remembered as a doubt: the signature is checked, or not handed out.
-BOOST_AUTO_TEST_CASE(authentication_key_whose_certificates_were_not_twice_the_same_signs_nothing_unchecked) {
+BOOST_AUTO_TEST_CASE(authentication_key_with_differing_certificate_reads_signs_only_checked) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);

@@ -58,7 +58,7 @@ struct World {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(end_of_consent_that_fails_for_want_of_memory_is_reported_without_any) {
+BOOST_AUTO_TEST_CASE(end_of_consent_that_fails_without_memory_is_logged_without_allocation) {
     const LogFile log;
     World w("[signature]\nconsent = \"each\"\n" + log.settings("error"));
     CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(end_of_consent_that_fails_for_want_of_memory_is_reported_wi
     BOOST_CHECK(reported);
 }
 
-BOOST_AUTO_TEST_CASE(end_of_login_that_fails_for_want_of_memory_is_reported_without_any) {
+BOOST_AUTO_TEST_CASE(end_of_login_that_fails_without_memory_is_logged_without_allocation) {
     const LogFile log;
     World w(log.settings("error"));
     {

@@ -120,7 +120,7 @@ bool has(const Knobs& knobs, KeyUse use) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(whoever_asks_for_token_first_is_told_which_keys_there_are) {
+BOOST_AUTO_TEST_CASE(first_token_information_shows_which_keys_exist) {
     for (const CardKind& kind : jpki::model::card_kinds()) BOOST_TEST_CONTEXT(kind.name) {
             Holder f(kind);
             const Knobs knobs = f.card->knobs();
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(whoever_asks_for_token_first_is_told_which_keys_there_are) 
         }
 }
 
-BOOST_AUTO_TEST_CASE(whoever_opens_session_at_once_meets_nothing_that_does_not_work) {
+BOOST_AUTO_TEST_CASE(first_open_session_offers_only_existing_keys) {
     for (const CardKind& kind : jpki::model::card_kinds()) BOOST_TEST_CONTEXT(kind.name) {
             Holder f(kind);
             if (!f.card->knobs().is_jpki) continue;
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(whoever_opens_session_at_once_meets_nothing_that_does_not_w
         }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_lacks_key_and_does_not_say_so_offers_nothing_of_it) {
+BOOST_AUTO_TEST_CASE(missing_key_not_in_existence_file_is_not_offered) {
     for (const auto missing : {Knobs::Missing::not_found, Knobs::Missing::empty, Knobs::Missing::filler})
         for (const KeyUse lacks : {KeyUse::signature, KeyUse::authentication})
             BOOST_TEST_CONTEXT("missing " << static_cast<int>(missing) << " key " << static_cast<int>(lacks)) {
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(card_that_lacks_key_and_does_not_say_so_offers_nothing_of_i
             }
 }
 
-BOOST_DATA_TEST_CASE(phones_certificate_is_private_also_for_who_logs_in_before_looking, phones) {
+BOOST_DATA_TEST_CASE(certificate_of_phone_is_private_also_after_login_before_first_search, phones) {
     Holder f(kind_named(sample));
     const auto session = f.open_logged_in(auth_slot);
     const auto objects = find_class(session, CKO_CERTIFICATE);
@@ -203,7 +203,7 @@ BOOST_DATA_TEST_CASE(phones_certificate_is_private_also_for_who_logs_in_before_l
     CHECK_RV(C_GetAttributeValue(session, objects[0], &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }
 
-BOOST_DATA_TEST_CASE(phones_private_certificate_is_found_by_first_search_that_asks_for_private_objects, phones) {
+BOOST_DATA_TEST_CASE(private_certificate_of_phone_is_found_by_first_search_for_private_objects, phones) {
     Holder f(kind_named(sample));
     const auto session = f.open_logged_in(auth_slot);
     CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
@@ -211,12 +211,12 @@ BOOST_DATA_TEST_CASE(phones_private_certificate_is_found_by_first_search_that_as
     BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &certificate, sizeof certificate}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
 }
 
-BOOST_DATA_TEST_CASE(phone_does_not_promise_public_certificates_to_first_who_asks, phones) {
+BOOST_DATA_TEST_CASE(profile_of_phone_does_not_promise_public_certificates, phones) {
     Holder f(kind_named(sample));
     BOOST_CHECK(find_class(f.open(auth_slot), CKO_PROFILE).empty());
 }
 
-BOOST_AUTO_TEST_CASE(foreign_card_is_asked_once_and_then_left_alone) {
+BOOST_AUTO_TEST_CASE(foreign_card_gets_one_command_and_is_then_ignored) {
     Holder f(kind_named("foreign"));
     for (int i = 0; i < 5; ++i)
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(foreign_card_is_asked_once_and_then_left_alone) {
     BOOST_CHECK_EQUAL(f.card->counts().commands, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(certificate_for_key_that_is_not_supported_is_logged_once_and_shown_without_its_key) {
+BOOST_AUTO_TEST_CASE(certificate_with_unsupported_key_is_logged_once_and_shown_without_key) {
     const LogFile log;
     Holder f(kind_named("p384"), log.settings("error"));
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(certificate_for_key_that_is_not_supported_is_logged_once_an
     }
 }
 
-BOOST_AUTO_TEST_CASE(authentication_key_that_was_found_before_its_certificate_was_read_signs_nothing_for_another_kind_of_key) {
+BOOST_AUTO_TEST_CASE(authentication_key_found_before_its_certificate_does_not_sign_for_another_key_type) {
     Holder f(kind_named("p384"));
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(expired_certificates_are_shown_with_their_dates) {
     BOOST_CHECK_EQUAL(std::string(end.begin(), end.end()), reads.end_date);
 }
 
-BOOST_AUTO_TEST_CASE(blocked_and_nearly_blocked_pins_show_in_flags_of_their_slot_alone) {
+BOOST_AUTO_TEST_CASE(blocked_and_last_try_pins_set_flags_of_their_slot_only) {
     const struct {
         const char* kind;
         CK_FLAGS auth, sign;

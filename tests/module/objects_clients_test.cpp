@@ -42,7 +42,7 @@ struct Clients : Fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(nss_searches_for_objects_that_no_card_has_and_is_told_that_there_are_none, Clients) {
+BOOST_FIXTURE_TEST_CASE(nss_searches_for_missing_object_classes_find_no_object, Clients) {
     const auto session = open(auth_slot);
     constexpr CK_ULONG vendor = 0x80000000UL | 0x4E534350UL;  // CKO_NSS
     for (CK_OBJECT_CLASS absent :
@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(openssh_reads_keys_and_certificates_in_one_call_and_sign
     BOOST_CHECK(ask(session, key[0], {CKA_ALWAYS_AUTHENTICATE})[0] == Bytes{0});
 }
 
-BOOST_FIXTURE_TEST_CASE(libp11_walks_through_each_class_and_asks_one_by_one, Clients) {
+BOOST_FIXTURE_TEST_CASE(libp11_lists_each_class_and_reads_attributes_one_by_one, Clients) {
     const auto session = open_logged_in(auth_slot);
     for (CK_OBJECT_CLASS* object_class : {&private_key_class, &public_key_class}) {
         const auto found = find(session, {is(CKA_CLASS, *object_class)});
@@ -134,7 +134,7 @@ BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_numbers_of_key_on_private_key, Cli
     CHECK_RV(C_GenerateRandom(session, &id_01, 1), CKR_RANDOM_NO_RNG);
 }
 
-BOOST_FIXTURE_TEST_CASE(gnutls_asks_many_at_once_and_lives_with_what_is_not_there, Clients) {
+BOOST_FIXTURE_TEST_CASE(gnutls_reads_many_attributes_at_once_with_some_missing, Clients) {
     const auto session = open_logged_in(auth_slot);
     const auto certificates = find(session, {is(CKA_CLASS, certificate_class), is(CKA_CERTIFICATE_TYPE, x509)});
     BOOST_REQUIRE_EQUAL(certificates.size(), 2u);

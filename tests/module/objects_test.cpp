@@ -131,7 +131,7 @@ constexpr CK_ULONG token_user = 1, authority = 2;
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(authentication_slot_shows_all_but_key_before_login_and_key_after) {
+BOOST_AUTO_TEST_CASE(authentication_slot_shows_private_key_only_after_login) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const std::map<CK_OBJECT_CLASS, int> before = {{CKO_CERTIFICATE, 2}, {CKO_PUBLIC_KEY, 1}, {CKO_PROFILE, 1}};
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(signature_slot_shows_its_ca_certificate_before_login_and_al
     CHECK_RV(C_GetAttributeValue(session, certificate, &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(login_on_one_slot_shows_nothing_more_on_other) {
+BOOST_AUTO_TEST_CASE(login_on_one_slot_shows_no_more_objects_on_other) {
     Fixture f;
     const auto session = f.open(auth_slot);
     f.open_logged_in(sign_slot);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(login_on_one_slot_shows_nothing_more_on_other) {
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
 }
 
-BOOST_AUTO_TEST_CASE(search_that_began_before_login_looks_at_objects_as_they_are_asked_for) {
+BOOST_AUTO_TEST_CASE(search_started_before_login_finds_private_objects_after_login) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CK_OBJECT_HANDLE found[8];
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(search_that_began_before_login_looks_at_objects_as_they_are
     BOOST_CHECK_EQUAL(count, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(every_attribute_of_authentication_slot_is_what_openssl_reads) {
+BOOST_AUTO_TEST_CASE(attributes_of_authentication_slot_equal_openssls) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto& pki = f.card->pki();
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(every_attribute_of_authentication_slot_is_what_openssl_read
     check_attributes(session, find_class(session, CKO_PROFILE).at(0), profile);
 }
 
-BOOST_AUTO_TEST_CASE(every_attribute_of_signature_slot_is_what_openssl_reads) {
+BOOST_AUTO_TEST_CASE(attributes_of_signature_slot_equal_openssls) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto& pki = f.card->pki();
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(labels_are_unique_in_ascii_and_without_colon) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(two_cards_have_two_serial_numbers_and_one_card_has_one_for_both_slots) {
+BOOST_AUTO_TEST_CASE(serial_number_differs_between_cards_and_is_equal_on_both_slots) {
     std::set<std::string> serials;
     for (const unsigned which : {0u, 1u}) {
         Fixture f({}, TestPki::shared(which));
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(two_cards_have_two_serial_numbers_and_one_card_has_one_for_
     BOOST_CHECK_EQUAL(serials.size(), 2u);
 }
 
-BOOST_AUTO_TEST_CASE(token_information_says_what_card_is) {
+BOOST_AUTO_TEST_CASE(token_information_describes_card) {
     Fixture f;
     f.open(auth_slot);
     f.open(auth_slot, CKF_RW_SESSION);
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(token_information_says_what_card_is) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_signature_only_signature_key_asks_for_it) {
+BOOST_AUTO_TEST_CASE(always_authenticate_is_set_for_signature_key_only_with_consent_each) {
     Fixture f("[signature]\nconsent = \"each\"\n");
     const auto auth = f.open_logged_in(auth_slot);
     BOOST_CHECK(attribute(auth, find_key(auth), CKA_ALWAYS_AUTHENTICATE) == flag(false));

@@ -38,7 +38,7 @@ constexpr std::size_t always = 1000000;
 
 BOOST_AUTO_TEST_SUITE(odd)
 
-BOOST_AUTO_TEST_CASE(card_that_answers_oddly_is_asked_twice_and_then_left_alone_until_it_is_taken_out) {
+BOOST_AUTO_TEST_CASE(card_with_odd_answers_gets_two_commands_and_is_ignored_until_removed) {
     for (const Odd& odd : odd_answers) BOOST_TEST_CONTEXT(odd.name) {
             Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
             std::size_t selects = 0;
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(card_that_answers_oddly_is_asked_twice_and_then_left_alone_
         }
 }
 
-BOOST_AUTO_TEST_CASE(card_whose_reader_only_reports_errors_is_asked_twice_too) {
+BOOST_AUTO_TEST_CASE(card_whose_reader_reports_errors_gets_two_commands) {
     for (const LONG code : {SCARD_E_NOT_TRANSACTED, SCARD_E_PROTO_MISMATCH, SCARD_E_INSUFFICIENT_BUFFER}) {
         Fixture f;
         fake::fail(fake::Function::transmit, code, always);
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(card_whose_reader_only_reports_errors_is_asked_twice_too) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_cannot_be_connected_to_is_tried_twice) {
+BOOST_AUTO_TEST_CASE(card_that_cannot_be_connected_gets_two_attempts) {
     for (const LONG code : {SCARD_W_UNRESPONSIVE_CARD, SCARD_W_UNPOWERED_CARD, SCARD_E_PROTO_MISMATCH}) {
         Fixture f;
         fake::fail(fake::Function::connect, code, always);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(card_that_cannot_be_connected_to_is_tried_twice) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(right_card_survives_one_odd_answer) {
+BOOST_AUTO_TEST_CASE(jpki_card_stays_present_after_one_odd_answer) {
     for (const Odd& odd : odd_answers)
         for (const bool list_first : {true, false}) BOOST_TEST_CONTEXT(odd.name << ", list first: " << list_first) {
                 Fixture f;
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(right_card_survives_one_odd_answer) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(right_card_survives_one_error_of_its_reader) {
+BOOST_AUTO_TEST_CASE(jpki_card_stays_present_after_one_reader_error) {
     for (const LONG code : {SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD, SCARD_E_PROTO_MISMATCH}) {
         Fixture f;
         fake::fail(fake::Function::transmit, code);
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(right_card_survives_one_error_of_its_reader) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_do_not_count_against_card_that_was_recognised) {
+BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_are_forgotten_once_card_is_recognised) {
     Fixture f;
     for (int i = 0; i < 4; ++i) {
         fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_do_not_count_against_card
     jpki::Card::Clock::ahead = 0;
 }
 
-BOOST_AUTO_TEST_CASE(card_that_says_9000_to_everything_is_not_ours) {
+BOOST_AUTO_TEST_CASE(card_that_answers_9000_to_every_command_is_not_jpki_card) {
     Fixture f;
     std::size_t sent = 0;
     fake::on_answer([&](const std::string&, ByteView) { return ++sent, Bytes{0x90, 0x00}; });

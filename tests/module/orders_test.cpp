@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_SUITE(orders)
 
 // 720 orders of six calls; the session is opened by the first call that needs one. Without JPKI_ALL_ORDERS every seventh, which
 // has each call in each place: under a sanitizer all of them take minutes.
-BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_of_commands) {
+BOOST_AUTO_TEST_CASE(answers_are_the_same_in_every_order_of_calls_with_bounded_commands) {
     std::vector<std::size_t> order = {0, 1, 2, 3, 4, 5};
     const Ended first = run({}, order);
     BOOST_REQUIRE(first.signed_well);
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(in_every_order_program_is_told_the_same_for_bounded_number_
     BOOST_CHECK_LE(most - least, 2 * order.size());
 }
 
-BOOST_AUTO_TEST_CASE(tokens_serial_number_is_the_same_before_and_after_login_whatever_came_first) {
+BOOST_AUTO_TEST_CASE(serial_number_is_the_same_before_and_after_login_in_every_order) {
     for (const char* kind :
          {"adult", "child", "phone", "iphone", "resident", "no-authentication", "bare", "no-short-forms", "strict"})
         BOOST_TEST_CONTEXT(kind) {
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(tokens_serial_number_is_the_same_before_and_after_login_wha
         }
 }
 
-BOOST_AUTO_TEST_CASE(cards_serial_number_is_hash_of_beginning_of_its_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(serial_number_is_hash_of_first_bytes_of_authentication_certificate) {
     for (const bool logged_in : {false, true}) {
         Fixture f;
         if (logged_in) f.open_logged_in(sign_slot);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(cards_serial_number_is_hash_of_beginning_of_its_authenticat
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_asks_for_pin_before_it_tells_of_pss_is_asked_again_after_login) {
+BOOST_AUTO_TEST_CASE(card_that_checks_pin_before_p1_is_probed_for_pss_again_after_login) {
     for (const bool pss : {true, false})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
             for (const bool asked_before : {true, false}) {
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(card_that_asks_for_pin_before_it_tells_of_pss_is_asked_agai
             }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_never_tells_of_pss_is_asked_once_before_and_once_after_login) {
+BOOST_AUTO_TEST_CASE(card_without_answer_about_pss_is_probed_once_before_and_once_after_login) {
     Knobs knobs;
     knobs.model = "E99X99XX";
     Fixture f(knobs);
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(card_that_never_tells_of_pss_is_asked_once_before_and_once_
     jpki::fake::on_answer({});
 }
 
-BOOST_AUTO_TEST_CASE(without_word_of_card_missing_authentication_certificate_takes_key_and_token_along) {
+BOOST_AUTO_TEST_CASE(missing_authentication_certificate_without_existence_file_removes_key_and_token) {
     using Missing = Knobs::Missing;
     for (const auto missing : {Missing::not_found, Missing::empty, Missing::filler})
         for (const bool list_first : {true, false})
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(without_word_of_card_missing_authentication_certificate_tak
             }
 }
 
-BOOST_AUTO_TEST_CASE(without_word_of_card_both_keys_that_are_there_are_offered) {
+BOOST_AUTO_TEST_CASE(both_existing_keys_are_offered_without_existence_file) {
     Knobs knobs;
     knobs.has_existence_file = false;
     for (const bool phone : {false, true}) {

@@ -28,7 +28,7 @@ bool comes_true(const std::function<bool()>& condition) {
 
 BOOST_AUTO_TEST_SUITE(busy)
 
-BOOST_AUTO_TEST_CASE(transaction_for_longer_than_we_wait_fails_every_call_that_needs_card_and_no_other) {
+BOOST_AUTO_TEST_CASE(transaction_longer_than_busy_timeout_fails_only_calls_that_need_card) {
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(transaction_for_longer_than_we_wait_fails_every_call_that_n
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 1u);
 }
 
-BOOST_AUTO_TEST_CASE(transaction_that_ends_in_time_costs_wait_and_nothing_else) {
+BOOST_AUTO_TEST_CASE(transaction_that_ends_in_time_only_delays_call) {
     Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(transaction_that_ends_in_time_costs_wait_and_nothing_else) 
     CHECK_RV(signing.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(finalize_waits_once_for_program_that_keeps_card_and_says_what_it_could_not_do) {
+BOOST_AUTO_TEST_CASE(finalize_waits_once_for_busy_card_and_logs_what_failed) {
     const LogFile log;
     Fixture f(impatient + log.settings("error"));
     f.open_logged_in(auth_slot);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(finalize_waits_once_for_program_that_keeps_card_and_says_wh
     BOOST_CHECK(lines.front().find("cannot end the login at the card") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_card_busy) {
+BOOST_AUTO_TEST_CASE(login_at_busy_card_costs_no_try) {
     Fixture f("[reader]\nbusy_timeout_ms = 0\n");
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(no_try_is_spent_by_logins_that_found_card_busy) {
     REQUIRE_OK(f.login(session, auth_pin));
 }
 
-BOOST_AUTO_TEST_CASE(exclusive_opening_is_waited_for_and_no_longer_than_asked) {
+BOOST_AUTO_TEST_CASE(exclusive_access_is_waited_for_until_its_limit) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     CK_SESSION_HANDLE session = 0;
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(exclusive_opening_is_waited_for_and_no_longer_than_asked) {
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(exclusive_opening_that_ends_in_time_costs_wait) {
+BOOST_AUTO_TEST_CASE(exclusive_access_that_ends_in_time_only_delays_call) {
     Fixture f("[reader]\nbusy_timeout_ms = 5000\n");
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     fake::on_call([asked = std::make_shared<int>(0)](fake::Function function) {
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(exclusive_opening_that_ends_in_time_costs_wait) {
     fake::on_call({});
 }
 
-BOOST_AUTO_TEST_CASE(first_connection_that_waits_inside_pcscd_holds_nobody_else_up) {
+BOOST_AUTO_TEST_CASE(first_connection_that_waits_in_pcscd_delays_no_other_reader) {
     // Nothing but a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads it must be the only
     // thing that waits.
     const std::string second_reader = "Another Reader 01 00";
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(first_connection_that_waits_inside_pcscd_holds_nobody_else_
     CHECK_RV(opening.get(), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(connection_that_pcscd_keeps_waiting_is_given_up_in_time_and_made_at_later_call) {
+BOOST_AUTO_TEST_CASE(connection_delayed_by_pcscd_is_abandoned_in_time_and_retried_later) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     fake::reset_calls();
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(connection_that_pcscd_keeps_waiting_is_given_up_in_time_and
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(connection_that_pcscd_lets_through_in_time_is_used) {
+BOOST_AUTO_TEST_CASE(connection_that_pcscd_grants_in_time_is_used) {
     Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     auto opening = std::async(std::launch::async, [&] { return f.open(auth_slot); });
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(connection_that_pcscd_lets_through_in_time_is_used) {
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_that_pcscd_keeps_waiting_and_nothing_is_left_of_it) {
+BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_delayed_by_pcscd_and_releases_it) {
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CK_TOKEN_INFO token{};
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_that_pcscd_keeps_wait
     BOOST_CHECK(comes_true([] { return fake::open_now() == fake::Open{}; }));
 }
 
-BOOST_AUTO_TEST_CASE(transaction_is_not_begun_in_middle_of_gap_between_another_programs_transactions) {
+BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
     // SCardBeginTransaction would wait for the end of the one that comes then.
     Fixture f("[reader]\nbusy_timeout_ms = 200\n");
     const auto session = f.open_logged_in(auth_slot);

@@ -14,7 +14,7 @@ using Read = Knobs::ForeignRead;
 
 BOOST_AUTO_TEST_SUITE(disturb)
 
-BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
+BOOST_AUTO_TEST_CASE(two_programs_sign_in_parallel_without_loss) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(two_programs_that_sign_at_once_lose_nothing) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(another_application_is_never_read_in_place_of_ours) {
+BOOST_AUTO_TEST_CASE(files_of_another_application_are_never_returned) {
     for (const Read read : {Read::refused, Read::other_bytes, Read::other_certificate})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             Knobs knobs;
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(another_application_is_never_read_in_place_of_ours) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(another_application_ends_login_with_right_code_and_new_one_works_at_once) {
+BOOST_AUTO_TEST_CASE(another_application_ends_login_with_CKR_USER_NOT_LOGGED_IN_and_next_login_works) {
     for (const bool resets : {false, true})
         for (const bool opposite : {false, true}) {
             Knobs knobs;
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(another_application_ends_login_with_right_code_and_new_one_
         }
 }
 
-BOOST_AUTO_TEST_CASE(pin_that_another_program_changes_is_new_one_for_us_too) {
+BOOST_AUTO_TEST_CASE(pin_changed_by_another_program_is_accepted) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, auth_pin), 0x9000);
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(pin_that_another_program_changes_is_new_one_for_us_too) {
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(pin_that_another_program_blocks_is_locked_for_us_and_rest_serves_on) {
+BOOST_AUTO_TEST_CASE(pin_blocked_by_another_program_is_locked_and_other_key_works) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(pin_that_another_program_blocks_is_locked_for_us_and_rest_s
     serves(f, sign_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_is_reset_in_middle_of_every_other_transaction_is_served_in_between) {
+BOOST_AUTO_TEST_CASE(card_reset_during_every_second_transaction_stays_usable) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(card_that_is_reset_in_middle_of_every_other_transaction_is_
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_is_reset_at_beginning_of_every_transaction_is_busy_and_not_lost) {
+BOOST_AUTO_TEST_CASE(card_reset_at_start_of_every_transaction_is_busy_and_not_removed) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(card_that_is_reset_at_beginning_of_every_transaction_is_bus
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_are_taken_out) {
+BOOST_AUTO_TEST_CASE(foreign_cards_get_one_select_until_they_are_removed) {
     Knobs knobs;
     knobs.is_jpki = false;
     Fixture f(knobs);
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(cards_of_other_kinds_are_touched_by_one_select_until_they_a
     serves(f, auth_slot, *ours);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_is_reset_again_and_again_is_busy_and_no_pin_is_sent) {
+BOOST_AUTO_TEST_CASE(card_reset_repeatedly_is_busy_and_gets_no_pin) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);

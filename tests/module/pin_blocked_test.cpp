@@ -28,7 +28,7 @@ void answer_tries_queries(std::uint16_t status) {
 
 BOOST_AUTO_TEST_SUITE(blocked_pins)
 
-BOOST_AUTO_TEST_CASE(pin_that_is_known_to_be_blocked_is_not_sent_whatever_card_says_for_blocked) {
+BOOST_AUTO_TEST_CASE(blocked_pin_is_not_sent_for_each_status_word_of_blocked) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms) {
             Fixture f(blocked(use, query));
@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(pin_that_is_known_to_be_blocked_is_not_sent_whatever_card_s
         }
 }
 
-BOOST_AUTO_TEST_CASE(verify_that_meets_blocked_pin_says_so_once_and_is_not_repeated) {
+BOOST_AUTO_TEST_CASE(verify_of_blocked_pin_is_reported_and_not_repeated) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms)
             for (const Form verify : forms) {
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(verify_that_meets_blocked_pin_says_so_once_and_is_not_repea
             }
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_blocked_pin_is_not_sent_either) {
+BOOST_AUTO_TEST_CASE(keep_last_try_does_not_send_blocked_pin) {
     for (const KeyUse use : both_keys)
         for (const Form query : forms) {
             const Knobs knobs = blocked(use, query);
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(with_keep_last_try_blocked_pin_is_not_sent_either) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(wrong_pin_that_blocks_answers_locked_and_so_does_everything_after_it) {
+BOOST_AUTO_TEST_CASE(wrong_pin_that_blocks_returns_locked_and_so_do_later_logins) {
     for (const KeyUse use : both_keys)
         for (const Form form : forms) {
             Knobs knobs = blocked(use, form, form);
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(wrong_pin_that_blocks_answers_locked_and_so_does_everything
         }
 }
 
-BOOST_AUTO_TEST_CASE(pin_that_is_opened_again_while_card_stays_is_asked_for_and_not_refused_from_memory) {
+BOOST_AUTO_TEST_CASE(pin_unblocked_without_removal_is_sent_again) {
     Fixture f(blocked(KeyUse::authentication));
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_LOCKED);
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(pin_that_is_opened_again_while_card_stays_is_asked_for_and_
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(tries_query_that_says_verified_is_no_number_of_tries_and_no_fault) {
+BOOST_AUTO_TEST_CASE(retry_counter_query_with_9000_is_neither_counter_nor_fault) {
     // ISO/IEC 7816-4, 11.5.6: 9000 where no verification is needed. No JPKI card that was measured says so.
     for (const KeyUse use : both_keys) {
         Fixture f;
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(tries_query_that_says_verified_is_no_number_of_tries_and_no
     }
 }
 
-BOOST_AUTO_TEST_CASE(tries_query_that_says_blocked_in_whatever_words_locks_one_slot_and_hides_none) {
+BOOST_AUTO_TEST_CASE(retry_counter_query_with_any_blocked_status_locks_one_slot_and_hides_none) {
     for (const std::uint16_t status : {std::uint16_t{0x6984}, std::uint16_t{0x6983}, std::uint16_t{0x63C0}})
         for (const KeyUse use : both_keys) {
             Fixture f;
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(tries_query_that_says_blocked_in_whatever_words_locks_one_s
         }
 }
 
-BOOST_AUTO_TEST_CASE(unknown_status_word_is_no_number_of_tries) {
+BOOST_AUTO_TEST_CASE(unknown_status_word_is_not_retry_counter) {
     Fixture f;
     pin_flags(auth_slot);
     f.card->inject({Fault::Kind::unknown_status, 1});  // 69C2, to the VERIFY
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(unknown_status_word_is_no_number_of_tries) {
     CHECK_RV(C_GetTokenInfo(auth_slot, &info), CKR_DEVICE_ERROR);
 }
 
-BOOST_AUTO_TEST_CASE(flags_follow_our_own_tries_at_once) {
+BOOST_AUTO_TEST_CASE(flags_show_own_tries_at_once) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(right_pin_clears_flags_at_once) {
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(second_after_another_program_burned_tries_flags_tell_also_while_logged_in) {
+BOOST_AUTO_TEST_CASE(flags_show_tries_of_another_program_after_one_second_also_while_logged_in) {
     for (const bool logged_in : {false, true}) {
         Fixture f;
         const auto session = f.open(auth_slot);
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(second_after_another_program_burned_tries_flags_tell_also_w
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_with_blocked_pin_still_serves_its_certificates_and_its_other_key) {
+BOOST_AUTO_TEST_CASE(card_with_blocked_pin_offers_its_certificates_and_its_other_key) {
     for (const Form form : forms) {
         Fixture f(blocked(KeyUse::authentication, form, form));
         const auto auth = f.open(auth_slot);

@@ -19,7 +19,7 @@ std::size_t changes(const CardModel& card, KeyUse use) { return card.counts().ch
 
 BOOST_AUTO_TEST_SUITE(change)
 
-BOOST_AUTO_TEST_CASE(pin_is_changed_with_one_verify_and_card_left_locked_as_it_was) {
+BOOST_AUTO_TEST_CASE(pin_change_takes_one_verify_and_leaves_no_login) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(pin_is_changed_with_one_verify_and_card_left_locked_as_it_w
     }
 }
 
-BOOST_AUTO_TEST_CASE(login_lasts_through_change_and_so_does_other_keys) {
+BOOST_AUTO_TEST_CASE(pin_change_keeps_both_logins) {
     for (const KeyUse use : both_keys) {
         const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(login_lasts_through_change_and_so_does_other_keys) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(change_while_only_other_key_is_logged_in_logs_nobody_in_or_out) {
+BOOST_AUTO_TEST_CASE(pin_change_during_login_of_other_key_changes_no_login) {
     for (const KeyUse use : both_keys) {
         const KeyUse other = use == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -66,13 +66,13 @@ BOOST_AUTO_TEST_CASE(change_while_only_other_key_is_logged_in_logs_nobody_in_or_
     }
 }
 
-BOOST_AUTO_TEST_CASE(read_only_session_may_not) {
+BOOST_AUTO_TEST_CASE(read_only_session_cannot_change_pin) {
     Fixture f;
     CHECK_RV(set_pin(f.open(auth_slot), auth_pin, "9876"), CKR_SESSION_READ_ONLY);
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_named_before_card_is_touched) {
+BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_rejected_without_command) {
     Fixture f;
     const auto auth = f.open(auth_slot, CKF_RW_SESSION), sign = f.open(sign_slot, CKF_RW_SESSION);
     f.card->reset_counts();
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_named_before_card_is_touched) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(new_password_in_lower_case_is_raised) {
+BOOST_AUTO_TEST_CASE(new_password_is_converted_to_upper_case) {
     Fixture f;
     REQUIRE_OK(set_pin(f.open(sign_slot, CKF_RW_SESSION), "abc123", "fresh99"));
     BOOST_CHECK_EQUAL(f.card->pin(KeyUse::signature), "FRESH99");
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(wrong_old_pin_costs_one_try_and_is_not_sent_again) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(wrong_old_pin_while_logged_in_ends_login_as_on_card) {
+BOOST_AUTO_TEST_CASE(wrong_old_pin_while_logged_in_ends_login) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     CHECK_RV(set_pin(session, "0000", "9876"), CKR_PIN_INCORRECT);
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(wrong_old_pin_while_logged_in_ends_login_as_on_card) {
     BOOST_CHECK(!f.card->verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(power_cut_between_two_commands_leaves_old_pin_valid_and_says_so) {
+BOOST_AUTO_TEST_CASE(power_off_between_verify_and_change_leaves_old_pin_valid_and_is_logged) {
     for (const KeyUse use : both_keys) {
         char log[] = "/tmp/jpki-log-XXXXXX";
         ::close(::mkstemp(log));
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(power_cut_between_two_commands_leaves_old_pin_valid_and_say
     }
 }
 
-BOOST_AUTO_TEST_CASE(fault_at_change_is_no_success_and_leaves_card_locked_as_it_was) {
+BOOST_AUTO_TEST_CASE(fault_at_change_is_error_and_leaves_no_login) {
     for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty,
                                 Fault::Kind::reset, Fault::Kind::bits_flipped, Fault::Kind::other_application})
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(fault_at_change_leaves_login_as_it_was) {
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_change_leaves_login_and_lock_as_they_were) {
+BOOST_AUTO_TEST_CASE(pin_change_with_consent_each_changes_no_login) {
     Fixture f(consent_each);
     const auto session = f.open_logged_in(sign_slot, CKF_RW_SESSION);
     REQUIRE_OK(set_pin(session, sign_pin, "FRESH99"));
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(with_consent_for_each_change_leaves_login_and_lock_as_they_
     check_locked_for_others(KeyUse::signature);
 }
 
-BOOST_AUTO_TEST_CASE(there_is_no_security_officer) {
+BOOST_AUTO_TEST_CASE(security_officer_functions_are_refused) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(there_is_no_security_officer) {
     BOOST_CHECK_EQUAL(f.card->counts().issuer_commands, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(change_that_gets_lost_on_its_way_is_not_repeated) {
+BOOST_AUTO_TEST_CASE(lost_change_is_not_repeated) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     fake::on_transmit([](const std::string&, jpki::model::ByteView command) {
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(change_that_gets_lost_on_its_way_is_not_repeated) {
     BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
 }
 
-BOOST_AUTO_TEST_CASE(change_that_card_refuses_after_right_old_pin_has_failed_and_old_pin_is_still_valid) {
+BOOST_AUTO_TEST_CASE(rejected_change_fails_and_old_pin_stays_valid) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);

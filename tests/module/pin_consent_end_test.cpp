@@ -59,7 +59,7 @@ CK_RV slot_info(CK_SLOT_ID slot) {
 
 BOOST_AUTO_TEST_SUITE(consent_ends)
 
-BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_logs_user_out) {
+BOOST_AUTO_TEST_CASE(context_login_with_CKR_PIN_LOCKED_logs_user_out) {
     {
         Begun f;
         const auto second = f.open(sign_slot);
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_logs_user_out) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_ends_consent_given_before) {
+BOOST_AUTO_TEST_CASE(context_login_with_CKR_PIN_LOCKED_ends_earlier_consent) {
     Begun f;
     const auto second = f.open(sign_slot);
     REQUIRE_OK(f.consent());
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_ends_consent_given_be
     check_logged_out(f, second);
 }
 
-BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_leaves_other_key_logged_in) {
+BOOST_AUTO_TEST_CASE(context_login_with_CKR_PIN_LOCKED_keeps_login_of_other_key) {
     Begun f;
     const auto auth = f.open_logged_in(auth_slot);
     f.card->set_tries(KeyUse::signature, 1);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(context_login_that_answers_pin_locked_leaves_other_key_logg
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(context_login_that_fails_ends_consent_that_was_there_and_blocks_no_other_session) {
+BOOST_AUTO_TEST_CASE(failed_context_login_ends_earlier_consent_and_blocks_no_other_session) {
     const std::vector<std::pair<const char*, std::function<CK_RV(Consented&)>>> failures = {
         {"wrong", [](Consented& f) { return f.consent("WRONG1"); }},
         {"empty", [](Consented& f) { return f.consent(""); }},
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(context_login_that_fails_ends_consent_that_was_there_and_bl
         }
 }
 
-BOOST_AUTO_TEST_CASE(pin_change_ends_consent_whatever_comes_of_it_and_blocks_no_other_session) {
+BOOST_AUTO_TEST_CASE(pin_change_ends_consent_with_any_result_and_blocks_no_other_session) {
     for (const bool own_session : {true, false})
         for (const bool right : {true, false}) {
             Consented f;
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(pin_change_ends_consent_whatever_comes_of_it_and_blocks_no_
         }
 }
 
-BOOST_AUTO_TEST_CASE(at_readers_pin_pad_failed_context_login_and_every_pin_change_end_consent_too) {
+BOOST_AUTO_TEST_CASE(failed_context_login_and_pin_change_at_pin_pad_end_consent) {
     const std::string pad_settings = "[pin]\npinpad_letters = true\n";
     const std::vector<Call> calls = {{"wrong context PIN",
                                       [](Consented& f) {
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(pin_change_that_blocks_pin_logs_out) {
     check_logged_out(f, second);
 }
 
-BOOST_AUTO_TEST_CASE(call_for_another_session_or_slot_that_needs_card_ends_consent_at_once) {
+BOOST_AUTO_TEST_CASE(call_of_another_session_or_slot_that_needs_card_ends_consent) {
     const std::vector<Call> calls = {
         {"context login of another session",
          [](Consented& f) {
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(call_for_another_session_or_slot_that_needs_card_ends_conse
     }
 }
 
-BOOST_AUTO_TEST_CASE(login_of_other_key_that_ended_consent_outlives_end_of_its_operation) {
+BOOST_AUTO_TEST_CASE(login_of_other_key_that_ended_consent_survives_end_of_operation) {
     Consented f;
     REQUIRE_OK(f.login(f.elsewhere, auth_pin));
     BOOST_CHECK(!f.held());
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(login_of_other_key_that_ended_consent_outlives_end_of_its_o
     signed_by(f.elsewhere, find_key(f.elsewhere), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(sessions_own_calls_and_calls_that_need_no_card_leave_consent) {
+BOOST_AUTO_TEST_CASE(calls_of_same_session_and_calls_without_command_keep_consent) {
     const std::vector<Call> calls = {
         {"search that reads the card",
          [](Consented& f) { BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 2u); }},
@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(sessions_own_calls_and_calls_that_need_no_card_leave_consen
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_known_of_other_slot_is_shown_without_card_and_leaves_consent) {
+BOOST_AUTO_TEST_CASE(cached_data_of_other_slot_is_returned_and_keeps_consent) {
     Begun f;
     BOOST_CHECK_EQUAL(pin_flags(auth_slot), 0u);
     REQUIRE_OK(f.consent());
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_other_slot_is_shown_without_card_and_leave
     CHECK_RV(finish_sign(f.session), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(consent_that_is_too_old_ends_at_next_call_whichever_it_is) {
+BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
     const std::vector<Call> calls = {{"C_GetInfo",
                                       [](Consented&) {
                                           CK_INFO info{};
@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(consent_that_is_too_old_ends_at_next_call_whichever_it_is) 
     BOOST_CHECK_EQUAL(f.signatures(), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(new_consent_in_the_same_session_has_its_own_time) {
+BOOST_AUTO_TEST_CASE(new_consent_in_same_session_has_its_own_time_limit) {
     Consented f;
     jpki::Card::Clock::ahead += 40000;
     REQUIRE_OK(f.consent());

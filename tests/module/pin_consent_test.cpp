@@ -5,7 +5,7 @@ using namespace jpki::test;
 
 BOOST_AUTO_TEST_SUITE(consent)
 
-BOOST_AUTO_TEST_CASE(by_login_one_pin_is_good_for_many_signatures_and_no_more_is_asked) {
+BOOST_AUTO_TEST_CASE(consent_login_allows_many_signatures_after_one_pin) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(by_login_one_pin_is_good_for_many_signatures_and_no_more_is
     CHECK_RV(finish_sign(session), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(for_each_is_told_by_always_authenticate_of_signature_key_alone) {
+BOOST_AUTO_TEST_CASE(consent_each_sets_always_authenticate_of_signature_key_only) {
     Fixture f(consent_each);
     const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
     BOOST_CHECK(attribute(sign, find_key(sign), CKA_ALWAYS_AUTHENTICATE) == Bytes{CK_TRUE});
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(for_each_is_told_by_always_authenticate_of_signature_key_al
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(login_itself_leaves_card_locked_and_lets_nobody_in_between) {
+BOOST_AUTO_TEST_CASE(login_with_consent_each_is_one_transaction_and_leaves_no_login_at_card) {
     Fixture f(consent_each);
     const auto session = f.open(sign_slot);
     std::size_t gaps = 0;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(login_itself_leaves_card_locked_and_lets_nobody_in_between)
     BOOST_CHECK_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
 }
 
-BOOST_AUTO_TEST_CASE(login_that_cannot_read_certificate_leaves_card_locked_too) {
+BOOST_AUTO_TEST_CASE(login_that_cannot_read_certificate_leaves_no_login_at_card) {
     for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::bits_flipped})
         for (std::size_t at = 2; at < 6; ++at) {
             Fixture f(consent_each);
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(login_that_cannot_read_certificate_leaves_card_locked_too) 
         }
 }
 
-BOOST_AUTO_TEST_CASE(without_context_login_there_is_no_signature) {
+BOOST_AUTO_TEST_CASE(signature_without_context_login_is_refused) {
     Begun f;
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     BOOST_CHECK_EQUAL(f.signatures(), 0u);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(without_context_login_there_is_no_signature) {
     REQUIRE_OK(sign_init(f.session, f.key));
 }
 
-BOOST_AUTO_TEST_CASE(one_context_login_is_one_signature_in_one_transaction_and_card_is_locked_at_its_end) {
+BOOST_AUTO_TEST_CASE(context_login_allows_one_signature_in_one_transaction_and_then_resets_security_status) {
     Begun f;
     REQUIRE_OK(f.consent());
     BOOST_CHECK(!fake::other_begins_transaction(reader_name));
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(one_context_login_is_one_signature_in_one_transaction_and_c
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(looks_between_context_login_and_signature_change_nothing) {
+BOOST_AUTO_TEST_CASE(reads_between_context_login_and_signature_change_nothing) {
     Begun f;
     REQUIRE_OK(f.consent());
     for (int i = 0; i < 3; ++i) {
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(looks_between_context_login_and_signature_change_nothing) {
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(wrong_context_pin_leaves_session_and_operation_for_another_try) {
+BOOST_AUTO_TEST_CASE(wrong_context_pin_keeps_session_and_operation) {
     Begun f;
     CHECK_RV(f.consent("WRONG1"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::signature), 4);
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(wrong_context_pin_leaves_session_and_operation_for_another_
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(empty_context_pin_does_not_touch_card_and_leaves_another_try) {
+BOOST_AUTO_TEST_CASE(empty_context_pin_sends_no_command_and_keeps_operation) {
     Begun f;
     CHECK_RV(f.consent(""), CKR_PIN_INCORRECT);
     CHECK_RV(f.consent("AB"), CKR_PIN_INCORRECT);
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(empty_context_pin_does_not_touch_card_and_leaves_another_tr
     CHECK_RV(finish_sign(f.session), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(context_login_in_parts_signs_too) {
+BOOST_AUTO_TEST_CASE(context_login_allows_signature_in_parts) {
     Begun f;
     Bytes data = text;
     REQUIRE_OK(C_SignUpdate(f.session, data.data(), 2));
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(context_login_in_parts_signs_too) {
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(every_end_of_consented_operation_locks_card) {
+BOOST_AUTO_TEST_CASE(every_end_of_consented_operation_resets_security_status) {
     const std::vector<std::pair<const char*, void (*)(Begun&)>> ends = {
         {"cancelled by C_SessionCancel", [](Begun& f) { REQUIRE_OK(C_SessionCancel(f.session, CKF_SIGN)); }},
         {"cancelled by C_SignInit", [](Begun& f) { REQUIRE_OK(C_SignInit(f.session, nullptr, 0)); }},
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(every_end_of_consented_operation_locks_card) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(signature_that_fails_locks_card) {
+BOOST_AUTO_TEST_CASE(failed_signature_resets_security_status) {
     for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long,
                             Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::reset, Fault::Kind::other_application})
         for (std::size_t at = 0; at < 2; ++at) {  // the signature, the lock after it
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(signature_that_fails_locks_card) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(another_session_cannot_use_consent_and_does_not_end_it_by_trying) {
+BOOST_AUTO_TEST_CASE(another_session_cannot_use_consent_and_its_attempt_keeps_it) {
     Begun f;
     const auto second = f.open(sign_slot);
     REQUIRE_OK(sign_init(second, f.key));
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(another_session_cannot_use_consent_and_does_not_end_it_by_t
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(logout_between_ends_consent_also_while_other_key_is_logged_in) {
+BOOST_AUTO_TEST_CASE(logout_before_signature_ends_consent_also_while_other_key_is_logged_in) {
     Begun f;
     const auto auth = f.open(auth_slot);
     REQUIRE_OK(f.consent());
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(logout_between_ends_consent_also_while_other_key_is_logged_
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(consent_that_logout_ended_does_not_come_back_with_another_sessions) {
+BOOST_AUTO_TEST_CASE(consent_ended_by_logout_is_not_restored_by_consent_of_another_session) {
     Begun f;
     REQUIRE_OK(f.consent());
     REQUIRE_OK(C_Logout(f.session));
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(consent_that_logout_ended_does_not_come_back_with_another_s
     f.check_locked();
 }
 
-BOOST_AUTO_TEST_CASE(context_login_without_login_or_operation_touches_nothing) {
+BOOST_AUTO_TEST_CASE(context_login_without_login_or_operation_sends_no_command) {
     Fixture f(consent_each);
     const auto session = f.open(sign_slot);
     f.card->reset_counts();
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(context_login_without_login_or_operation_touches_nothing) {
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(consent_whose_end_card_did_not_hear_of_leaves_no_open_card) {
+BOOST_AUTO_TEST_CASE(consent_end_that_did_not_reach_card_is_repeated_before_next_command) {
     Fixture f(consent_each);
     const auto session = f.open_logged_in(sign_slot);
     REQUIRE_OK(sign_init(session, find_key(session)));

@@ -5,7 +5,7 @@ using namespace jpki::test;
 
 BOOST_AUTO_TEST_SUITE(login)
 
-BOOST_AUTO_TEST_CASE(right_and_wrong_pins_are_one_verify_each) {
+BOOST_AUTO_TEST_CASE(right_and_wrong_pins_take_one_verify_each) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(right_and_wrong_pins_are_one_verify_each) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(pin_of_shape_that_cannot_be_right_does_not_touch_card) {
+BOOST_AUTO_TEST_CASE(pin_that_cannot_be_right_is_rejected_without_command) {
     Fixture f;
     const auto auth = f.open(auth_slot), sign = f.open(sign_slot);
     f.card->reset_counts();
@@ -39,14 +39,14 @@ BOOST_AUTO_TEST_CASE(pin_of_shape_that_cannot_be_right_does_not_touch_card) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication) + verifies(*f.card, KeyUse::signature), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(lower_case_of_signature_password_is_raised) {
+BOOST_AUTO_TEST_CASE(signature_password_is_converted_to_upper_case) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "aBc123"), CKR_OK);
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(password_of_letters_or_digits_alone_may_be_old_one_and_is_sent) {
+BOOST_AUTO_TEST_CASE(password_of_letters_or_digits_only_is_sent_at_login) {
     Knobs knobs;
     knobs.pins[1] = "ABCDEF";
     Fixture f(knobs);
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(fault_at_any_command_of_login_causes_no_second_verify) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(login_whose_answer_was_spoilt_leaves_card_locked_for_others) {
+BOOST_AUTO_TEST_CASE(login_with_corrupted_answer_leaves_no_login_at_card) {
     for (const KeyUse use : both_keys)
         for (const auto kind : {Fault::Kind::truncated, Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::too_long}) {
             Fixture f;
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(login_whose_answer_was_spoilt_leaves_card_locked_for_others
         }
 }
 
-BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_one_that_was_looked_at) {
+BOOST_AUTO_TEST_CASE(pin_is_sent_only_to_card_of_session) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     for (const KeyUse use : both_keys) {
         Fixture f;
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(no_pin_goes_to_another_card_than_one_that_was_looked_at) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(swap_that_service_did_not_notice_is_noticed_by_login) {
+BOOST_AUTO_TEST_CASE(swap_unnoticed_by_service_is_detected_by_login) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open(auth_slot);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(swap_that_service_did_not_notice_is_noticed_by_login) {
     BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(swap_during_login_gives_pin_to_neither) {
+BOOST_AUTO_TEST_CASE(swap_during_login_sends_pin_to_neither_card) {
     const auto other_card = std::make_shared<CardModel>(TestPki::shared(1), Knobs{});
     for (std::size_t nth = 0; nth < 2; ++nth) {
         Fixture f;
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(same_wrong_pin_is_not_sent_twice) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(same_wrong_password_in_lower_case_is_the_same) {
+BOOST_AUTO_TEST_CASE(wrong_password_is_recognised_in_lower_case) {
     Fixture f;
     const auto session = f.open(sign_slot);
     CHECK_RV(f.login(session, "WRONG1"), CKR_PIN_INCORRECT);
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(same_wrong_password_in_lower_case_is_the_same) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::signature), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_login_forgets_them) {
+BOOST_AUTO_TEST_CASE(rejected_pins_are_all_remembered_and_forgotten_by_login) {
     Fixture f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(two_different_wrong_pins_are_both_remembered_and_login_forg
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
-BOOST_AUTO_TEST_CASE(removal_and_finalize_forget_rejected_pins) {
+BOOST_AUTO_TEST_CASE(rejected_pins_are_forgotten_by_removal_and_finalize) {
     Fixture f;
     CHECK_RV(f.login(f.open(auth_slot), "0000"), CKR_PIN_INCORRECT);
     fake::remove_card(reader_name);
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(removal_and_finalize_forget_rejected_pins) {
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 2);
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_last_try_is_never_spent) {
+BOOST_AUTO_TEST_CASE(keep_last_try_never_spends_last_try) {
     for (const KeyUse use : both_keys) {
         Fixture f("[pin]\nkeep_last_try = true\n");
         f.card->set_tries(use, 1);
@@ -194,13 +194,13 @@ BOOST_AUTO_TEST_CASE(with_keep_last_try_last_try_is_never_spent) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(without_keep_last_try_last_try_may_be_spent) {
+BOOST_AUTO_TEST_CASE(last_try_can_be_spent_without_keep_last_try) {
     Fixture f;
     f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(security_officer_and_unknown_users_are_no_user_types_of_this_token) {
+BOOST_AUTO_TEST_CASE(security_officer_and_unknown_user_types_are_refused) {
     Fixture f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     f.card->reset_counts();

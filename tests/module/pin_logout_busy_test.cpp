@@ -35,7 +35,7 @@ const std::vector<Way>& ways() {
 
 BOOST_AUTO_TEST_SUITE(logout_of_a_busy_card)
 
-BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_has_its_effect_and_log_says_that_card_is_not_locked) {
+BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_takes_effect_and_failed_reset_is_logged) {
     for (const auto& way : ways()) {
         BOOST_TEST_CONTEXT(way.name) {
             const LogFile log;
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_has_its_effect_and_log_says
     }
 }
 
-BOOST_AUTO_TEST_CASE(second_logout_says_that_nobody_is_logged_in_and_tries_to_lock_again) {
+BOOST_AUTO_TEST_CASE(second_logout_returns_CKR_USER_NOT_LOGGED_IN_and_retries_reset) {
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(all_sessions_of_slot_are_closed_although_card_is_busy) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(connection_that_fails_at_end_of_login_is_error_of_logout_alone) {
+BOOST_AUTO_TEST_CASE(connection_lost_at_end_of_login_is_error_of_logout_only) {
     for (const auto& way : ways()) {
         BOOST_TEST_CONTEXT(way.name) {
             Fixture f(impatient);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(connection_that_fails_at_end_of_login_is_error_of_logout_al
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_is_pulled_at_end_of_login_is_no_error_of_close) {
+BOOST_AUTO_TEST_CASE(removal_at_end_of_login_is_not_error_of_close) {
     for (const auto& way : ways()) {
         if (way.answer != CKR_OK) continue;
         BOOST_TEST_CONTEXT(way.name) {
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(card_that_is_pulled_at_end_of_login_is_no_error_of_close) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(end_of_consented_operation_that_cannot_lock_card_is_no_error_of_call) {
+BOOST_AUTO_TEST_CASE(end_of_consent_that_cannot_reset_security_status_is_not_error_of_call) {
     const std::vector<std::pair<const char*, std::function<CK_RV(Begun&)>>> ends = {
         {"C_Sign",
          [](Begun& f) {
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(end_of_consented_operation_that_cannot_lock_card_is_no_erro
     }
 }
 
-BOOST_AUTO_TEST_CASE(answer_that_card_gave_is_calls_although_connection_fails_after_it) {
+BOOST_AUTO_TEST_CASE(answer_of_card_is_returned_although_connection_fails_after_it) {
     {
         Fixture f(impatient);
         const auto session = f.open(auth_slot, CKF_RW_SESSION);

@@ -23,7 +23,7 @@ std::weak_ptr<const jpki::Certificate> kept_certificate(CK_SESSION_HANDLE sessio
 
 BOOST_AUTO_TEST_SUITE(logout_memory)
 
-BOOST_AUTO_TEST_CASE(logout_drops_signature_certificate_under_every_name) {
+BOOST_AUTO_TEST_CASE(logout_wipes_signature_certificate_from_every_cache) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto certificate = kept_certificate(session);
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(logout_drops_signature_certificate_under_every_name) {
     BOOST_CHECK(certificate.expired());
 }
 
-BOOST_AUTO_TEST_CASE(logout_drops_it_also_when_login_was_lost_before) {
+BOOST_AUTO_TEST_CASE(logout_wipes_signature_certificate_also_after_lost_login) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(logout_drops_it_also_when_login_was_lost_before) {
     BOOST_CHECK(certificate.expired());
 }
 
-BOOST_AUTO_TEST_CASE(after_logout_certificate_is_read_and_checked_against_its_ca_again) {
+BOOST_AUTO_TEST_CASE(signature_certificate_is_read_and_checked_again_after_logout) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     kept_certificate(session);

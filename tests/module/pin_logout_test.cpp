@@ -21,7 +21,7 @@ const std::vector<std::pair<const char*, Way>>& ways() {
 
 BOOST_AUTO_TEST_SUITE(logout)
 
-BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign) {
+BOOST_AUTO_TEST_CASE(another_process_cannot_sign_after_any_kind_of_logout) {
     for (const KeyUse use : both_keys)
         for (const auto& [name, way] : ways())
             for (const bool signs : {false, true}) {
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(after_every_way_of_logging_out_another_process_cannot_sign)
             }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_does_not_let_its_application_go_loses_its_power) {
+BOOST_AUTO_TEST_CASE(card_that_rejects_issuer_security_domain_is_powered_off) {
     for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::empty,
                             Fault::Kind::too_long, Fault::Kind::bits_flipped, Fault::Kind::reset})
         for (const auto& [name, way] : ways()) {
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(card_that_does_not_let_its_application_go_loses_its_power) 
         }
 }
 
-BOOST_AUTO_TEST_CASE(connection_that_breaks_ends_login_at_card) {
+BOOST_AUTO_TEST_CASE(lost_connection_ends_login_at_card) {
     Fixture f("[reader]\nbusy_timeout_ms = 30\n");  // bounds the wait for news of a removal, too
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(connection_that_breaks_ends_login_at_card) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
+BOOST_AUTO_TEST_CASE(closing_one_of_two_sessions_keeps_login) {
     Fixture f;
     const auto first = f.open_logged_in(auth_slot);
     const auto second = f.open(auth_slot, CKF_RW_SESSION);
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(one_session_of_two_that_closes_logs_nobody_out) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_other_and_refuses_its_own_key) {
+BOOST_AUTO_TEST_CASE(logout_of_one_key_keeps_login_of_other) {
     for (const KeyUse leaving : both_keys) {
         const KeyUse staying = leaving == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
         Fixture f;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(logging_one_key_out_leaves_other_and_refuses_its_own_key) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_other_login_is_lost) {
+BOOST_AUTO_TEST_CASE(security_status_is_reset_if_login_of_other_key_is_lost_after_logout) {
     // Logged out in this process only, since the other key was logged in; then that one's login ends by a wrong PIN.
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot, CKF_RW_SESSION);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_other_login
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_signature_shows_that_other_login_is_lost) {
+BOOST_AUTO_TEST_CASE(security_status_is_reset_if_signature_shows_lost_login_after_logout_of_other_key) {
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
     const auto key = find_key(sign);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(key_whose_pin_card_still_honours_is_locked_when_signature_s
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(with_consent_for_each_authentication_logout_locks_although_signature_session_goes_on) {
+BOOST_AUTO_TEST_CASE(authentication_logout_with_consent_each_resets_security_status_during_signature_session) {
     Fixture f(consent_each);
     const auto sign = f.open_logged_in(sign_slot), auth = f.open_logged_in(auth_slot);
     REQUIRE_OK(C_Logout(auth));
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(with_consent_for_each_authentication_logout_locks_although_
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_are_dead) {
+BOOST_AUTO_TEST_CASE(private_objects_are_not_found_after_logout_and_their_handles_are_invalid) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto objects = find(session);
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(private_objects_are_gone_from_searches_and_their_handles_ar
     BOOST_CHECK_EQUAL(find(session).size(), 4u);
 }
 
-BOOST_AUTO_TEST_CASE(search_under_way_finds_no_private_object_after_logout) {
+BOOST_AUTO_TEST_CASE(running_search_finds_no_private_object_after_logout) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(search_under_way_finds_no_private_object_after_logout) {
     BOOST_CHECK(attribute(session, found[0], CKA_PRIVATE) == Bytes{CK_FALSE});
 }
 
-BOOST_AUTO_TEST_CASE(logout_that_another_program_delayed_is_made_up_for) {
+BOOST_AUTO_TEST_CASE(logout_delayed_by_another_program_is_completed_later) {
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(logout_that_another_program_delayed_is_made_up_for) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(logging_out_without_login_is_error_and_costs_nothing) {
+BOOST_AUTO_TEST_CASE(logout_without_login_is_error_and_sends_no_command) {
     Fixture f;
     const auto session = f.open(auth_slot);
     f.card->reset_counts();

@@ -46,7 +46,7 @@ Knobs with(bool Knobs::*knob) {
 
 BOOST_AUTO_TEST_SUITE(lost_login)
 
-BOOST_AUTO_TEST_CASE(another_program_selects_another_application) {
+BOOST_AUTO_TEST_CASE(login_ends_at_select_of_another_application) {
     for (const KeyUse use : both_keys) {
         LoggedIn f(use);
         other_selects_another_application();
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(another_program_selects_another_application) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(another_program_selects_another_application_and_ours_again) {
+BOOST_AUTO_TEST_CASE(login_ends_at_select_of_another_application_and_ours_again) {
     for (const KeyUse use : both_keys) {
         LoggedIn f(use);
         other_selects_another_application();
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(another_program_selects_another_application_and_ours_again)
     }
 }
 
-BOOST_AUTO_TEST_CASE(reset_on_card_that_forgets_its_pins_by_it) {
+BOOST_AUTO_TEST_CASE(reset_ends_login_on_card_with_login_ended_by_reset) {
     for (const KeyUse use : both_keys) {
         LoggedIn f(use, with(&Knobs::reset_clears_pin));
         BOOST_REQUIRE(fake::other_resets(reader_name));
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(reset_on_card_that_forgets_its_pins_by_it) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(reset_on_card_that_keeps_its_pins_disturbs_nobody) {
+BOOST_AUTO_TEST_CASE(reset_keeps_login_on_card_with_login_kept_by_reset) {
     for (const KeyUse use : both_keys) {
         LoggedIn f(use);
         BOOST_REQUIRE(fake::other_resets(reader_name));
@@ -79,13 +79,13 @@ BOOST_AUTO_TEST_CASE(reset_on_card_that_keeps_its_pins_disturbs_nobody) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(another_program_takes_cards_power) {
+BOOST_AUTO_TEST_CASE(login_ends_at_power_off_by_another_program) {
     LoggedIn f(KeyUse::authentication);
     BOOST_REQUIRE(fake::other_resets(reader_name, SCARD_UNPOWER_CARD));
     f.check_lost();
 }
 
-BOOST_AUTO_TEST_CASE(another_program_selects_ours_on_card_that_forgets_its_pins_by_it) {
+BOOST_AUTO_TEST_CASE(login_ends_at_select_by_another_program_on_card_with_login_ended_by_select) {
     for (const KeyUse use : both_keys) {
         LoggedIn f(use, with(&Knobs::reselect_clears_pin));
         other_selects_jpki();
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(another_program_selects_ours_on_card_that_forgets_its_pins_
     }
 }
 
-BOOST_AUTO_TEST_CASE(on_card_that_forgets_its_pins_by_select_our_own_looks_do_not_end_login) {
+BOOST_AUTO_TEST_CASE(own_reads_keep_login_on_card_with_login_ended_by_select) {
     LoggedIn f(KeyUse::authentication, with(&Knobs::reselect_clears_pin));
     token_flags(auth_slot);
     token_flags(sign_slot);
@@ -101,13 +101,13 @@ BOOST_AUTO_TEST_CASE(on_card_that_forgets_its_pins_by_select_our_own_looks_do_no
     f.check_kept();
 }
 
-BOOST_AUTO_TEST_CASE(another_programs_wrong_pin_ends_login) {
+BOOST_AUTO_TEST_CASE(wrong_pin_of_another_program_ends_login) {
     LoggedIn f(KeyUse::authentication);
     BOOST_CHECK_EQUAL(other_verifies(KeyUse::authentication, "0000"), 0x63C2);
     f.check_lost();
 }
 
-BOOST_AUTO_TEST_CASE(card_that_knows_one_pin_at_time_loses_first_login_to_second) {
+BOOST_AUTO_TEST_CASE(card_with_one_login_at_a_time_loses_first_login_to_second) {
     LoggedIn f(KeyUse::authentication, with(&Knobs::one_pin_at_a_time));
     const auto sign = f.open_logged_in(sign_slot);
     signed_by(sign, find_key(sign), CKM_SHA256_RSA_PKCS, text);
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(card_that_knows_one_pin_at_time_loses_first_login_to_second
     BOOST_CHECK_EQUAL(f.state(sign), CKS_RO_USER_FUNCTIONS);
 }
 
-BOOST_AUTO_TEST_CASE(phone_whose_certificate_wants_pin_loses_its_login_and_not_its_place) {
+BOOST_AUTO_TEST_CASE(phone_stays_present_after_lost_login) {
     LoggedIn f(KeyUse::authentication, with(&Knobs::phone));
     find(f.session);  // the certificate, read with the PIN
     other_selects_another_application();
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(removal_and_swap_end_sessions_and_new_card_is_logged_out) {
     BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(reset_in_middle_of_our_transaction_leaves_reader_free_for_others) {
+BOOST_AUTO_TEST_CASE(reset_during_own_transaction_releases_reader) {
     LoggedIn f(KeyUse::authentication);
     fake::inject(reader_name, {Fault::Kind::reset, 0});
     CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_ERROR);

@@ -25,7 +25,7 @@ bool protected_path(CK_SLOT_ID slot) { return (token_flags(slot) & CKF_PROTECTED
 
 BOOST_AUTO_TEST_SUITE(pin_pad)
 
-BOOST_AUTO_TEST_CASE(flag_says_whether_reader_takes_this_tokens_pin) {
+BOOST_AUTO_TEST_CASE(protected_path_flag_is_set_if_pin_pad_takes_pin_of_token) {
     {
         Fixture f;
         BOOST_CHECK(!protected_path(auth_slot));
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(flag_says_whether_reader_takes_this_tokens_pin) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(login_at_pad_asks_for_four_digits_in_block_of_four) {
+BOOST_AUTO_TEST_CASE(login_at_pad_requests_four_digits_in_block_of_four) {
     Padded f;
     const auto session = f.open(auth_slot);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
@@ -84,13 +84,13 @@ BOOST_AUTO_TEST_CASE(on_card_without_short_forms_pad_names_selected_file) {
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(pin_in_call_goes_to_card_as_without_pad) {
+BOOST_AUTO_TEST_CASE(pin_in_call_is_sent_as_without_pad) {
     Padded f;
     CHECK_RV(f.login(f.open(auth_slot), auth_pin), CKR_OK);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_costs_one_try_and_blocks_in_end) {
+BOOST_AUTO_TEST_CASE(wrong_pins_at_pad_cost_one_try_each_and_block) {
     Padded f;
     const auto session = f.open(auth_slot);
     for (const CK_RV expected : {CKR_PIN_INCORRECT, CKR_PIN_INCORRECT, CKR_PIN_LOCKED}) {
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_costs_one_try_and_blocks_in_end) {
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 3u);
 }
 
-BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
+BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_at_pad_cost_no_try) {
     Padded f;
     const auto session = f.open(auth_slot);
     fake::user_will(reader_name, PinEntry::cancelled());
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_cost_nothing) {
     CHECK_RV(f.pad_login(session), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(right_pin_at_pad_ends_memory_of_wrong_ones) {
+BOOST_AUTO_TEST_CASE(right_pin_at_pad_clears_rejected_pins) {
     Padded f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(right_pin_at_pad_ends_memory_of_wrong_ones) {
     CHECK_RV(f.login(session, "0000"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(pin_that_was_wrong_before_it_was_set_at_pad_is_sent) {
+BOOST_AUTO_TEST_CASE(rejected_pin_that_was_set_at_pad_is_sent) {
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     CHECK_RV(f.login(session, "9876"), CKR_PIN_INCORRECT);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(pin_that_was_wrong_before_it_was_set_at_pad_is_sent) {
     CHECK_RV(f.login(session, "9876"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_is_pulled_while_its_owner_types_is_removal) {
+BOOST_AUTO_TEST_CASE(removal_during_entry_at_pad_is_reported) {
     Padded f;
     const auto session = f.open(auth_slot);
     PinEntry entry = PinEntry::typed(auth_pin);
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(card_that_is_pulled_while_its_owner_types_is_removal) {
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(password_with_letters_is_typed_only_where_settings_say_that_pad_can) {
+BOOST_AUTO_TEST_CASE(password_with_letters_is_entered_at_pad_only_with_pinpad_letters) {
     {
         Padded f("", pad_with_letters);
         CHECK_RV(f.pad_login(f.open(sign_slot)), CKR_ARGUMENTS_BAD);
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(password_with_letters_is_typed_only_where_settings_say_that
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_pad_too) {
+BOOST_AUTO_TEST_CASE(context_login_at_pad_gives_consent) {
     Padded f(letters + consent_each, pad_with_letters);
     const auto session = f.open(sign_slot);
     fake::user_will(reader_name, PinEntry::typed(sign_pin));
@@ -185,14 +185,14 @@ BOOST_AUTO_TEST_CASE(consent_for_each_is_given_at_pad_too) {
     check_locked_for_others(KeyUse::signature);
 }
 
-BOOST_AUTO_TEST_CASE(with_keep_last_try_nobody_is_asked_to_type_last_one) {
+BOOST_AUTO_TEST_CASE(keep_last_try_starts_no_entry_at_pad) {
     Padded f("[pin]\nkeep_last_try = true\n");
     f.card->set_tries(KeyUse::authentication, 1);
     CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_PIN_LOCKED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(change_at_pad_verifies_old_pin_and_sets_one_typed_twice) {
+BOOST_AUTO_TEST_CASE(change_at_pad_verifies_old_pin_and_sets_new_one_entered_twice) {
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(change_at_pad_verifies_old_pin_and_sets_one_typed_twice) {
     check_locked_for_others(KeyUse::authentication);
 }
 
-BOOST_AUTO_TEST_CASE(change_that_is_given_up_at_pad_leaves_old_pin_and_card_locked) {
+BOOST_AUTO_TEST_CASE(cancelled_change_at_pad_keeps_old_pin_and_leaves_no_login) {
     PinEntry differs = PinEntry::changed("", "9876");
     differs.again = "9875";
     const std::vector<std::pair<PinEntry, CK_RV>> entries = {{PinEntry::cancelled(), CKR_FUNCTION_CANCELED},
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(change_that_is_given_up_at_pad_leaves_old_pin_and_card_lock
     BOOST_CHECK_EQUAL(f.card->counts().changes[0], 0u);
 }
 
-BOOST_AUTO_TEST_CASE(giving_up_change_at_pad_leaves_login_as_it_was) {
+BOOST_AUTO_TEST_CASE(cancelled_change_at_pad_keeps_login) {
     Padded f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     fake::user_will(reader_name, PinEntry::cancelled());
@@ -243,13 +243,13 @@ BOOST_AUTO_TEST_CASE(giving_up_change_at_pad_leaves_login_as_it_was) {
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(pad_that_cannot_change_pins_is_not_asked_to_and_no_try_is_risked) {
+BOOST_AUTO_TEST_CASE(pad_without_change_gets_no_change_and_costs_no_try) {
     Padded f("", {true, false, false, {}});
     CHECK_RV(f.pad_change(f.open(auth_slot, CKF_RW_SESSION)), CKR_FUNCTION_NOT_SUPPORTED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
-BOOST_AUTO_TEST_CASE(new_password_that_card_refuses_is_invalid_pin) {
+BOOST_AUTO_TEST_CASE(new_password_rejected_by_card_is_CKR_PIN_INVALID) {
     Knobs knobs;
     knobs.enforces_password_rules = true;
     Padded f(letters, pad_with_letters, knobs);

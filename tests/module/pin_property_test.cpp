@@ -229,7 +229,7 @@ private:
 
 BOOST_AUTO_TEST_SUITE(property)
 
-BOOST_AUTO_TEST_CASE(cards_tries_are_what_callers_wrong_pins_explain) {
+BOOST_AUTO_TEST_CASE(retry_counters_equal_number_of_callers_wrong_pins) {
     const unsigned first = number_from("JPKI_PROPERTY_SEED", 20240401), sequences = number_from("JPKI_PROPERTY_SEQUENCES", 150);
     std::size_t pins = 0, spent = 0, faults = 0;
     for (unsigned seed = first; seed < first + sequences; ++seed) {

@@ -58,7 +58,7 @@ bool all_zero(std::uintptr_t page) {
 
 BOOST_AUTO_TEST_SUITE(rejected_pins)
 
-BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_logs_in) {
+BOOST_AUTO_TEST_CASE(rejected_pin_set_by_another_program_logs_in) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_logs_i
     }
 }
 
-BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_can_be_changed) {
+BOOST_AUTO_TEST_CASE(rejected_pin_set_by_another_program_can_be_changed) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use), CKF_RW_SESSION);
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(pin_that_was_rejected_and_became_right_one_elsewhere_can_be
     }
 }
 
-BOOST_AUTO_TEST_CASE(rejected_pin_costs_look_at_counter_and_no_try_while_that_has_not_risen) {
+BOOST_AUTO_TEST_CASE(rejected_pin_takes_one_counter_query_and_no_try_while_counter_has_not_risen) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(rejected_pin_costs_look_at_counter_and_no_try_while_that_ha
     }
 }
 
-BOOST_AUTO_TEST_CASE(rejected_pin_of_card_that_was_blocked_since_is_locked) {
+BOOST_AUTO_TEST_CASE(rejected_pin_returns_locked_on_card_blocked_since) {
     Fixture f;
     const auto session = f.open(auth_slot);
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(rejected_pin_of_card_that_was_blocked_since_is_locked) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_although_tries_were_spent_after_it) {
+BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_after_later_tries) {
     const std::vector<std::pair<const char*, std::function<void(Fixture&, CK_SESSION_HANDLE)>>> ways = {
         {"another wrong PIN of this process",
          [](Fixture& f, CK_SESSION_HANDLE session) { CHECK_RV(f.login(session, "1111"), CKR_PIN_INCORRECT); }},
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_although_tries_were_spent_after_
     }
 }
 
-BOOST_AUTO_TEST_CASE(wrong_pin_at_reader_lowers_count_that_rise_is_told_by) {
+BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_lowers_stored_counter) {
     Fixture f;
     fake::give_pad(reader_name, {});
     const auto session = f.open(auth_slot);
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(wrong_pin_at_reader_lowers_count_that_rise_is_told_by) {
     CHECK_RV(f.login(session, "9999"), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_kept_of_rejected_pin_is_in_no_core_dump_nor_in_child_and_wiped_by_login) {
+BOOST_AUTO_TEST_CASE(rejected_pin_prints_are_not_in_core_dump_or_child_and_wiped_by_login) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const auto kept_out = mappings_with("dd"), wiped_on_fork = mappings_with("wf");
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(what_is_kept_of_rejected_pin_is_in_no_core_dump_nor_in_chil
     BOOST_CHECK(new_ones(kept_out, mappings_with("dd")).empty());
 }
 
-BOOST_AUTO_TEST_CASE(key_and_prints_are_on_page_alone_and_wiped_when_counter_rises) {
+BOOST_AUTO_TEST_CASE(rejected_pin_prints_and_key_have_their_own_page_and_are_wiped_when_counter_rises) {
     const jpki::Crypto crypto;
     const auto before = mappings_with("dd");
     jpki::RejectedPins pins(crypto);
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(key_and_prints_are_on_page_alone_and_wiped_when_counter_ris
     BOOST_CHECK(pins.print(pin).mac != print.mac);  // another key
 }
 
-BOOST_AUTO_TEST_CASE(card_that_never_counts_down_fills_no_memory) {
+BOOST_AUTO_TEST_CASE(rejected_pins_of_card_without_countdown_are_bounded) {
     const jpki::Crypto crypto;
     jpki::RejectedPins pins(crypto);
     for (int i = 0; i < 1000; ++i) {

@@ -35,7 +35,7 @@ Knobs stumbling() {
 
 BOOST_AUTO_TEST_SUITE(power)
 
-BOOST_AUTO_TEST_CASE(first_command_after_loss_of_power_may_fail_and_no_call_does) {
+BOOST_AUTO_TEST_CASE(failed_first_command_after_power_loss_is_not_error_of_call) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys) BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(first_command_after_loss_of_power_may_fail_and_no_call_does
             }
 }
 
-BOOST_AUTO_TEST_CASE(loss_of_power_that_is_told_ends_login_at_next_word_to_card) {
+BOOST_AUTO_TEST_CASE(reported_power_loss_ends_login_at_next_command) {
     for (const KeyUse use : both_keys) {
         Fixture f(stumbling());
         const auto session = f.open_logged_in(slot_of(use));
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(loss_of_power_that_is_told_ends_login_at_next_word_to_card)
     }
 }
 
-BOOST_AUTO_TEST_CASE(who_logs_in_again_after_loss_of_power_is_let_do_so) {
+BOOST_AUTO_TEST_CASE(login_after_power_loss_succeeds) {
     for (const Loss& loss : losses)
         for (const KeyUse use : both_keys) BOOST_TEST_CONTEXT(loss.name << ", key " << index(use)) {
                 Fixture f(stumbling());
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(who_logs_in_again_after_loss_of_power_is_let_do_so) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(warm_reset_ends_no_login_and_asks_for_no_second_one) {
+BOOST_AUTO_TEST_CASE(warm_reset_keeps_login) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open_logged_in(slot_of(use));
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(warm_reset_ends_no_login_and_asks_for_no_second_one) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(login_of_one_key_that_ended_with_power_does_not_keep_other_from_one) {
+BOOST_AUTO_TEST_CASE(login_of_other_key_succeeds_after_power_loss) {
     Fixture f(stumbling());
     f.open_logged_in(auth_slot);
     const auto session = f.open(sign_slot);

@@ -21,7 +21,7 @@ const std::vector<Kind> kinds = {
 
 BOOST_AUTO_TEST_SUITE(presence)
 
-BOOST_AUTO_TEST_CASE(what_list_and_slots_say_is_what_other_calls_say) {
+BOOST_AUTO_TEST_CASE(token_presence_agrees_between_list_slots_and_other_calls) {
     for (const bool list_first : {true, false})
         for (const Kind& kind : kinds) BOOST_TEST_CONTEXT(kind.name << ", list first: " << list_first) {
                 Fixture f(knobs_of(kind.name));
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(what_list_and_slots_say_is_what_other_calls_say) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(each_insertion_is_looked_at_once) {
+BOOST_AUTO_TEST_CASE(each_insertion_is_examined_once) {
     Fixture f;
     for (std::size_t i = 1; i <= 3; ++i) {
         BOOST_CHECK(slots_with_token() == both);
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(each_insertion_is_looked_at_once) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_sent_nor_connected_to_without_card_or_for_list_of_all_slots) {
+BOOST_AUTO_TEST_CASE(empty_slot_and_list_of_all_slots_cause_no_connection_and_no_command) {
     Fixture f;
     fake::reset_calls();
     CK_ULONG count = 0;
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_sent_nor_connected_to_without_card_or_for_list_o
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(first_signature_after_list_takes_5_commands) {
+BOOST_AUTO_TEST_CASE(first_signature_after_slot_list_takes_5_commands) {
     for (const bool list : {true, false}) {
         Fixture f;
         if (list) BOOST_CHECK(slots_with_token() == both);
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(first_signature_after_list_takes_5_commands) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(which_keys_there_are_is_asked_of_card_that_was_recognised_by_session) {
+BOOST_AUTO_TEST_CASE(existence_file_is_read_from_card_recognised_by_session) {
     Fixture f(knobs_of("child"));
     const auto session = f.open(auth_slot);
     BOOST_CHECK(slots_with_token() == Slots{auth_slot});
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(which_keys_there_are_is_asked_of_card_that_was_recognised_b
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
 }
 
-BOOST_AUTO_TEST_CASE(transaction_of_another_program_is_not_waited_for_and_what_was_wrong_is_event) {
+BOOST_AUTO_TEST_CASE(token_presence_does_not_wait_for_transaction_and_correction_is_event) {
     Fixture f(patient, knobs_of("child"));
     const auto session = f.open(auth_slot);  // recognised, not yet asked for its keys
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(transaction_of_another_program_is_not_waited_for_and_what_w
     REQUIRE_OK(C_CloseSession(session));
 }
 
-BOOST_AUTO_TEST_CASE(operation_of_another_thread_is_not_waited_for) {
+BOOST_AUTO_TEST_CASE(token_presence_does_not_wait_for_another_thread) {
     Fixture f(patient);
     const auto session = f.open(auth_slot);
     fake::Gate gate;
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(operation_of_another_thread_is_not_waited_for) {
     fake::on_transmit({});
 }
 
-BOOST_AUTO_TEST_CASE(several_threads_that_ask_at_once_all_see_new_card) {
+BOOST_AUTO_TEST_CASE(threads_in_parallel_all_see_new_card) {
     Fixture f;
     fake::Gate gate;
     fake::on_transmit([&, stopped = std::make_shared<bool>(false)](const std::string&, jpki::model::ByteView) {
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(several_threads_that_ask_at_once_all_see_new_card) {
     fake::on_transmit({});
 }
 
-BOOST_AUTO_TEST_CASE(answer_about_keys_that_cannot_be_read_is_not_asked_for_again_and_again) {
+BOOST_AUTO_TEST_CASE(unreadable_existence_file_is_not_read_repeatedly) {
     Fixture f;
     fake::on_answer([](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
         if (command[1] == 0xB0 && command[2] == 0x88) return Bytes{0x69, 0xC2};

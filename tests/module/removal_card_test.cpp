@@ -6,7 +6,7 @@ using namespace jpki::test;
 
 BOOST_AUTO_TEST_SUITE(card)
 
-BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_session_dead) {
+BOOST_AUTO_TEST_CASE(every_call_after_removal_finds_session_invalid) {
     for (const Going& going : goings())
         for (const SessionCall& first : session_calls()) {
             BOOST_TEST_CONTEXT(going.name << ", first " << first.name) {
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(whatever_call_comes_first_finds_session_dead) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(next_open_session_works_and_serves_card_that_is_there) {
+BOOST_AUTO_TEST_CASE(next_open_session_uses_inserted_card) {
     for (const Going& going : goings())
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             BOOST_TEST_CONTEXT(going.name << ", slot " << slot) {
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(next_open_session_works_and_serves_card_that_is_there) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(while_there_is_no_card_every_call_says_so_and_slots_stay) {
+BOOST_AUTO_TEST_CASE(every_call_without_card_reports_it_and_slots_stay) {
     const std::vector<std::function<void()>> ways = {[] { fake::remove_card(reader_name); },
                                                      [] { fake::remove_reader(reader_name); }, [] { fake::stop_service(); }};
     for (const auto& goes : ways) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(while_there_is_no_card_every_call_says_so_and_slots_stay) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(session_count_is_of_card_that_is_there) {
+BOOST_AUTO_TEST_CASE(session_count_is_that_of_inserted_card) {
     Fixture f;
     f.open(auth_slot);
     f.open(auth_slot, CKF_RW_SESSION);
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(session_count_is_of_card_that_is_there) {
     BOOST_CHECK_EQUAL(token.ulRwSessionCount, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(serial_number_tells_two_cards_apart_and_is_the_same_again) {
+BOOST_AUTO_TEST_CASE(serial_number_differs_between_cards_and_is_constant) {
     Fixture f;
     const auto serial = [] {
         CK_TOKEN_INFO token{};
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(serial_number_tells_two_cards_apart_and_is_the_same_again) 
     BOOST_CHECK_EQUAL(serial(), first);
 }
 
-BOOST_AUTO_TEST_CASE(swap_that_service_does_not_notice_serves_nothing_of_earlier_card) {
+BOOST_AUTO_TEST_CASE(swap_unnoticed_by_service_returns_no_data_of_earlier_card) {
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto other = card_of_person(1);
     const auto session = serves(f, auth_slot, *f.card);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(swap_that_service_does_not_notice_serves_nothing_of_earlier
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(swap_that_only_another_programs_command_noticed_is_found_by_face_of_card) {
+BOOST_AUTO_TEST_CASE(swap_noticed_only_by_another_program_is_detected_from_card_contents) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         Fixture f;
         const auto other = card_of_person(1);
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(swap_that_only_another_programs_command_noticed_is_found_by
     }
 }
 
-BOOST_AUTO_TEST_CASE(mute_card_is_no_card_and_good_one_after_it_is) {
+BOOST_AUTO_TEST_CASE(mute_card_is_absent_and_next_good_card_is_present) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::remove_card(reader_name);
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(mute_card_is_no_card_and_good_one_after_it_is) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(after_reset_session_lives_and_login_is_what_card_says) {
+BOOST_AUTO_TEST_CASE(reset_keeps_session_and_login_follows_card) {
     // Suspend and resume are a reset, or a loss of power, that the card stays in the reader for.
     for (const auto how : std::initializer_list<DWORD>{SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
         for (const bool clears : {false, true}) {
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(after_reset_session_lives_and_login_is_what_card_says) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(swap_of_persons_with_equal_pins_never_shows_first_ones_certificate) {
+BOOST_AUTO_TEST_CASE(swap_between_holders_with_equal_pins_never_shows_earlier_certificate) {
     Fixture f;
     const auto other = card_of_person(1);
     for (int round = 0; round < 3; ++round)

@@ -70,14 +70,14 @@ void check_reports(std::future<Answer>& answer, CK_SLOT_ID first) {
 
 BOOST_AUTO_TEST_SUITE(slot_events)
 
-BOOST_AUTO_TEST_CASE(what_was_there_from_beginning_is_no_event) {
+BOOST_AUTO_TEST_CASE(state_at_initialize_is_not_event) {
     Fixture f;
     BOOST_CHECK(events().empty());
     serves(f, auth_slot, *f.card);
     BOOST_CHECK(events().empty());
 }
 
-BOOST_AUTO_TEST_CASE(what_was_there_is_no_event_to_program_that_only_waits_either) {
+BOOST_AUTO_TEST_CASE(state_at_initialize_is_not_event_for_program_that_only_waits) {
     fake::reset_everything();
     const auto card = card_of_person(0);
     fake::add_reader(reader_name, card);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(each_change_is_reported_once_per_slot) {
     BOOST_CHECK(events().empty());
 }
 
-BOOST_AUTO_TEST_CASE(reader_unplugged_and_plugged_between_two_looks_is_reported_once_if_its_card_was_used) {
+BOOST_AUTO_TEST_CASE(reader_replugged_between_two_calls_is_reported_once_if_its_card_was_used) {
     Fixture f;
     f.open(auth_slot);
     fake::remove_reader(reader_name);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(reader_unplugged_and_plugged_between_two_looks_is_reported_
     BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
 }
 
-BOOST_AUTO_TEST_CASE(removal_that_connection_heard_of_before_status_is_reported_once) {
+BOOST_AUTO_TEST_CASE(removal_detected_first_by_connection_is_reported_once) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::fail(fake::Function::begin_transaction, SCARD_W_REMOVED_CARD);
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(removal_that_connection_heard_of_before_status_is_reported_
     BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
 }
 
-BOOST_AUTO_TEST_CASE(change_that_another_call_saw_first_is_reported_all_the_same) {
+BOOST_AUTO_TEST_CASE(change_detected_first_by_another_call_is_reported) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::swap_card(reader_name, card_of_person(1));
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(change_that_another_call_saw_first_is_reported_all_the_same
     BOOST_CHECK(events().empty());
 }
 
-BOOST_AUTO_TEST_CASE(application_elsewhere_on_card_or_reset_is_no_event) {
+BOOST_AUTO_TEST_CASE(other_application_or_reset_is_not_event) {
     Fixture f;
     other_selects_another_application();
     BOOST_REQUIRE(fake::other_resets(reader_name));
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_removal_insertion_and_swap) {
     check_reports(answer, auth_slot);
 }
 
-BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_reader_that_brings_card_or_takes_it_away) {
+BOOST_AUTO_TEST_CASE(blocking_wait_ends_when_reader_with_card_is_plugged_or_unplugged) {
     Fixture f;
     auto answer = waiting_and_blocked();
     fake::add_reader(second_reader, card_of_person(1));
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_reader_that_brings_card_or_takes_it
     check_reports(answer, 2);
 }
 
-BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_service_and_with_its_return) {
+BOOST_AUTO_TEST_CASE(blocking_wait_ends_at_stop_and_start_of_service) {
     Fixture f;
     auto answer = waiting_and_blocked();
     fake::stop_service();
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_service_and_with_its_return) {
     check_reports(answer, auth_slot);
 }
 
-BOOST_AUTO_TEST_CASE(our_own_use_of_card_does_not_end_blocking_wait) {
+BOOST_AUTO_TEST_CASE(own_use_of_card_does_not_end_blocking_wait) {
     Fixture f;
     auto answer = waiting_and_blocked();
     serves(f, auth_slot, *f.card);
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(our_own_use_of_card_does_not_end_blocking_wait) {
     check_reports(answer, auth_slot);
 }
 
-BOOST_AUTO_TEST_CASE(two_waiting_threads_are_told_of_one_slot_each) {
+BOOST_AUTO_TEST_CASE(two_waiting_threads_get_one_slot_each) {
     Fixture f;
     auto one = waiting_and_blocked(1);
     auto two = waiting_and_blocked(2);
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(two_waiting_threads_are_told_of_one_slot_each) {
     BOOST_CHECK(events().empty());
 }
 
-BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_every_wait) {
+BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_all_waits) {
     for (const bool with_service : {true, false}) {
         Fixture f;
         if (!with_service) {
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_every_wait) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(finalize_moment_before_wait_begins_ends_it_too) {
+BOOST_AUTO_TEST_CASE(finalize_just_before_wait_begins_ends_it) {
     // PC/SC forgets a cancel that comes before the wait: it is found within half a second.
     Fixture f;
     std::atomic<bool> done = false;
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(finalize_moment_before_wait_begins_ends_it_too) {
     fake::on_wait({});
 }
 
-BOOST_AUTO_TEST_CASE(next_initialize_knows_nothing_of_last_ones_waits_and_events) {
+BOOST_AUTO_TEST_CASE(next_initialize_starts_without_earlier_waits_and_events) {
     Fixture f;
     auto answer = waiting_and_blocked();
     REQUIRE_OK(C_Finalize(nullptr));

@@ -87,13 +87,13 @@ constexpr std::uint8_t ins_verify = 0x20, ins_sign = 0x2A, ins_read = 0xB0, ins_
 
 BOOST_AUTO_TEST_SUITE(in_the_middle)
 
-BOOST_AUTO_TEST_CASE(of_signature) {
+BOOST_AUTO_TEST_CASE(removal_during_signature_is_reported) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         check_pulled_in(ins_sign, 0, slot, log_in,
                         [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) { return try_sign(session, key); });
 }
 
-BOOST_AUTO_TEST_CASE(of_login) {
+BOOST_AUTO_TEST_CASE(removal_during_login_is_reported) {
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         for (const std::uint8_t ins : {ins_select, ins_verify})
             check_pulled_in(
@@ -105,19 +105,19 @@ BOOST_AUTO_TEST_CASE(of_login) {
                 });
 }
 
-BOOST_AUTO_TEST_CASE(of_search) {
+BOOST_AUTO_TEST_CASE(removal_during_search_is_reported) {
     for (const int n : {0, 3, 8})
         check_pulled_in(
             ins_read, n, auth_slot, [](Fixture&, CK_SESSION_HANDLE) {}, find_all);
     check_pulled_in(ins_read, 3, sign_slot, log_in, find_all);
 }
 
-BOOST_AUTO_TEST_CASE(of_logout) {
+BOOST_AUTO_TEST_CASE(removal_during_logout_is_reported) {
     check_pulled_in(ins_select, 0, auth_slot, log_in,
                     [](Fixture&, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) { return C_Logout(session); });
 }
 
-BOOST_AUTO_TEST_CASE(of_change_of_pin) {
+BOOST_AUTO_TEST_CASE(removal_during_pin_change_is_reported) {
     for (const Pull& pull : pulls())
         for (const std::uint8_t ins : {ins_verify, ins_change}) {
             Fixture f;
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(of_change_of_pin) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(of_first_look_at_card_is_token_that_is_not_there) {
+BOOST_AUTO_TEST_CASE(removal_during_first_read_is_token_not_present) {
     for (const Pull& pull : pulls()) {
         if (std::string(pull.name).starts_with("swapped")) continue;  // the other card is looked at instead
         BOOST_TEST_CONTEXT(pull.name) {
@@ -151,14 +151,14 @@ BOOST_AUTO_TEST_CASE(of_first_look_at_card_is_token_that_is_not_there) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(of_first_look_by_swap_is_look_at_other_card) {
+BOOST_AUTO_TEST_CASE(swap_during_first_read_reads_other_card) {
     Fixture f;
     const auto other = card_of_person(1);
     pull_at(ins_select, 0, pulls()[3], other);
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(of_many_first_looks_ends_too) {
+BOOST_AUTO_TEST_CASE(repeated_swaps_during_first_reads_end_with_token_not_present) {
     Fixture f;
     fake::on_transmit([&](const std::string&, jpki::model::ByteView) { fake::swap_card(reader_name, f.card); });
     CK_SESSION_HANDLE session = 0;
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(of_many_first_looks_ends_too) {
     serves(f, auth_slot, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(card_exchanged_and_reset_between_last_question_and_transaction_is_not_taken_for_first) {
+BOOST_AUTO_TEST_CASE(card_replaced_and_reset_before_transaction_is_not_taken_for_first) {
     // pcsc-lite tells a connection of its last event only: a reset, it says, of the card that it was made to.
     Fixture f;
     const auto other = card_of_person(1);
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(card_exchanged_and_reset_between_last_question_and_transact
     serves(f, auth_slot, *other);
 }
 
-BOOST_AUTO_TEST_CASE(card_that_does_not_know_our_application_any_more_is_another_one_and_is_sent_no_pin) {
+BOOST_AUTO_TEST_CASE(card_without_application_after_reset_is_another_card_and_gets_no_pin) {
     Fixture f;
     const auto session = f.open(auth_slot);
     fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {

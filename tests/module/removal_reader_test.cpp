@@ -31,7 +31,7 @@ using Slots = std::vector<CK_SLOT_ID>;
 
 BOOST_AUTO_TEST_SUITE(reader)
 
-BOOST_AUTO_TEST_CASE(two_readers_serve_two_cards_and_what_happens_in_one_is_nothing_to_other) {
+BOOST_AUTO_TEST_CASE(two_readers_with_two_cards_are_independent) {
     Fixture f;
     const auto other = card_of_person(1);
     fake::add_reader(second_reader, other);
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(two_readers_serve_two_cards_and_what_happens_in_one_is_noth
     serves(f, 3, *f.card);
 }
 
-BOOST_AUTO_TEST_CASE(slot_ids_keep_their_meaning_whatever_readers_do) {
+BOOST_AUTO_TEST_CASE(slot_ids_keep_their_meaning_when_readers_change) {
     Fixture f;
     fake::add_reader(second_reader);
     BOOST_CHECK(slots(false) == (Slots{0, 1, 2, 3}));
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(reader_that_appears_after_initialize_is_listed_when_count_i
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
 }
 
-BOOST_AUTO_TEST_CASE(slot_may_be_used_by_who_never_asked_for_list) {
+BOOST_AUTO_TEST_CASE(slot_can_be_used_without_slot_list) {
     const std::vector<std::function<CK_RV()>> first_calls = {
         [] {
             CK_SESSION_HANDLE session = 0;
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(slot_may_be_used_by_who_never_asked_for_list) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(service_that_is_absent_at_initialize_may_come_later) {
+BOOST_AUTO_TEST_CASE(service_may_start_after_initialize) {
     fake::reset_everything();
     fake::stop_service();
     const auto card = card_of_person(0);
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(service_that_is_absent_at_initialize_may_come_later) {
     BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 
-BOOST_AUTO_TEST_CASE(service_that_never_is_there_is_no_error_and_no_delay) {
+BOOST_AUTO_TEST_CASE(missing_service_is_neither_error_nor_delay) {
     fake::reset_everything();
     fake::stop_service();
     const SettingsFile settings("");
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(service_that_never_is_there_is_no_error_and_no_delay) {
     REQUIRE_OK(C_Finalize(nullptr));
 }
 
-BOOST_AUTO_TEST_CASE(service_that_stops_and_starts_again_and_again_is_caught_up_with) {
+BOOST_AUTO_TEST_CASE(repeated_restarts_of_service_are_handled) {
     Fixture f;
     for (int round = 0; round < 5; ++round) {
         const auto session = serves(f, auth_slot, *f.card);
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(service_that_stops_and_starts_again_and_again_is_caught_up_
     BOOST_CHECK_LE(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(after_restart_of_service_first_look_shows_card) {
+BOOST_AUTO_TEST_CASE(first_call_after_restart_of_service_shows_card) {
     const std::vector<std::pair<const char*, std::function<CK_RV()>>> first_calls = {
         {"C_GetTokenInfo",
          [] {
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(after_restart_of_service_first_look_shows_card) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(sixteen_readers_are_as_good_as_one) {
+BOOST_AUTO_TEST_CASE(sixteen_readers_work) {
     Fixture f;
     std::vector<fake::Card> cards = {f.card};
     for (int i = 1; i < 16; ++i) {
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(sixteen_readers_are_as_good_as_one) {
     for (CK_SLOT_ID id = 0; id < 32; id += 10) serves(f, id, *cards[id / 2]);
 }
 
-BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_its_remedy_and_ends_when_pcscd_lets_us_in) {
+BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_remedy_and_access_resumes_when_allowed) {
     const LogFile log;
     const auto refusals = [&] {
         const auto lines = log.lines();

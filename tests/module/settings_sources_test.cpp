@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_CASE(environment_overrides_file) {
     BOOST_CHECK(!std::filesystem::exists(directory.path + "/elsewhere"));
 }
 
-BOOST_AUTO_TEST_CASE(bad_or_empty_environment_leaves_what_file_says) {
+BOOST_AUTO_TEST_CASE(bad_or_empty_environment_keeps_value_of_file) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     {
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(bad_or_empty_environment_leaves_what_file_says) {
     BOOST_CHECK(consent_each(f));
 }
 
-BOOST_AUTO_TEST_CASE(users_file_overrides_systems_and_one_named_file_replaces_both) {
+BOOST_AUTO_TEST_CASE(user_file_overrides_system_file_and_named_file_replaces_both) {
     const Directory directory;
     const SystemFile system(each + "[mechanisms]\npss = \"off\"\n");
     directory.write("config/jpki-pkcs11.toml", at_login);
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(users_file_overrides_systems_and_one_named_file_replaces_bo
     }
 }
 
-BOOST_AUTO_TEST_CASE(named_file_that_cannot_be_used_is_one_line_and_defaults) {
+BOOST_AUTO_TEST_CASE(unusable_named_file_is_one_log_line_and_defaults_apply) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(named_file_that_cannot_be_used_is_one_line_and_defaults) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(file_that_others_can_write_to_or_that_another_user_owns_is_one_line_and_not_obeyed) {
+BOOST_AUTO_TEST_CASE(settings_file_writable_by_others_or_owned_by_another_user_is_one_log_line_and_ignored) {
     const Directory directory;
     const std::string path = directory.write("settings.toml", each);
     const auto obeyed = [&](const char* complaint) {
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(file_that_others_can_write_to_or_that_another_user_owns_is_
     BOOST_CHECK(!obeyed("owned by another user"));
 }
 
-BOOST_AUTO_TEST_CASE(pipe_as_log_file_keeps_nobody_waiting) {
+BOOST_AUTO_TEST_CASE(pipe_as_log_file_does_not_block) {
     const Directory directory;
     BOOST_REQUIRE(::mkfifo((directory.path + "/pipe").c_str(), 0600) == 0);
     const auto begin = std::chrono::steady_clock::now();
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(pipe_as_log_file_keeps_nobody_waiting) {
     BOOST_CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
 }
 
-BOOST_AUTO_TEST_CASE(log_that_cannot_be_written_is_no_reason_to_refuse) {
+BOOST_AUTO_TEST_CASE(unwritable_log_does_not_fail_calls) {
     const Directory directory;
     BOOST_REQUIRE(::symlink((directory.path + "/target").c_str(), (directory.path + "/link").c_str()) == 0);
     for (const std::string& path : {directory.path, directory.path + "/no/such/directory", directory.path + "/link"}) {
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(log_that_cannot_be_written_is_no_reason_to_refuse) {
     BOOST_CHECK(!std::filesystem::exists(directory.path + "/target"));  // links are not followed
 }
 
-BOOST_AUTO_TEST_CASE(no_pin_and_no_name_reaches_log) {
+BOOST_AUTO_TEST_CASE(log_contains_no_pin_and_no_name) {
     const Directory directory;
     Knobs knobs;
     knobs.pins = {"7391", "XQZ94817"};

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(log_file_and_level) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_line_of_log) {
+BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_log_line) {
     const struct {
         const char *table, *key;
         std::vector<const char*> bad;
@@ -120,13 +120,13 @@ BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_line_of_log) {
             }
 }
 
-BOOST_AUTO_TEST_CASE(bad_value_does_not_take_good_ones_with_it) {
+BOOST_AUTO_TEST_CASE(bad_value_does_not_affect_good_values) {
     Fixture f("[signature]\nconsent = \"each\"\n[mechanisms]\npss = 7\n[pin]\npinpad = \"x\"\n");
     BOOST_CHECK(consent_each(f));
     BOOST_CHECK(offers_pss());
 }
 
-BOOST_AUTO_TEST_CASE(unknown_keys_and_tables_are_named_one_line_each) {
+BOOST_AUTO_TEST_CASE(unknown_keys_and_tables_are_one_log_line_each) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     Fixture f("loose = 1\n[signature]\nconsent = \"each\"\nconcent = \"login\"\n[nothing]\na = 1\n");
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(unknown_keys_and_tables_are_named_one_line_each) {
     BOOST_CHECK(consent_each(f));
 }
 
-BOOST_AUTO_TEST_CASE(broken_file_is_one_line_and_defaults) {
+BOOST_AUTO_TEST_CASE(broken_file_is_one_log_line_and_defaults_apply) {
     const struct {
         std::string text;
         int line;
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(broken_file_is_one_line_and_defaults) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(log_file_that_is_refused_has_no_effect) {
+BOOST_AUTO_TEST_CASE(rejected_log_file_has_no_effect) {
     const Directory directory;
     for (const bool zero_byte : {true, false}) {
         Fixture f("[log]\nfile = \"" + directory.path + "/log" + (zero_byte ? "\\u0000b" : "") + "\"\nlevel = \"debug\"\n");
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(log_file_that_is_refused_has_no_effect) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(refused_value_leaves_what_another_source_said) {
+BOOST_AUTO_TEST_CASE(rejected_value_keeps_value_of_other_source) {
     jpki::Settings settings;
     jpki::apply_settings(
         "[log]\nfile = \"/first\"\nlevel = \"error\"\n[signature]\nconsent = \"each\"\n[mechanisms]\npss = "
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(refused_value_leaves_what_another_source_said) {
     BOOST_CHECK(settings.pss == jpki::Settings::Pss::off && settings.busy_timeout == std::chrono::milliseconds(5));
 }
 
-BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
+BOOST_AUTO_TEST_CASE(nesting_in_64_kib_does_not_overrun_small_stack) {
     const auto repeated = [](const std::string& part, const std::string& end) {
         std::string text;
         while (text.size() + part.size() + end.size() < 64 * 1024) text += part;
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(nothing_that_64_kib_can_nest_overruns_small_stack) {
     BOOST_CHECK_EQUAL(complaints, texts.size());
 }
 
-BOOST_AUTO_TEST_CASE(path_may_have_many_dots_and_brackets) {
+BOOST_AUTO_TEST_CASE(path_can_have_many_dots_and_brackets) {
     jpki::Settings settings;
     jpki::apply_settings(
         "[log]\nfile = \"/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\\\"#.x\" # . . . . . . . . . [[[[[[[[[\nlevel = 'error'\n", "file",
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(path_may_have_many_dots_and_brackets) {
     BOOST_CHECK(settings.log_level == jpki::LogLevel::error);
 }
 
-BOOST_AUTO_TEST_CASE(file_that_is_all_wrong_does_not_fill_log) {
+BOOST_AUTO_TEST_CASE(invalid_file_does_not_fill_log) {
     std::string text;
     for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + " = 1\n";
     jpki::Settings settings;
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(file_that_is_all_wrong_does_not_fill_log) {
     BOOST_CHECK_EQUAL(settings.complaints.back(), "file:0: further errors not shown");
 }
 
-BOOST_AUTO_TEST_CASE(comments_may_be_in_any_script) {
+BOOST_AUTO_TEST_CASE(comments_can_be_in_any_script) {
     const Directory directory;
     const Environment log("JPKI_PKCS11_LOG", directory.path + "/log");
     Fixture f("# 署名のたびに\n[signature]\n  # はい\nconsent = \"each\"\n");

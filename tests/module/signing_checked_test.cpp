@@ -38,7 +38,7 @@ std::shared_ptr<const TestPki> keys_exchanged() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(flipped_bit_never_leaves_with_signature_key) {
+BOOST_AUTO_TEST_CASE(signature_with_flipped_bit_is_never_returned_for_signature_key) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
@@ -51,14 +51,14 @@ BOOST_AUTO_TEST_CASE(flipped_bit_never_leaves_with_signature_key) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(signature_key_is_checked_even_if_nobody_asked_for_its_certificate) {
+BOOST_AUTO_TEST_CASE(signature_of_signature_key_is_checked_without_earlier_read_of_certificate) {
     Fixture f({}, keys_exchanged());
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
     for (const auto type : all) CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
 }
 
-BOOST_AUTO_TEST_CASE(flipped_bit_never_leaves_with_authentication_key_once_its_certificate_is_known) {
+BOOST_AUTO_TEST_CASE(signature_with_flipped_bit_is_never_returned_for_authentication_key_with_known_certificate) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(flipped_bit_never_leaves_with_authentication_key_once_its_c
     }
 }
 
-BOOST_AUTO_TEST_CASE(wrong_key_is_noticed_with_authentication_key_once_its_certificate_is_known) {
+BOOST_AUTO_TEST_CASE(wrong_key_is_detected_for_authentication_key_with_known_certificate) {
     Fixture f({}, keys_exchanged());
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(wrong_key_is_noticed_with_authentication_key_once_its_certi
     for (const auto type : all) CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
 }
 
-BOOST_AUTO_TEST_CASE(signature_of_wrong_size_never_leaves_with_either_key) {
+BOOST_AUTO_TEST_CASE(signature_of_wrong_size_is_never_returned_for_either_key) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(signature_of_wrong_size_never_leaves_with_either_key) {
 }
 
 // A signature that was begun outlives the login it was begun in; the next login reads the certificate anew.
-BOOST_AUTO_TEST_CASE(without_its_certificate_signature_key_signs_nothing) {
+BOOST_AUTO_TEST_CASE(signature_key_without_certificate_does_not_sign) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};

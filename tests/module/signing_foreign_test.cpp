@@ -54,7 +54,7 @@ void others_come_between_all_transactions(Fixture& f) {
 
 BOOST_AUTO_TEST_SUITE(foreign_application)
 
-BOOST_AUTO_TEST_CASE(signature_that_it_refuses_is_made_by_ours_with_login_as_it_was) {
+BOOST_AUTO_TEST_CASE(signature_rejected_by_another_application_is_made_by_ours_with_same_login) {
     for (const std::uint16_t status : {std::uint16_t{0x6982}, std::uint16_t{0x6A86}, std::uint16_t{0x6D00}})
         for (const KeyUse use : both_keys)
             for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS})
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(signature_that_it_refuses_is_made_by_ours_with_login_as_it_
                 }
 }
 
-BOOST_AUTO_TEST_CASE(where_it_ended_login_that_is_said_and_nothing_of_pss) {
+BOOST_AUTO_TEST_CASE(login_ended_by_another_application_is_reported_and_pss_stays_offered) {
     for (const KeyUse use : both_keys) {
         Knobs knobs;
         knobs.foreign_status = 0x6A86;
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(where_it_ended_login_that_is_said_and_nothing_of_pss) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(probe_for_pss_asks_our_application_whoever_came_between) {
+BOOST_AUTO_TEST_CASE(pss_probe_uses_our_application_after_another_was_selected) {
     for (const bool pss : {true, false})
         for (const bool logged_in : {false, true})
             for (const CK_SLOT_ID slot : {auth_slot, sign_slot})

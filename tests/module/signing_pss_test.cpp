@@ -41,7 +41,7 @@ CK_RV try_pss(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(anything_but_cards_parameters_is_refused) {
+BOOST_AUTO_TEST_CASE(pss_parameters_other_than_cards_are_rejected) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -86,14 +86,14 @@ BOOST_AUTO_TEST_CASE(anything_but_cards_parameters_is_refused) {
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
 }
 
-BOOST_AUTO_TEST_CASE(model_on_which_it_was_measured_offers_it_without_probe) {
+BOOST_AUTO_TEST_CASE(measured_model_offers_pss_without_probe) {
     Fixture f;
     BOOST_CHECK(offers_pss(auth_slot));
     BOOST_CHECK_EQUAL(f.card->counts().commands, 3u);  // SELECT, again in a second transaction, EF 0006
     BOOST_CHECK(offers_pss(sign_slot));
 }
 
-BOOST_AUTO_TEST_CASE(another_model_is_probed_without_signature) {
+BOOST_AUTO_TEST_CASE(unmeasured_model_is_probed_for_pss_without_signature) {
     for (const bool pss : {true, false})
         for (const bool pin_first : {false, true})
             for (const bool wrong_length_6985 : {false, true})
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(another_model_is_probed_without_signature) {
                 }
 }
 
-BOOST_AUTO_TEST_CASE(card_without_token_information_is_probed) {
+BOOST_AUTO_TEST_CASE(card_without_token_information_is_probed_for_pss) {
     for (const bool pss : {true, false}) {
         Knobs knobs = card_with(pss, "");
         knobs.has_token_information = false;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(card_without_token_information_is_probed) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(settings_overrule_card_both_ways) {
+BOOST_AUTO_TEST_CASE(pss_setting_overrides_card_both_ways) {
     {
         Fixture f(setting("off"));
         BOOST_CHECK(!offers_pss(auth_slot));
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(settings_overrule_card_both_ways) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_turns_out_not_to_have_it_is_not_said_to_have_it_again) {
+BOOST_AUTO_TEST_CASE(pss_is_withdrawn_after_card_rejected_it) {
     for (const char* value : {"auto", "on"})
         for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
             Fixture f(setting(value), card_with(false, "E16R01NJ"));
@@ -160,14 +160,14 @@ BOOST_AUTO_TEST_CASE(card_that_turns_out_not_to_have_it_is_not_said_to_have_it_a
         }
 }
 
-BOOST_AUTO_TEST_CASE(what_one_key_of_card_turned_out_not_to_have_other_is_not_said_to_have) {
+BOOST_AUTO_TEST_CASE(pss_is_withdrawn_for_both_keys_after_card_rejected_it) {
     // "A 6A86 at run time withdraws it for that card": the card, not the slot.
     Fixture f(card_with(false, "E16R01NJ"));
     CHECK_RV(try_pss(f.open_logged_in(auth_slot), CKM_RSA_PKCS_PSS), CKR_FUNCTION_FAILED);
     BOOST_CHECK(!offers_pss(sign_slot));
 }
 
-BOOST_AUTO_TEST_CASE(another_card_is_asked_anew) {
+BOOST_AUTO_TEST_CASE(another_card_is_probed_for_pss_again) {
     Fixture f(card_with(false, "E16R01NJ"));
     CHECK_RV(try_pss(f.open_logged_in(auth_slot), CKM_RSA_PKCS_PSS), CKR_FUNCTION_FAILED);
     BOOST_CHECK(!offers_pss(auth_slot));

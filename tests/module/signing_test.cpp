@@ -62,7 +62,7 @@ BOOST_FIXTURE_TEST_CASE(mechanisms_that_hash_take_data_of_any_length, Signer) {
                 }
 }
 
-BOOST_FIXTURE_TEST_CASE(one_part_or_many_are_the_same_data, Signer) {
+BOOST_FIXTURE_TEST_CASE(one_part_and_many_parts_give_same_signature, Signer) {
     for (const Token* token : both())
         for (const CK_MECHANISM_TYPE type : hashing)
             for (const std::size_t part : {1u, 64u, 99u}) {
@@ -82,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(one_part_or_many_are_the_same_data, Signer) {
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(empty_parts_and_no_parts_are_empty_data, Signer) {
+BOOST_FIXTURE_TEST_CASE(empty_parts_and_no_parts_sign_empty_data, Signer) {
     CK_MECHANISM mechanism = mechanism_of(CKM_SHA256_RSA_PKCS);
     Bytes signature(256);
     CK_ULONG length = 256;
@@ -95,7 +95,7 @@ BOOST_FIXTURE_TEST_CASE(empty_parts_and_no_parts_are_empty_data, Signer) {
     BOOST_CHECK(openssl_verifies(auth.certificate, CKM_SHA256_RSA_PKCS, {}, signature));
 }
 
-BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_else_to_card, Signer) {
+BOOST_FIXTURE_TEST_CASE(pkcs1_without_hash_takes_1_to_245_bytes_and_sends_no_other_length, Signer) {
     for (const Token* token : both()) {
         for (const std::size_t size : {1u, 20u, 32u, 51u, 244u, 245u}) {
             const Bytes data = message(size);
@@ -112,7 +112,7 @@ BOOST_FIXTURE_TEST_CASE(padding_alone_takes_1_to_245_bytes_and_sends_nothing_els
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(pss_alone_takes_sha256_hash_and_sends_nothing_else_to_card, Signer) {
+BOOST_FIXTURE_TEST_CASE(pss_without_hash_takes_sha256_hash_and_sends_no_other_length, Signer) {
     for (const Token* token : both()) {
         const Bytes hash = message(32);
         BOOST_CHECK(openssl_verifies(token->certificate, CKM_RSA_PKCS_PSS, hash,
@@ -127,7 +127,7 @@ BOOST_FIXTURE_TEST_CASE(pss_alone_takes_sha256_hash_and_sends_nothing_else_to_ca
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(sha1_and_others_go_through_padding_alone_with_their_digest_info, Signer) {
+BOOST_FIXTURE_TEST_CASE(sha1_and_other_hashes_are_signed_by_pkcs1_without_hash_with_their_digest_info, Signer) {
     // What TLS and OpenSSH with old servers do; the module does not judge what is padded.
     Bytes sha1 = {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14};
     sha1.resize(35, 0x77);
@@ -136,7 +136,7 @@ BOOST_FIXTURE_TEST_CASE(sha1_and_others_go_through_padding_alone_with_their_dige
             openssl_verifies(auth.certificate, CKM_RSA_PKCS, info, signed_by(auth.session, auth.key, CKM_RSA_PKCS, info)));
 }
 
-BOOST_FIXTURE_TEST_CASE(mechanisms_without_parameter_take_none, Signer) {
+BOOST_FIXTURE_TEST_CASE(mechanisms_without_parameter_reject_one, Signer) {
     Bytes parameter(16);
     for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS}) {
         CK_MECHANISM with = {type, parameter.data(), static_cast<CK_ULONG>(parameter.size())};
@@ -166,7 +166,7 @@ BOOST_FIXTURE_TEST_CASE(two_sessions_sign_their_own_data, Signer) {
     BOOST_CHECK(openssl_verifies(auth.certificate, CKM_SHA256_RSA_PKCS, one, signature));
 }
 
-BOOST_AUTO_TEST_CASE(without_login_there_is_no_key_to_sign_with) {
+BOOST_AUTO_TEST_CASE(private_key_is_not_usable_without_login) {
     Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);

@@ -46,7 +46,7 @@ BOOST_FIXTURE_TEST_CASE(right_signatures_verify_in_one_part_and_in_many_without_
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_signature_wrong, Verifier) {
+BOOST_FIXTURE_TEST_CASE(signature_with_any_flipped_bit_does_not_verify, Verifier) {
     for (const auto type : all) {
         const Bytes signature = signed_by(session, key, type, data);
         for (const std::size_t at : {0u, 1u, 127u, 254u, 255u})
@@ -64,7 +64,7 @@ BOOST_FIXTURE_TEST_CASE(any_flipped_bit_makes_signature_wrong, Verifier) {
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(signature_of_another_mechanism_or_key_is_wrong, Verifier) {
+BOOST_FIXTURE_TEST_CASE(signature_of_another_mechanism_or_key_does_not_verify, Verifier) {
     const auto other = open_logged_in(sign_slot);
     CHECK_RV(verify(CKM_SHA256_RSA_PKCS, data, signed_by(other, find_key(other), CKM_SHA256_RSA_PKCS, data)),
              CKR_SIGNATURE_INVALID);
@@ -82,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(signature_is_256_bytes_long, Verifier) {
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(data_that_mechanism_cannot_take_is_named, Verifier) {
+BOOST_FIXTURE_TEST_CASE(data_that_mechanism_cannot_take_is_rejected, Verifier) {
     const Bytes signature = signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
     for (const std::size_t size : {0u, 246u, 1000u}) CHECK_RV(verify(CKM_RSA_PKCS, Bytes(size), signature), CKR_DATA_LEN_RANGE);
     for (const std::size_t size : {0u, 31u, 33u, 1000u})

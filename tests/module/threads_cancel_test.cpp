@@ -39,7 +39,7 @@ private:
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(thread_that_is_cancelled_inside_C_Sign_gets_its_signature_first) {
+BOOST_AUTO_TEST_CASE(thread_cancelled_inside_C_Sign_gets_its_signature_first) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(thread_that_is_cancelled_inside_C_Sign_gets_its_signature_f
     signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
 }
 
-BOOST_AUTO_TEST_CASE(thread_that_is_cancelled_inside_C_WaitForSlotEvent_waits_on_until_C_Finalize) {
+BOOST_AUTO_TEST_CASE(thread_cancelled_inside_C_WaitForSlotEvent_waits_until_C_Finalize) {
     Fixture f;
     CK_RV rv = CKR_GENERAL_ERROR;
     Host host([&] {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(thread_that_is_cancelled_inside_C_WaitForSlotEvent_waits_on
     CHECK_RV(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
-BOOST_AUTO_TEST_CASE(hosts_own_cancellation_state_is_left_as_it_was) {
+BOOST_AUTO_TEST_CASE(cancellation_state_of_host_is_not_changed) {
     Fixture f;
     for (const int wanted : {PTHREAD_CANCEL_DISABLE, PTHREAD_CANCEL_ENABLE}) {
         int state = 0;

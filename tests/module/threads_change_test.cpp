@@ -31,7 +31,7 @@ CK_OBJECT_HANDLE private_key_if_shown(CK_SESSION_HANDLE session) {
 
 BOOST_AUTO_TEST_SUITE(changes_of_two_threads)
 
-BOOST_AUTO_TEST_CASE(change_of_pin_takes_nothing_from_login_while_it_is_under_way) {
+BOOST_AUTO_TEST_CASE(running_pin_change_keeps_login_usable) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION), second = f.open(auth_slot);
     const auto key = find_key(session);
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(change_of_pin_takes_nothing_from_login_while_it_is_under_wa
     CHECK_RV(try_sign(second, key), CKR_OK);
 }
 
-BOOST_AUTO_TEST_CASE(change_of_pin_does_not_bring_lost_login_back) {
+BOOST_AUTO_TEST_CASE(pin_change_does_not_restore_lost_login) {
     Fixture f;
     const auto lost = f.open_logged_in(auth_slot, CKF_RW_SESSION);
     f.open_logged_in(sign_slot);  // keeps the card open
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(logout_during_search_leaves_no_certificate_in_memory) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(end_of_library_does_not_log_out_next_one) {
+BOOST_AUTO_TEST_CASE(finalize_does_not_log_out_next_initialised_library) {
     Fixture f;
     f.open_logged_in(auth_slot);
     Stop locking(Function::get_attrib);

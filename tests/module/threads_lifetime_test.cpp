@@ -80,7 +80,7 @@ int use_the_card() {
 
 BOOST_AUTO_TEST_SUITE(lifetime)
 
-BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
+BOOST_AUTO_TEST_CASE(finalize_during_calls_of_other_threads_ends_them) {
     Fixture f;
     std::size_t signatures = 0;
     for (int round = 0; round < 10; ++round) {
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(finalize_with_calls_running_in_other_threads) {
     BOOST_TEST_MESSAGE("counted: " << signatures << " signatures in the way of 10 C_Finalize");
 }
 
-BOOST_AUTO_TEST_CASE(finalize_while_command_is_with_card) {
+BOOST_AUTO_TEST_CASE(finalize_during_command_returns) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(finalize_while_command_is_with_card) {
     BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 
-BOOST_AUTO_TEST_CASE(initialize_and_finalize_thousand_times_without_growth) {
+BOOST_AUTO_TEST_CASE(initialize_and_finalize_repeated_1000_times_do_not_grow) {
     Fixture f;
     REQUIRE_OK(C_Finalize(nullptr));
     const auto round = [](bool with_the_card) {
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_thousand_times_without_growth) {
     if (heap_before != 0) BOOST_CHECK_LE(resident_after, resident_before + 512);
 }
 
-BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_may_initialise_anew_and_disturbs_nobody) {
+BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_can_initialise_and_does_not_disturb_parent) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_may_initialise_anew_and
     signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(child_that_just_exits_or_finalises_leaves_parent_alone) {
+BOOST_AUTO_TEST_CASE(child_that_exits_or_finalises_does_not_disturb_parent) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(child_that_just_exits_or_finalises_leaves_parent_alone) {
     signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(child_forked_while_other_threads_are_inside_library) {
+BOOST_AUTO_TEST_CASE(child_forked_during_calls_of_other_threads_can_initialise) {
     Fixture f;
     std::atomic<bool> stop = false;
     std::thread busy([&] {
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(child_forked_while_other_threads_are_inside_library) {
     BOOST_CHECK_EQUAL(odd, 0);
 }
 
-BOOST_AUTO_TEST_CASE(initialize_from_many_threads_succeeds_once) {
+BOOST_AUTO_TEST_CASE(initialize_from_many_threads_succeeds_in_one) {
     Fixture f;
     REQUIRE_OK(C_Finalize(nullptr));
     for (int round = 0; round < 20; ++round) {

@@ -49,7 +49,7 @@ CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, K
 
 BOOST_AUTO_TEST_SUITE(logins_of_two_threads)
 
-BOOST_AUTO_TEST_CASE(login_that_close_of_last_session_overtook_leaves_nobody_logged_in) {
+BOOST_AUTO_TEST_CASE(login_overtaken_by_close_of_last_session_leaves_no_login) {
     for (const KeyUse use : both_keys)
         for (const char* settings : {"", consent_each.c_str()}) {
             Fixture f(settings);
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(login_that_close_of_last_session_overtook_leaves_nobody_log
         }
 }
 
-BOOST_AUTO_TEST_CASE(close_of_last_session_while_pin_is_on_its_way_leaves_nobody_logged_in) {
+BOOST_AUTO_TEST_CASE(close_of_last_session_during_verify_leaves_no_login) {
     for (const KeyUse use : both_keys) {
         Fixture f;
         const auto session = f.open(slot_of(use));
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(close_of_last_session_while_pin_is_on_its_way_leaves_nobody
     }
 }
 
-BOOST_AUTO_TEST_CASE(login_outlives_close_of_its_session_where_another_one_is_open) {
+BOOST_AUTO_TEST_CASE(login_survives_close_of_its_session_while_another_is_open) {
     Fixture f;
     const auto session = f.open(auth_slot), second = f.open(auth_slot);
     CHECK_RV(login_while_its_session_is_closed(f, session, KeyUse::authentication), CKR_OK);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(login_outlives_close_of_its_session_where_another_one_is_op
     signed_by(second, find_key(second), CKM_SHA256_RSA_PKCS, text);
 }
 
-BOOST_AUTO_TEST_CASE(logout_of_one_key_while_pin_of_other_is_on_its_way_is_decided_by_what_card_says_to_it) {
+BOOST_AUTO_TEST_CASE(logout_of_one_key_during_verify_of_other_is_decided_by_cards_answer) {
     for (const KeyUse leaving : both_keys)
         for (const bool right : {true, false}) {
             const KeyUse coming = leaving == KeyUse::authentication ? KeyUse::signature : KeyUse::authentication;
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(logout_of_one_key_while_pin_of_other_is_on_its_way_is_decid
 }
 
 // signature.consent = "each": one session's operation ends while another session's consent is on its way.
-BOOST_AUTO_TEST_CASE(end_of_operation_does_not_end_consent_that_another_session_is_giving) {
+BOOST_AUTO_TEST_CASE(end_of_operation_keeps_consent_being_given_by_another_session) {
     Fixture f(consent_each);
     const auto session = f.open_logged_in(sign_slot), second = f.open(sign_slot);
     const auto key = find_key(session);

@@ -65,7 +65,7 @@ bool standard(CK_RV rv) {
 
 BOOST_AUTO_TEST_SUITE(threads)
 
-BOOST_AUTO_TEST_CASE(eight_threads_sign_hundred_times_each_with_both_keys) {
+BOOST_AUTO_TEST_CASE(eight_threads_sign_100_times_each_with_both_keys) {
     Fixture f;
     const std::size_t good = good_threads(8, [&](std::size_t n) {
         const CK_SLOT_ID slot = n % 2;
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(eight_threads_sign_hundred_times_each_with_both_keys) {
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(two_cards_are_used_at_the_same_time) {
+BOOST_AUTO_TEST_CASE(two_cards_are_used_in_parallel) {
     Fixture f;
     const auto other = card_of_person(1);
     fake::add_reader("Another Reader 01 00", other);
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(two_cards_are_used_at_the_same_time) {
     BOOST_CHECK_EQUAL(good, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(every_session_call_on_one_session_from_many_threads) {
+BOOST_AUTO_TEST_CASE(session_calls_from_many_threads_on_one_session_are_safe) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(every_session_call_on_one_session_from_many_threads) {
     BOOST_CHECK_EQUAL(wrong, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(every_entry_point_while_cards_are_swapped) {
+BOOST_AUTO_TEST_CASE(every_function_is_safe_while_cards_are_swapped) {
     Fixture f;
     const auto other = card_of_person(1);
     std::atomic<bool> stop = false;
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(every_entry_point_while_cards_are_swapped) {
     BOOST_CHECK_LE(fake::open_now().handles, 1u);
 }
 
-BOOST_AUTO_TEST_CASE(logins_and_logouts_of_many_threads_end_in_one_state) {
+BOOST_AUTO_TEST_CASE(logins_and_logouts_of_many_threads_end_in_consistent_state) {
     Fixture f;
     const auto session = f.open(auth_slot);
     const std::size_t good = good_threads(4, [&](std::size_t) {

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(reader_has_one_slot_and_two_readers_two) {
     CHECK_RV(C_GetSlotInfo(2, &info), CKR_SLOT_ID_INVALID);
 }
 
-BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_never_touched) {
+BOOST_AUTO_TEST_CASE(variant_token_lists_and_signs_without_using_other_key) {
     Fixture f;
     CK_TOKEN_INFO info{};
     REQUIRE_OK(C_GetTokenInfo(the_slot, &info));
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(its_token_works_from_listing_to_signing_and_other_key_is_ne
         }
 }
 
-BOOST_AUTO_TEST_CASE(token_information_asks_for_tries_of_its_own_pin_alone) {
+BOOST_AUTO_TEST_CASE(token_information_queries_only_its_own_retry_counter) {
     Fixture f;
     bool other_asked = false;
     f.card->on_command([&](jpki::model::ByteView command, jpki::model::ByteView) {
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(token_information_asks_for_tries_of_its_own_pin_alone) {
     BOOST_CHECK_LE(f.card->counts().commands, 4u);
 }
 
-BOOST_AUTO_TEST_CASE(card_without_key_has_no_token_here) {
+BOOST_AUTO_TEST_CASE(card_without_key_has_no_token_in_variant) {
     Knobs knobs;
     (auth ? knobs.has_authentication : knobs.has_signature) = false;
     Fixture f(knobs);
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(card_without_key_has_no_token_here) {
     BOOST_CHECK_EQUAL(count, 0u);
 }
 
-BOOST_AUTO_TEST_CASE(card_without_other_key_is_complete_here) {
+BOOST_AUTO_TEST_CASE(card_without_other_key_is_complete_in_variant) {
     Knobs knobs;
     (auth ? knobs.has_signature : knobs.has_authentication) = false;
     Fixture f(knobs);

@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(pin_is_sent_once_whatever_form_and_wrong_one_costs_one_try) {
+BOOST_AUTO_TEST_CASE(pin_is_sent_once_in_each_form_and_wrong_one_costs_one_try) {
     for (const bool short_forms : {true, false})
         for (const bool form_known : {true, false}) {
             model::Knobs knobs;
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(pin_is_sent_once_whatever_form_and_wrong_one_costs_one_try)
         }
 }
 
-BOOST_AUTO_TEST_CASE(form_is_found_out_by_tries_query_which_costs_nothing) {
+BOOST_AUTO_TEST_CASE(form_is_found_by_retry_counter_query_which_costs_no_try) {
     for (const bool short_forms : {true, false}) {
         model::Knobs knobs;
         knobs.short_forms = short_forms;
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(form_is_found_out_by_tries_query_which_costs_nothing) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(only_first_command_after_cold_reset_is_repeated_on_6f00_and_once) {
+BOOST_AUTO_TEST_CASE(first_command_after_cold_reset_is_repeated_once_on_6f00_and_no_other) {
     model::Knobs knobs;
     knobs.first_command_6f00 = true;
     OnReader on(knobs);
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(only_first_command_after_cold_reset_is_repeated_on_6f00_and
     BOOST_CHECK_EQUAL(stumbling.commands.size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
+BOOST_AUTO_TEST_CASE(certificates_of_any_size_are_read_exactly) {
     std::vector<std::size_t> sizes = {3,   5,   16,  127, 129, 131, 240, 272, 511,  512,  513,  514,
                                       527, 528, 529, 765, 766, 767, 768, 769, 1570, 1745, 3808, 8192};
     for (std::size_t size = 250; size <= 260; ++size)
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(certificates_are_read_exactly_whatever_their_size) {
                     }
 }
 
-BOOST_AUTO_TEST_CASE(second_read_that_hits_another_file_is_noticed) {
+BOOST_AUTO_TEST_CASE(second_read_from_another_file_is_detected) {
     // After the first read by SFI another file is the current one: without the overlap its bytes would be taken.
     model::Knobs knobs;
     knobs.sfi_read_sets_current_file = false;
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(second_read_that_hits_another_file_is_noticed) {
     BOOST_CHECK(!on.profile.sfi_read_selects);
 }
 
-BOOST_AUTO_TEST_CASE(lie_about_length_is_malformed_and_ends) {
+BOOST_AUTO_TEST_CASE(wrong_length_is_malformed_and_reading_ends) {
     for (const char* head : {"3082 0622", "3082 1FFC", "3081 FF", "30 7F"}) {
         auto pki = std::make_shared<model::TestPki>();
         const Bytes lie = hex(head);
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(lie_about_length_is_malformed_and_ends) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_page_says_and_nothing_else) {
+BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_apdu_readme_says) {
     const struct {
         std::uint16_t status;
         PinAnswer::Kind kind;
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_page_says_and_nothing_else
         BOOST_CHECK_THROW(Applet::pin_answer(static_cast<std::uint16_t>(status)), CardFault);
 }
 
-BOOST_AUTO_TEST_CASE(new_pin_is_set_after_old_one_and_refused_without_it) {
+BOOST_AUTO_TEST_CASE(new_pin_is_set_after_verify_and_rejected_without_it) {
     for (const bool short_forms : {true, false}) {
         model::Knobs knobs;
         knobs.short_forms = short_forms;

@@ -47,7 +47,7 @@ PinAnswer::Kind verify(Card& card, KeyUse use, const std::string& text) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(whether_card_is_locked_is_decided_after_verify_that_is_under_way) {
+BOOST_AUTO_TEST_CASE(security_status_is_reset_only_after_running_verify) {
     for (const bool right : {true, false}) {
         Inserted inserted;
         Card& card = inserted.card;
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(whether_card_is_locked_is_decided_after_verify_that_is_unde
 }
 
 // The card has no logout for one key: it is our word alone that ends a login while the other key keeps the card open.
-BOOST_AUTO_TEST_CASE(key_that_is_logged_out_neither_signs_nor_reads_although_card_would) {
+BOOST_AUTO_TEST_CASE(key_after_logout_neither_signs_nor_reads_although_card_would) {
     for (const KeyUse use : all_key_uses) {
         Inserted inserted;
         Card& card = inserted.card;

@@ -111,7 +111,7 @@ Bytes replaced(Bytes der, std::string_view text, std::string_view by) {
 
 BOOST_AUTO_TEST_SUITE(certificate)
 
-BOOST_AUTO_TEST_CASE(fields_of_test_cards_certificates_are_those_that_openssl_finds) {
+BOOST_AUTO_TEST_CASE(fields_of_test_certificates_equal_those_of_openssl) {
     const auto pki = model::TestPki::shared();
     for (const auto* der :
          {&pki->authentication_certificate, &pki->signature_certificate, &pki->authentication_ca, &pki->signature_ca}) {
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(key_types_sizes_and_parameters_come_from_public_key_info) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(well_formed_certificate_with_key_that_cannot_be_used_is_read_and_its_key_is_of_type_other) {
+BOOST_AUTO_TEST_CASE(certificate_with_unsupported_key_is_read_with_key_type_other) {
     const Key issuer = rsa_key(2048), curve = ec_key("P-384");
     const Bytes rsa = der_of_certificate(make_certificate(issuer.get(), issuer.get()));
     Bytes even_modulus = rsa, wrong_oid = rsa;
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(versions_serial_numbers_and_signature_algorithms_of_any_kin
     read(edwards.get(), {.hash = nullptr});
 }
 
-BOOST_AUTO_TEST_CASE(every_shorter_and_every_longer_input_is_refused) {
+BOOST_AUTO_TEST_CASE(truncated_and_extended_inputs_are_rejected) {
     const auto pki = model::TestPki::shared();
     for (const auto* der : {&pki->authentication_certificate, &pki->signature_certificate}) {
         for (std::size_t size = 0; size < der->size(); ++size) {
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(every_shorter_and_every_longer_input_is_refused) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(lengths_that_der_does_not_have_are_refused) {
+BOOST_AUTO_TEST_CASE(lengths_that_der_forbids_are_rejected) {
     const Key key = rsa_key(1024);
     const Bytes good = der_of_certificate(make_certificate(key.get(), key.get()));
     BOOST_REQUIRE(parse_certificate(good) != nullptr);
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(lengths_that_der_does_not_have_are_refused) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(whatever_byte_is_changed_what_both_accept_is_read_as_openssl_reads_it) {
+BOOST_AUTO_TEST_CASE(changed_certificate_that_both_accept_is_read_as_openssl_reads_it) {
     const auto pki = model::TestPki::shared();
     std::mt19937 random(20260127);
     for (const auto* der : {&pki->signature_certificate, &pki->authentication_ca}) {
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(whatever_byte_is_changed_what_both_accept_is_read_as_openss
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_fuzzer_has_found_is_read_as_openssl_reads_it) {
+BOOST_AUTO_TEST_CASE(inputs_found_by_fuzzer_are_read_as_openssl_reads_them) {
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(JPKI_SOURCE_DIR "/tests/fuzz/corpus/parsers")) {
         std::ifstream file(entry.path(), std::ios::binary);
@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(what_fuzzer_has_found_is_read_as_openssl_reads_it) {
     BOOST_CHECK_GT(files, 50u);
 }
 
-BOOST_AUTO_TEST_CASE(reading_leaves_nothing_in_hosts_queue_of_openssl_errors) {
+BOOST_AUTO_TEST_CASE(reading_leaves_no_entry_in_hosts_openssl_error_queue) {
     ERR_clear_error();
     for (const Bytes& bad : {Bytes{0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF}, Bytes{0x30, 0x05, 0x00}, Bytes(100, 0xFF)})
         parse_certificate(bad);

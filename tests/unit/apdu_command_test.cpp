@@ -36,14 +36,14 @@ BOOST_AUTO_TEST_CASE(command_has_one_of_four_short_forms) {
     BOOST_CHECK_EQUAL(Command(header, hex("31323334")).header_text(), "00A4 020C");  // never the data
 }
 
-BOOST_AUTO_TEST_CASE(command_that_has_no_short_form_is_not_made) {
+BOOST_AUTO_TEST_CASE(command_without_short_form_is_not_built) {
     const Header header{0x00, 0xB0, 0x00, 0x00};
     BOOST_CHECK_THROW(Command(header, Bytes(256)), std::invalid_argument);
     BOOST_CHECK_THROW(Command(header, {}, 0), std::invalid_argument);
     BOOST_CHECK_THROW(Command(header, {}, 257), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(command_is_wiped_where_it_stood) {
+BOOST_AUTO_TEST_CASE(command_is_wiped_in_place) {
     alignas(Command) std::uint8_t room[sizeof(Command)];
     auto* command = new (room) Command({0x00, 0x20, 0x00, 0x98}, hex("31323334"));
     const Bytes pin = hex("31323334");
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(answer_without_status_word_or_with_too_much_data_is_fault) 
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_card_keeps_back_is_fetched) {
+BOOST_AUTO_TEST_CASE(answer_with_61xx_is_completed_by_get_response) {
     ScriptedLink link{"01026102", "03049000"};
     const Response response = Link::Transaction(link).transmit(Command({0x80, 0x2A, 0, 0x97}, hex("AA"), 256));
     BOOST_CHECK(response.data == hex("01020304"));
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(what_card_keeps_back_is_fetched) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_keeps_something_back_for_ever_is_fault_after_bounded_time) {
+BOOST_AUTO_TEST_CASE(endless_61xx_is_fault_after_bounded_time) {
     for (const char* answer : {"6101", "016101", "6100"}) {
         ScriptedLink link{answer};
         Link::Transaction transaction(link);
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(card_that_keeps_something_back_for_ever_is_fault_after_boun
     BOOST_CHECK_LE(much.commands.size(), 3u);
 }
 
-BOOST_AUTO_TEST_CASE(command_is_said_again_with_length_that_card_names_and_once_only) {
+BOOST_AUTO_TEST_CASE(command_is_repeated_once_with_le_of_6cxx) {
     ScriptedLink link{"6C03", "0102039000"};
     BOOST_CHECK(Link::Transaction(link).transmit(Command({0, 0xB0, 0, 0}, {}, 256)).data == hex("010203"));
     BOOST_CHECK(link.commands.at(1) == hex("00B0000003"));
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(command_is_said_again_with_length_that_card_names_and_once_
     BOOST_CHECK_EQUAL(verify.commands.size(), 1u);
 }
 
-BOOST_AUTO_TEST_CASE(transaction_ends_however_it_is_left) {
+BOOST_AUTO_TEST_CASE(transaction_ends_on_return_and_on_exception) {
     ScriptedLink link{"90"};
     try {
         Link::Transaction transaction(link);

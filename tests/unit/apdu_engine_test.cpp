@@ -71,7 +71,7 @@ private:
 
 BOOST_AUTO_TEST_SUITE(engine)
 
-BOOST_AUTO_TEST_CASE(hosts_default_engine_is_never_asked_for_key_hash_or_signature) {
+BOOST_AUTO_TEST_CASE(hosts_default_engine_is_never_used_for_key_hash_or_signature) {
     const Key curve_key = ec_key("P-384");
     const auto pki = model::TestPki::shared();
     const Bytes curve_der = der_of<X509>(make_certificate(curve_key.get(), curve_key.get()).get(), i2d_X509);

@@ -67,7 +67,7 @@ struct StandardError {
 
 BOOST_AUTO_TEST_SUITE(log_target)
 
-BOOST_AUTO_TEST_CASE(file_is_made_for_its_owner_alone_and_appended_to) {
+BOOST_AUTO_TEST_CASE(file_is_created_with_mode_600_and_appended_to) {
     const Directory directory;
     for (int i = 0; i < 2; ++i) {
         Log log;
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(file_is_made_for_its_owner_alone_and_appended_to) {
     BOOST_CHECK_EQUAL(status.st_mode & 07777, 0600u);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_regular_file_is_refused_at_once) {
+BOOST_AUTO_TEST_CASE(file_that_is_not_regular_is_rejected_without_waiting) {
     const Directory directory;
     BOOST_REQUIRE(::mkfifo(directory.file("fifo").c_str(), 0600) == 0);
     BOOST_REQUIRE(::symlink(directory.file("target").c_str(), directory.file("link").c_str()) == 0);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_regular_file_is_refused_at_once) {
     BOOST_CHECK(!std::filesystem::exists(directory.file("target")));
 }
 
-BOOST_AUTO_TEST_CASE(file_with_two_names_is_refused) {
+BOOST_AUTO_TEST_CASE(file_with_two_links_is_rejected) {
     const Directory directory;
     std::ofstream(directory.file("precious")) << "text";
     BOOST_REQUIRE(::link(directory.file("precious").c_str(), directory.file("log").c_str()) == 0);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(file_with_two_names_is_refused) {
     BOOST_CHECK_EQUAL(content(directory.file("precious")), "text");
 }
 
-BOOST_AUTO_TEST_CASE(another_users_file_is_refused_even_if_everybody_may_write_to_it) {
+BOOST_AUTO_TEST_CASE(file_of_another_user_is_rejected_even_if_world_writable) {
     if (::geteuid() != 0) {
         BOOST_TEST_MESSAGE("not root: there is no other user's file to be had");
         return;
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(another_users_file_is_refused_even_if_everybody_may_write_t
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_file_of_hosts_and_log_goes_on) {
+BOOST_AUTO_TEST_CASE(log_survives_closefrom_and_writes_into_no_file_of_host) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(after_closefrom_no_line_goes_into_file_of_hosts_and_log_goe
     BOOST_CHECK(content(directory.file("log")).find("after") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_line_still_goes_into_log) {
+BOOST_AUTO_TEST_CASE(log_works_with_all_standard_descriptors_closed) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           ::closefrom(0);
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(with_all_standard_descriptors_closed_line_still_goes_into_l
     BOOST_CHECK(content(directory.file("log")).find("line") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(standard_error_output_that_became_another_file_is_not_written_to) {
+BOOST_AUTO_TEST_CASE(standard_error_replaced_by_another_file_is_not_written_to) {
     const Directory directory;
     const int first = ::open(directory.file("first").c_str(), O_WRONLY | O_CREAT, 0600),
               second = ::open(directory.file("second").c_str(), O_WRONLY | O_CREAT, 0600);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(standard_error_output_that_became_another_file_is_not_writt
     ::close(second);
 }
 
-BOOST_AUTO_TEST_CASE(closed_pipe_or_socket_as_standard_error_output_ends_nobody) {
+BOOST_AUTO_TEST_CASE(closed_pipe_or_socket_as_standard_error_does_not_end_process) {
     for (const bool socket : {false, true}) {
         const int status = in_child([&] {
             int ends[2];
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(closed_pipe_or_socket_as_standard_error_output_ends_nobody)
     }
 }
 
-BOOST_AUTO_TEST_CASE(sigpipe_that_was_pending_before_stays_pending) {
+BOOST_AUTO_TEST_CASE(pending_sigpipe_stays_pending) {
     BOOST_CHECK_EQUAL(in_child([] {
                           int ends[2];
                           if (::pipe(ends) != 0) ::_exit(1);
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(sigpipe_that_was_pending_before_stays_pending) {
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(full_pipe_as_standard_error_output_keeps_nobody_waiting) {
+BOOST_AUTO_TEST_CASE(full_pipe_as_standard_error_does_not_block) {
     BOOST_CHECK_EQUAL(in_child([] {
                           int ends[2];
                           if (::pipe(ends) != 0) ::_exit(1);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(full_pipe_as_standard_error_output_keeps_nobody_waiting) {
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(limit_on_file_sizes_ends_nobody) {
+BOOST_AUTO_TEST_CASE(file_size_limit_does_not_end_process) {
     const Directory directory;
     BOOST_CHECK_EQUAL(in_child([&] {
                           Log log;
@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(limit_on_file_sizes_ends_nobody) {
                       0);
 }
 
-BOOST_AUTO_TEST_CASE(log_grows_to_its_largest_size_and_no_further) {
+BOOST_AUTO_TEST_CASE(log_file_stops_at_its_maximum_size) {
     const Directory directory;
     Log log;
     BOOST_REQUIRE(log.open(directory.file("log"), LogLevel::info));

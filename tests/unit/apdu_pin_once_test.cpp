@@ -41,13 +41,13 @@ Sent verify(std::initializer_list<std::string_view> answers) {
 
 BOOST_AUTO_TEST_SUITE(pin_once)
 
-BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_when_card_counts_tries_in_form_that_was_used) {
+BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_if_used_form_returns_retry_counter) {
     const Sent sent = verify({"6A88", "63C3"});  // VERIFY by SFI; the retry counter query by SFI
     BOOST_CHECK_EQUAL(sent.pins, 1u);
     BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::absent);
 }
 
-BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_when_other_form_finds_no_count) {
+BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_if_other_form_returns_no_retry_counter) {
     for (const std::string_view query : {"9000", "6A88", "6700"}) {
         const Sent sent = verify({"6A82", "6A82", "9000", query});  // VERIFY, query by SFI; SELECT EF, query
         BOOST_CHECK_EQUAL(sent.pins, 1u);
@@ -55,13 +55,13 @@ BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_when_other_form_finds_no_count) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(pin_is_sent_again_when_only_other_form_finds_it) {
+BOOST_AUTO_TEST_CASE(pin_is_sent_again_if_only_other_form_returns_retry_counter) {
     const Sent sent = verify({"6A82", "6A82", "9000", "63C3", "9000"});
     BOOST_CHECK_EQUAL(sent.pins, 2u);
     BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::accepted);
 }
 
-BOOST_AUTO_TEST_CASE(pin_whose_answer_is_fault_is_not_sent_again) {
+BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_fault) {
     for (const std::string_view odd : {"6F00", "6300", "6581", "6982", "9100"}) {
         ScriptedLink link{odd, "63C3"};
         Link::Transaction transaction(link);
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(pin_whose_answer_is_fault_is_not_sent_again) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_was_exchanged_while_connection_was_made_is_never_spoken_to) {
+BOOST_AUTO_TEST_CASE(card_replaced_during_connect_gets_no_command) {
     fake::reset_everything();
     const auto first = std::make_shared<model::CardModel>(model::TestPki::shared()),
                second = std::make_shared<model::CardModel>(model::TestPki::shared());

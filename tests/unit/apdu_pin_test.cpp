@@ -46,7 +46,7 @@ Bytes token_file(std::string label, std::string model) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(secret_cannot_be_copied_and_is_wiped_where_it_stood) {
+BOOST_AUTO_TEST_CASE(secret_cannot_be_copied_and_is_wiped_in_place) {
     static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
     static_assert(!std::is_move_constructible_v<Secret> && !std::is_convertible_v<Secret, std::string>);
     alignas(Secret) std::uint8_t room[sizeof(Secret)];
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(secret_cannot_be_copied_and_is_wiped_where_it_stood) {
     BOOST_CHECK_EQUAL(full.size(), 0u);
 }
 
-BOOST_AUTO_TEST_CASE(authentication_pin_is_four_digits) {
+BOOST_AUTO_TEST_CASE(authentication_pin_has_four_digits) {
     BOOST_CHECK(shape(KeyUse::authentication, "0000") == PinShape::good);
     BOOST_CHECK(shape(KeyUse::authentication, "9876") == PinShape::good);
     for (const char* wrong : {"", "1", "123", "12345", "1234567890123456"})
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(authentication_pin_is_four_digits) {
     BOOST_CHECK(new_shape(KeyUse::authentication, "4321") == PinShape::good);
 }
 
-BOOST_AUTO_TEST_CASE(signature_password_is_6_to_16_letters_and_digits_with_lower_case_raised) {
+BOOST_AUTO_TEST_CASE(signature_password_has_6_to_16_letters_and_digits_in_upper_case) {
     Secret secret;
     BOOST_REQUIRE(take_pin(KeyUse::signature, view("abcxyz019ABCXYZ9"), secret) == PinShape::good);
     BOOST_CHECK_EQUAL(text_of(secret), "ABCXYZ019ABCXYZ9");
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(signature_password_is_6_to_16_letters_and_digits_with_lower
     for (const char* good : {"ABCDE1", "12345a"}) BOOST_CHECK(new_shape(KeyUse::signature, good) == PinShape::good);
 }
 
-BOOST_AUTO_TEST_CASE(every_byte_is_in_alphabet_or_not) {
+BOOST_AUTO_TEST_CASE(pin_alphabet_is_exactly_letters_and_digits) {
     for (int c = 0; c < 256; ++c) {
         std::string text = "ABC12";
         text += static_cast<char>(c);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(token_information_is_label_and_model_without_padding) {
                       std::string(32, 'A'));
 }
 
-BOOST_AUTO_TEST_CASE(token_information_that_is_short_or_not_text_is_none) {
+BOOST_AUTO_TEST_CASE(short_or_binary_token_information_is_ignored) {
     const Bytes good = token_file("JPKIAPICCTOKEN2", "E16R01NJ");
     for (std::size_t size = 0; size <= 160; ++size) {
         Bytes cut = good;
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(token_information_that_is_short_or_not_text_is_none) {
     BOOST_CHECK(parse_token_information(hole));
 }
 
-BOOST_AUTO_TEST_CASE(head_of_certificate_file_says_how_long_it_is) {
+BOOST_AUTO_TEST_CASE(head_of_certificate_file_has_its_length) {
     const struct {
         const char* head;
         std::size_t total;
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(head_of_certificate_file_says_how_long_it_is) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_is_nothing) {
+BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_means_no_certificate) {
     for (const char* head : {"", "00", "FF", "FFFFFFFF", "00000000", "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"}) {
         std::size_t total = 0;
         BOOST_CHECK_MESSAGE(examine_head(hex(head), total) == FileHead::nothing, head);
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_is_nothing) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(whatever_head_its_length_is_within_bounds) {
+BOOST_AUTO_TEST_CASE(length_from_any_head_is_within_bounds) {
     std::mt19937 random(1);
     for (int i = 0; i < 20000; ++i) {
         Bytes head(random() % 12);

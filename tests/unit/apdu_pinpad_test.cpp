@@ -44,7 +44,7 @@ Bytes command(Bytes header, const Bytes& data) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(verify_structure_is_hosts_own_in_memory) {
+BOOST_AUTO_TEST_CASE(pin_verify_structure_equals_native_structure) {
     for (const Case& c : cases()) {
         const Bytes apdu = command({0x00, 0x20, 0x00, c.p2}, c.data);
         PIN_VERIFY_STRUCTURE s{};
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(verify_structure_is_hosts_own_in_memory) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(modify_structure_is_hosts_own_in_memory) {
+BOOST_AUTO_TEST_CASE(pin_modify_structure_equals_native_structure) {
     for (const Case& c : cases()) {
         const Bytes apdu = command({0x00, 0x24, 0x01, c.p2}, c.data);
         PIN_MODIFY_STRUCTURE s{};

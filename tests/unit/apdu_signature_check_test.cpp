@@ -81,7 +81,7 @@ template <class Check> void check_every_byte_counts(const Bytes& original, const
 
 BOOST_AUTO_TEST_SUITE(signature_check)
 
-BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_blocks) {
+BOOST_AUTO_TEST_CASE(hashes_equal_openssls_for_all_sizes_around_blocks) {
     const CryptoContext context;
     for (const Hash hash : all_hashes)
         for (const std::size_t size : {0u, 1u, 55u, 56u, 63u, 64u, 65u, 111u, 112u, 127u, 128u, 129u, 1000u}) {
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(hashes_are_those_of_openssl_for_all_sizes_around_blocks) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_block_are_refused) {
+BOOST_AUTO_TEST_CASE(hmac_equals_openssls_and_keys_longer_than_block_are_rejected) {
     const CryptoContext context;
     for (const std::size_t key_size : {1u, 32u, 63u, 64u}) {
         const Bytes key(key_size, 0xA7), data(100, 0x11);
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(hmac_is_that_of_openssl_and_keys_beyond_block_are_refused) 
     BOOST_CHECK_THROW(context.hmac_sha256(Bytes(65, 1), Bytes()), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(digest_infos_are_those_of_openssl) {
+BOOST_AUTO_TEST_CASE(digest_infos_equal_openssls) {
     for (const Hash hash : all_hashes) {
         const Bytes digest(size_of(hash), 0x33);
         const std::unique_ptr<X509_SIG, Freed<X509_SIG_free>> info(X509_SIG_new());
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(digest_infos_are_those_of_openssl) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(pkcs1_signatures_verify_and_no_byte_of_them_may_change) {
+BOOST_AUTO_TEST_CASE(pkcs1_signatures_verify_and_changed_ones_do_not) {
     const CryptoContext context;
     for (const unsigned bits : {1024u, 1025u, 2048u}) {
         const Key key = odd_rsa_key(bits);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(pkcs1_signatures_verify_and_no_byte_of_them_may_change) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_no_byte_of_them_may_change) {
+BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_changed_ones_do_not) {
     const CryptoContext context;
     for (const unsigned bits : {1024u, 1025u, 1026u, 1031u, 2048u}) {
         const Key key = odd_rsa_key(bits);
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_no_byte_of_them_may_change) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_no_byte_of_them_may_change) {
+BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_changed_ones_do_not) {
     const CryptoContext context;
     const Key issuer = rsa_key(1024);
     const struct {
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_no_byte_of_them_may_change) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(key_of_another_type_verifies_nothing) {
+BOOST_AUTO_TEST_CASE(key_of_another_type_verifies_no_signature) {
     const CryptoContext context;
     const Key rsa = rsa_key(2048), ec = ec_key("P-384");
     const PublicKey curve = public_key(ec.get(), rsa.get()), modulus = public_key(rsa.get()), none;
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(key_of_another_type_verifies_nothing) {
     for (const PublicKey* key : {&modulus, &none}) BOOST_CHECK(!verify_ecdsa(context, *key, digest, Bytes(96, 1)));
 }
 
-BOOST_AUTO_TEST_CASE(certificate_is_signed_by_its_issuer_with_every_algorithm_of_list_and_by_nobody_else) {
+BOOST_AUTO_TEST_CASE(certificate_verifies_with_its_issuer_only_for_every_algorithm) {
     const CryptoContext context;
     const Key rsa = rsa_key(2048), curve = ec_key("P-384"), small_curve = ec_key("P-256"), other = rsa_key(2048);
     const auto read = [](const X509Pointer& x509) { return parse_certificate(der_of<X509>(x509.get(), i2d_X509)); };
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(certificate_is_signed_by_its_issuer_with_every_algorithm_of
                               *read(make_certificate(rsa.get(), rsa.get()))));
 }
 
-BOOST_AUTO_TEST_CASE(no_bit_of_certificate_may_change_under_its_issuers_signature) {
+BOOST_AUTO_TEST_CASE(certificate_with_any_changed_bit_does_not_verify) {
     const CryptoContext context;
     const auto pki = model::TestPki::shared();
     const auto issuer = parse_certificate(pki->signature_ca);
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(no_bit_of_certificate_may_change_under_its_issuers_signatur
     BOOST_CHECK_GT(read, der.size() / 3);
 }
 
-BOOST_AUTO_TEST_CASE(checking_leaves_nothing_in_hosts_queue_of_openssl_errors) {
+BOOST_AUTO_TEST_CASE(checking_leaves_no_entry_in_hosts_openssl_error_queue) {
     ERR_clear_error();
     const CryptoContext context;
     const Key rsa = rsa_key(1024), ec = ec_key("P-256");

@@ -15,7 +15,7 @@ using Kind = Fault::Kind;
 
 BOOST_AUTO_TEST_SUITE(faults)
 
-BOOST_AUTO_TEST_CASE(fault_strikes_once_at_its_command) {
+BOOST_AUTO_TEST_CASE(fault_affects_its_command_once) {
     OpenCard card;
     card.inject({Kind::sw_6f00, 2});
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(fault_strikes_once_at_its_command) {
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
 }
 
-BOOST_AUTO_TEST_CASE(card_pulled_out_before_or_after_command) {
+BOOST_AUTO_TEST_CASE(card_removed_before_or_after_command) {
     OpenCard card;
     card.inject({Kind::card_gone, 0});
     BOOST_CHECK_THROW(card.transmit(hex(verify_auth_wrong)), CardModel::CardGone);
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(reset_before_command_leaves_no_application_selected) {
     BOOST_TEST(card.sw("00B08A00 04") == 0x6986U);
 }
 
-BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_command_was_carried_out) {
+BOOST_AUTO_TEST_CASE(answers_are_corrupted_after_command_was_carried_out) {
     OpenCard card;
     card.inject({Kind::unknown_status, 0});
     BOOST_TEST(card.sw("00200098") == 0x69C2U);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(answers_are_spoilt_after_command_was_carried_out) {
     BOOST_TEST(card.sw("00200098") == 0x63C2U);
 }
 
-BOOST_AUTO_TEST_CASE(delay_calls_its_hook_which_may_use_card) {
+BOOST_AUTO_TEST_CASE(delay_calls_its_hook_which_may_call_card) {
     OpenCard card;
     card.sw(verify_auth);
     card.on_delay([&card] { card.other_program_selects_another_application(); });
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(command_hook_sees_each_command_and_its_answer) {
     BOOST_TEST(seen[0].second == hex("9000"));
 }
 
-BOOST_AUTO_TEST_CASE(threads_may_share_card) {
+BOOST_AUTO_TEST_CASE(threads_can_share_card) {
     OpenCard card;
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(texts)
 
-BOOST_AUTO_TEST_CASE(log_shows_no_pin_not_even_malformed_one) {
+BOOST_AUTO_TEST_CASE(log_masks_pins_and_malformed_pins) {
     using jpki::model::masked;
     BOOST_TEST(masked(hex(verify_auth)) == "00 20 00 98 04 ** ** ** **");
     BOOST_TEST(masked(hex("0024019B 06 414243313233")) == "00 24 01 9B 06 ** ** ** ** ** **");
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(every_fault_has_name) {
     BOOST_CHECK_THROW(jpki::model::fault_kind("x"), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(every_kind_of_card_but_those_of_other_kinds_is_recognised) {
+BOOST_AUTO_TEST_CASE(every_jpki_kind_is_recognised_and_foreign_kinds_are_not) {
     for (const auto& kind : jpki::model::card_kinds()) {
         Knobs knobs;
         kind.adjust(knobs);
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_but_those_of_other_kinds_is_recognised) 
     BOOST_TEST(jpki::model::find_card_kind("x") == nullptr);
 }
 
-BOOST_AUTO_TEST_CASE(nfc_link_takes_its_time) {
+BOOST_AUTO_TEST_CASE(latency_depends_on_bytes_and_signature) {
     const jpki::model::Latency latency;
     BOOST_TEST(latency.of(0, 0, false).count() == 3000);
     BOOST_TEST(latency.of(5, 258, false).count() == 3000 + 19849);

@@ -7,7 +7,7 @@ using namespace card_model_test;
 
 BOOST_AUTO_TEST_SUITE(pins)
 
-BOOST_AUTO_TEST_CASE(tries_query_costs_nothing_and_never_tells_of_login) {
+BOOST_AUTO_TEST_CASE(retry_counter_query_costs_no_try_and_does_not_show_login) {
     OpenCard card;
     BOOST_TEST(card.sw("00200098") == 0x63C3U);
     BOOST_TEST(card.sw("0020009B") == 0x63C5U);
@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(tries_query_costs_nothing_and_never_tells_of_login) {
     BOOST_TEST(card.counts().verify[0] == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(tries_query_has_exactly_four_bytes_or_exactly_five) {
+BOOST_AUTO_TEST_CASE(retry_counter_query_has_exactly_four_bytes_or_exactly_five) {
     OpenCard card;
     BOOST_TEST(card.sw("00200098 00") == 0x6700U);
     OpenCard other(with([](Knobs& k) { k.query_needs_le = true; }));
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(tries_query_has_exactly_four_bytes_or_exactly_five) {
     BOOST_TEST(other.sw("00200098 04") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(selected_pin_file_is_asked_with_p2_80) {
+BOOST_AUTO_TEST_CASE(selected_pin_file_is_queried_with_p2_80) {
     OpenCard card;
     BOOST_TEST(card.sw("00200080") == 0x6986U);
     card.sw("00A4020C 02 001B");
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(selected_pin_file_is_asked_with_p2_80) {
     BOOST_TEST(card.sw("00200080") == 0x6981U);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_references_answer_by_their_fault) {
+BOOST_AUTO_TEST_CASE(wrong_references_get_their_status_words) {
     OpenCard card;
     BOOST_TEST(card.sw("00200001") == 0x6A86U);
     BOOST_TEST(card.sw("00200198") == 0x6A86U);
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(wrong_references_answer_by_their_fault) {
     BOOST_TEST(card.sw("00200083") == 0x6A82U);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_pin_costs_try_and_right_one_restores_them) {
+BOOST_AUTO_TEST_CASE(wrong_pin_costs_try_and_right_one_resets_counter) {
     OpenCard card;
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C2U);
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C1U);
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(pins_are_compared_byte_by_byte) {
     BOOST_TEST(card.sw("0020009B 05 4142433132") == 0x63C2U);      // the beginning
 }
 
-BOOST_AUTO_TEST_CASE(try_that_blocks_gives_63c0_and_then_even_right_pin_is_refused) {
+BOOST_AUTO_TEST_CASE(blocking_try_answers_63c0_and_then_right_pin_is_rejected) {
     OpenCard card(with([](Knobs& k) { k.tries = {1, 5}; }));
     BOOST_TEST(card.sw(verify_auth_wrong) == 0x63C0U);
     BOOST_TEST(card.sw(verify_auth) == 0x6984U);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(try_that_blocks_gives_63c0_and_then_even_right_pin_is_refus
     BOOST_TEST(card.counts().wrong[0] == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(what_blocked_card_says_is_knob) {
+BOOST_AUTO_TEST_CASE(status_words_of_blocked_pin_are_knobs) {
     using Form = Knobs::TriesForm;
     constexpr std::array<std::pair<Form, unsigned>, 3> forms = {
         {{Form::x63c0, 0x63C0U}, {Form::x6983, 0x6983U}, {Form::x6984, 0x6984U}}};
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(what_blocked_card_says_is_knob) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_failure_ends_its_own_login) {
+BOOST_AUTO_TEST_CASE(both_pins_can_be_verified_and_failure_ends_its_own_login) {
     OpenCard card;
     card.sw(verify_auth);
     card.sw(verify_sign);
@@ -95,14 +95,14 @@ BOOST_AUTO_TEST_CASE(both_pins_may_be_verified_at_once_and_failure_ends_its_own_
     BOOST_TEST(!card.verified(KeyUse::signature));
 }
 
-BOOST_AUTO_TEST_CASE(failure_may_end_both_logins) {
+BOOST_AUTO_TEST_CASE(failed_verify_ends_both_logins_by_knob) {
     OpenCard card(with([](Knobs& k) { k.failure_clears_other_login = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign_wrong);
     BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(success_may_end_other_login) {
+BOOST_AUTO_TEST_CASE(successful_verify_ends_other_login_by_knob) {
     OpenCard card(with([](Knobs& k) { k.one_pin_at_a_time = true; }));
     card.sw(verify_auth);
     card.sw(verify_sign);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(success_may_end_other_login) {
     BOOST_TEST(card.verified(KeyUse::signature));
 }
 
-BOOST_AUTO_TEST_CASE(login_lasts_through_select_file_reselection_and_warm_reset) {
+BOOST_AUTO_TEST_CASE(login_survives_select_file_reselection_and_warm_reset) {
     OpenCard card;
     card.sw(verify_auth);
     card.sw("00A4020C 02 0006");
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(login_lasts_through_select_file_reselection_and_warm_reset)
     BOOST_TEST(card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(login_ends_with_power_and_with_another_application) {
+BOOST_AUTO_TEST_CASE(login_ends_at_power_off_and_select_of_another_application) {
     OpenCard card;
     card.sw(verify_auth);
     card.power_off();
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(login_ends_with_power_and_with_another_application) {
     BOOST_TEST(!card.verified(KeyUse::authentication));
 }
 
-BOOST_AUTO_TEST_CASE(card_may_forget_login_on_reselection_or_reset) {
+BOOST_AUTO_TEST_CASE(reselection_or_reset_ends_login_by_knob) {
     OpenCard card(with([](Knobs& k) { k.reselect_clears_pin = true; }));
     card.sw(verify_auth);
     card.sw(select_jpki);
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(selected_pin_file_is_changed_with_p2_80) {
     BOOST_TEST(card.pin(KeyUse::signature) == "ZZZ999");
 }
 
-BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
+BOOST_AUTO_TEST_CASE(malformed_changes_are_rejected) {
     OpenCard card;
     card.sw(verify_auth);
     BOOST_TEST(card.sw("00240098 04 39383736") == 0x6A86U);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(malformed_changes_are_refused) {
     BOOST_TEST(card.pin(KeyUse::authentication) == "1234");
 }
 
-BOOST_AUTO_TEST_CASE(card_may_enforce_rules_for_passwords) {
+BOOST_AUTO_TEST_CASE(password_rules_are_enforced_by_knob) {
     OpenCard lax;
     lax.sw(verify_sign);
     BOOST_TEST(lax.sw("0024019B 04 61626364") == 0x9000U);
@@ -218,13 +218,13 @@ BOOST_AUTO_TEST_CASE(card_without_signature_certificate_answers_in_one_of_three_
     BOOST_TEST(filler.send("00B08100 04").data == Bytes(4, 0xFF));
 }
 
-BOOST_AUTO_TEST_CASE(card_may_lack_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(authentication_certificate_can_be_missing) {
     OpenCard card(with([](Knobs& k) { k.has_authentication = false; }));
     for (const char* command : {"00B08A00 04", "00200098", "00A4020C 02 0017"}) BOOST_TEST(card.sw(command) == 0x6A82U, command);
     BOOST_TEST(card.sw(verify_sign) == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(tries_pins_and_their_most_are_knobs) {
+BOOST_AUTO_TEST_CASE(tries_maximum_tries_and_pins_are_knobs) {
     OpenCard card(with([](Knobs& k) {
         k.tries = {2, 1};
         k.max_tries = {7, 9};

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(p1_00_pads_bytes_as_they_are) {
     BOOST_TEST(card.counts().signatures[0] == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(p1_01_pads_bare_hash) {
+BOOST_AUTO_TEST_CASE(p1_01_pads_hash_without_digest_info) {
     SigningCard card;
     BOOST_TEST(opened(KeyUse::signature, card.sign(0x01, KeyUse::signature, message).data) == type_1_block(sha256(message)));
     BOOST_TEST(card.sign(0x01, KeyUse::signature, Bytes(255)).sw == 0x9000U);
@@ -125,14 +125,14 @@ BOOST_AUTO_TEST_CASE(p1_05_hashes_and_makes_pss_signature) {
         verifies(KeyUse::signature, sha256(message), card.sign(0x05, KeyUse::signature, message).data, RSA_PKCS1_PSS_PADDING));
 }
 
-BOOST_AUTO_TEST_CASE(any_other_p1_answers_6a86_before_pin_is_looked_at) {
+BOOST_AUTO_TEST_CASE(other_p1_answers_6a86_before_pin_check) {
     OpenCard card;
     for (const int p1 : {0x06, 0x0F, 0x80, 0xFF})
         BOOST_TEST(card.sign(static_cast<std::uint8_t>(p1), KeyUse::authentication, Bytes(32)).sw == 0x6A86U);
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(1)).sw == 0x6982U);
 }
 
-BOOST_AUTO_TEST_CASE(pin_may_come_before_p1) {
+BOOST_AUTO_TEST_CASE(pin_check_precedes_p1_check_by_knob) {
     OpenCard card(with([](Knobs& k) { k.checks_pin_before_p1 = true; }));
     BOOST_TEST(card.sign(0x06, KeyUse::authentication, Bytes(32)).sw == 0x6982U);
     card.sw(verify_auth);
@@ -146,13 +146,13 @@ BOOST_AUTO_TEST_CASE(card_without_pss_answers_6a86) {
     BOOST_TEST(card.sign(0x02, KeyUse::authentication, Bytes(32)).sw == 0x9000U);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_length_may_answer_6985) {
+BOOST_AUTO_TEST_CASE(wrong_length_answers_6985_by_knob) {
     SigningCard card(with([](Knobs& k) { k.wrong_length_6985 = true; }));
     BOOST_TEST(card.sign(0x04, KeyUse::authentication, Bytes(20)).sw == 0x6985U);
     BOOST_TEST(card.sign(0x00, KeyUse::authentication, Bytes(246)).sw == 0x6985U);
 }
 
-BOOST_AUTO_TEST_CASE(each_key_wants_its_own_pin_and_one_login_is_good_for_many_signatures) {
+BOOST_AUTO_TEST_CASE(each_key_needs_its_pin_and_one_login_allows_many_signatures) {
     OpenCard card;
     card.sw(verify_auth);
     BOOST_TEST(card.sign(0x00, KeyUse::signature, message).sw == 0x6982U);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(selected_key_signs_with_p2_80) {
     BOOST_TEST(card.sw("802A0080 01 41 00") == 0x6981U);
 }
 
-BOOST_AUTO_TEST_CASE(answer_needs_room_and_data_is_not_optional) {
+BOOST_AUTO_TEST_CASE(signing_needs_le_and_data) {
     SigningCard card;
     BOOST_TEST(card.sw("802A0097 01 41") == 0x6700U);
     BOOST_TEST(card.sw("802A0097 01 41 80") == 0x6700U);
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(signature_waits_for_get_response) {
     BOOST_TEST(card.sw("00C00000 00") == 0x6985U);
 }
 
-BOOST_AUTO_TEST_CASE(get_response_may_take_it_in_pieces_and_another_command_forgets_it) {
+BOOST_AUTO_TEST_CASE(get_response_reads_in_parts_and_another_command_discards_rest) {
     SigningCard card(with([](Knobs& k) { k.answers_61xx = true; }));
     card.sw("802A0097 01 41 00");
     const Answer first = card.send("00C00000 64");

@@ -11,7 +11,7 @@ using namespace card_model_test;
 
 BOOST_AUTO_TEST_SUITE(selecting)
 
-BOOST_AUTO_TEST_CASE(application_is_found_by_its_whole_name) {
+BOOST_AUTO_TEST_CASE(application_is_selected_by_its_full_aid) {
     Card card;
     BOOST_TEST(!card.application_selected());
     BOOST_TEST(card.sw(select_jpki) == 0x9000U);
@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(foreign_card_answers_6a82) {
     BOOST_TEST(card.sw("00200098") == 0x6D00U);
 }
 
-BOOST_AUTO_TEST_CASE(odd_card_gives_its_odd_answer_to_every_command) {
+BOOST_AUTO_TEST_CASE(odd_card_gives_its_status_to_every_command) {
     for (const unsigned status : {0x6300U, 0x6F00U, 0x6881U}) {
         Knobs knobs;
         knobs.is_jpki = false;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(odd_card_gives_its_odd_answer_to_every_command) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(storage_card_answers_without_byte) {
+BOOST_AUTO_TEST_CASE(storage_card_returns_no_byte) {
     Card card(with([](Knobs& k) {
         k.is_jpki = false;
         k.other_card_answer.reset();
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(no_file_is_found_before_application_is_selected) {
     BOOST_TEST(card.sw("00840000 08") == 0x6985U);
 }
 
-BOOST_AUTO_TEST_CASE(leaving_ends_both_logins) {
+BOOST_AUTO_TEST_CASE(selecting_issuer_security_domain_ends_both_logins) {
     OpenCard card;
     card.sw(verify_auth);
     card.sw(verify_sign);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(selected_file_is_read_from_offset) {
     BOOST_TEST(card.send("00B00000 00").data.size() == 256U);
 }
 
-BOOST_AUTO_TEST_CASE(short_identifier_reads_without_selecting) {
+BOOST_AUTO_TEST_CASE(sfi_reads_without_select) {
     OpenCard card;
     const Bytes& der = card.pki().authentication_ca;
     BOOST_TEST(card.send("00B08B02 08").data == Bytes(der.begin() + 2, der.begin() + 10));
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(short_identifier_reads_without_selecting) {
     BOOST_TEST(card.sw("00B0CA00 04") == 0x6A86U);
 }
 
-BOOST_AUTO_TEST_CASE(after_short_read_file_is_current_one_or_not) {
+BOOST_AUTO_TEST_CASE(sfi_read_sets_current_file_by_knob) {
     OpenCard card;
     card.sw("00B08B00 04");
     BOOST_TEST(card.sw("00B00100 04") == 0x9000U);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(after_short_read_file_is_current_one_or_not) {
     BOOST_TEST(other.sw("00B00100 04") == 0x6986U);
 }
 
-BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_long_ones_work) {
+BOOST_AUTO_TEST_CASE(without_short_forms_sfi_answers_6a86_and_select_works) {
     OpenCard card(with([](Knobs& k) { k.short_forms = false; }));
     BOOST_TEST(card.sw("00B08B00 04") == 0x6A86U);
     BOOST_TEST(card.sw("00200098") == 0x6A86U);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(without_short_forms_they_answer_6a86_and_long_ones_work) {
     BOOST_TEST(card.send("802A0080 01 41 00").data.size() == 256U);
 }
 
-BOOST_AUTO_TEST_CASE(end_of_file) {
+BOOST_AUTO_TEST_CASE(read_at_end_of_file_returns_rest_and_beyond_it_6b00) {
     OpenCard card(with([](Knobs& k) { k.certificate_file_size = 3808; }));
     card.sw("00A4020C 02 000A");
     BOOST_TEST(card.send("00B00ED0 00").data == Bytes(16, 0xFF));  // 3792: 16 bytes of filler are left
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(filler_and_file_size_are_knobs) {
     BOOST_TEST(exact.send(command).data.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(without_file_6986_key_or_pin_6981_no_le_6700) {
+BOOST_AUTO_TEST_CASE(read_without_file_answers_6986_of_key_or_pin_6981_without_le_6700) {
     OpenCard card;
     BOOST_TEST(card.sw("00B00000 04") == 0x6986U);
     for (const char* command : {"00B09700 04", "00B09800 04", "00B09A00 04", "00B09B00 04"})
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(without_file_6986_key_or_pin_6981_no_le_6700) {
     BOOST_TEST(card.sw("00B08A00 01 00 04") == 0x6700U);
 }
 
-BOOST_AUTO_TEST_CASE(signature_certificate_wants_its_password_and_no_other) {
+BOOST_AUTO_TEST_CASE(signature_certificate_needs_signature_password_only) {
     OpenCard card;
     BOOST_TEST(card.sw("00B08100 04") == 0x6982U);
     card.sw(verify_auth);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(signature_certificate_wants_its_password_and_no_other) {
         BOOST_TEST(OpenCard().sw(command) == 0x9000U, command);
 }
 
-BOOST_AUTO_TEST_CASE(phone_wants_pin_for_authentication_certificate) {
+BOOST_AUTO_TEST_CASE(phone_needs_pin_to_read_authentication_certificate) {
     for (const auto phone : {&Knobs::phone, &Knobs::iphone}) {
         Knobs knobs;
         knobs.*phone = true;
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(phone_wants_pin_for_authentication_certificate) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(iphone_knows_command_of_its_own_that_no_card_knows) {
+BOOST_AUTO_TEST_CASE(iphone_answers_command_that_cards_reject) {
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.iphone = true; })).sw("80FC0000") == 0x9000U);
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.phone = true; })).sw("80FC0000") == 0x6700U);
     BOOST_TEST(OpenCard().sw("80FC0000") == 0x6700U);
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(existence_file_names_certificates) {
     BOOST_TEST(OpenCard(with([](Knobs& k) { k.has_authentication = false; })).send("00B08800 00").data == hex("8F0000"));
 }
 
-BOOST_AUTO_TEST_CASE(files_0006_and_0008_may_be_absent) {
+BOOST_AUTO_TEST_CASE(files_0006_and_0008_can_be_missing) {
     OpenCard card(with([](Knobs& k) { k.has_existence_file = k.has_token_information = false; }));
     for (const char* command : {"00B08600 04", "00B08800 04", "00A4020C 02 0006", "00A4020C 02 0008"})
         BOOST_TEST(card.sw(command) == 0x6A82U, command);
@@ -251,14 +251,14 @@ BOOST_AUTO_TEST_CASE(unknown_instructions_and_classes) {
     BOOST_TEST(card.sw("0CA4040C 0A D392F000260100000001") == 0x6E00U);
 }
 
-BOOST_AUTO_TEST_CASE(commands_that_only_office_sends_are_counted) {
+BOOST_AUTO_TEST_CASE(issuer_commands_are_counted) {
     OpenCard card;
     for (const char* command : {"80320000", "80500000 08 0000000000000000", "808A0000"})
         BOOST_TEST(card.sw(command) == 0x6D00U, command);
     BOOST_TEST(card.counts().issuer_commands == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(bytes_that_are_no_command_answer_6700) {
+BOOST_AUTO_TEST_CASE(bytes_that_are_not_command_answer_6700) {
     OpenCard card;
     for (const char* command : {"", "00", "00A4", "00A404", "00A4040C 0A D3", "00A4020C 02 000A 00 00", "00200098 05 31",
                                 "00A4020C 00 000A", "00B00000 000000 00", "00200098 00 0000 31", "00200098 00 0005 31"})
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_command_answer_6700) {
     BOOST_TEST(card.tries(KeyUse::authentication) == 3);
 }
 
-BOOST_AUTO_TEST_CASE(no_bytes_make_it_crash) {
+BOOST_AUTO_TEST_CASE(random_bytes_do_not_crash_model) {
     std::uint32_t random = 1;
     const auto next = [&random] { return static_cast<std::uint8_t>((random = random * 1664525U + 1013904223U) >> 24); };
     OpenCard card(with([](Knobs& k) { k.extended_length = k.answers_61xx = k.answers_6cxx = true; }));
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(no_bytes_make_it_crash) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(extended_commands_are_refused_or_understood) {
+BOOST_AUTO_TEST_CASE(extended_commands_are_rejected_or_accepted_by_knob) {
     BOOST_TEST(OpenCard().sw("00B08A00 000400") == 0x6700U);
     OpenCard card(with([](Knobs& k) { k.extended_length = true; }));
     BOOST_TEST(card.send("00B08A00 000400").data.size() == 1024U);

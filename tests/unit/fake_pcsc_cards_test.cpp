@@ -30,7 +30,7 @@ struct Waiting : Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(cards, Waiting)
 
-BOOST_AUTO_TEST_CASE(handle_that_saw_removal_is_dead) {
+BOOST_AUTO_TEST_CASE(handle_is_invalid_after_removal) {
     const SCARDHANDLE handle = connect();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     swap_card(reader_name, make_card());
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(handle_that_saw_removal_is_dead) {
     CHECK_RC(SCardDisconnect(handle, SCARD_LEAVE_CARD), SCARD_S_SUCCESS);
 }
 
-BOOST_AUTO_TEST_CASE(another_programs_reset_hides_removal) {
+BOOST_AUTO_TEST_CASE(reset_by_another_program_hides_removal) {
     // As in pcsc-lite: an event overwrites the one before it, and reconnecting forgets either.
     const SCARDHANDLE handle = connect();
     const Card second = make_card();
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(another_programs_reset_hides_removal) {
     BOOST_CHECK(second->application_selected());
 }
 
-BOOST_AUTO_TEST_CASE(unplugged_reader_leaves_no_trace_but_dead_handles) {
+BOOST_AUTO_TEST_CASE(unplugged_reader_leaves_only_invalid_handles) {
     const SCARDHANDLE handle = connect();
     const DWORD before = look();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(unplugged_reader_leaves_no_trace_but_dead_handles) {
     CHECK_RC(SCardDisconnect(handle, SCARD_RESET_CARD), SCARD_S_SUCCESS);
 }
 
-BOOST_AUTO_TEST_CASE(unnoticed_swap) {
+BOOST_AUTO_TEST_CASE(unnoticed_swap_fails_one_transmit_and_then_reaches_new_card) {
     const SCARDHANDLE handle = connect();
     const Card second = make_card();
     swap_unnoticed(reader_name, second);
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(unnoticed_swap) {
     BOOST_CHECK(second->application_selected());
 }
 
-BOOST_AUTO_TEST_CASE(cards_pulled_under_command) {
+BOOST_AUTO_TEST_CASE(removal_during_command_is_reported) {
     SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     inject(reader_name, {Kind::card_gone_after, 1});
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(cards_pulled_under_command) {
     hand.join();
 }
 
-BOOST_AUTO_TEST_CASE(reset_inside_transaction_keeps_lock) {
+BOOST_AUTO_TEST_CASE(reset_inside_transaction_keeps_other_programs_out) {
     const SCARDHANDLE handle = connect();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(reset_inside_transaction_keeps_lock) {
     BOOST_CHECK(other_begins_transaction(reader_name));
 }
 
-BOOST_AUTO_TEST_CASE(status_without_waiting) {
+BOOST_AUTO_TEST_CASE(status_with_zero_timeout_does_not_wait) {
     BOOST_CHECK_EQUAL(look(), (1U << 16) | SCARD_STATE_PRESENT | SCARD_STATE_CHANGED);
     const SCARDHANDLE handle = connect();
     const DWORD in_use = look();
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(status_without_waiting) {
     CHECK_RC(SCardGetStatusChange(context, 0, many.data(), many.size()), SCARD_E_INVALID_PARAMETER);
 }
 
-BOOST_AUTO_TEST_CASE(waits_end_when_something_happens) {
+BOOST_AUTO_TEST_CASE(waits_end_on_change) {
     const auto waits_for = [&](const std::string& name, DWORD known, const std::function<void()>& event) {
         LONG rc = -1;
         std::thread waiting([&] { rc = wait(name, known); });
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(waits_end_when_something_happens) {
     CHECK_RC(waits_for(reader_name, SCARD_STATE_PRESENT, [] { stop_service(); }), SCARD_F_COMM_ERROR);
 }
 
-BOOST_AUTO_TEST_CASE(cancel_before_wait_is_lost) {
+BOOST_AUTO_TEST_CASE(cancel_before_wait_has_no_effect) {
     LONG rc = -1;
     on_wait([&] { std::thread([&] { rc = SCardCancel(context); }).join(); });
     CHECK_RC(wait(reader_name, SCARD_STATE_PRESENT, 2), SCARD_E_TIMEOUT);

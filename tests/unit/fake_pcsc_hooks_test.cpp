@@ -10,7 +10,7 @@ using namespace jpki::fake::test;
 
 BOOST_FIXTURE_TEST_SUITE(fake_pcsc_hooks, Fixture)
 
-BOOST_AUTO_TEST_CASE(call_can_be_held_at_its_beginning_while_others_go_on) {
+BOOST_AUTO_TEST_CASE(call_can_be_held_at_its_start_while_others_run) {
     const SCARDHANDLE handle = connect();
     std::atomic<bool> done = false;
     Stop asked(Function::get_attrib);
@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(call_can_be_held_at_its_beginning_while_others_go_on) {
     BOOST_CHECK(done);
 }
 
-BOOST_AUTO_TEST_CASE(answer_in_cards_place_is_given_to_us_and_neither_to_card_nor_to_other_program) {
+BOOST_AUTO_TEST_CASE(answer_in_place_of_card_reaches_only_our_program) {
     const SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     card->reset_counts();

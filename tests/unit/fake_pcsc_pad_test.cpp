@@ -58,7 +58,7 @@ struct Pad : Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(pad, Pad)
 
-BOOST_AUTO_TEST_CASE(features) {
+BOOST_AUTO_TEST_CASE(pad_features_are_listed) {
     Bytes list;
     CHECK_RC(control(CM_IOCTL_GET_FEATURE_REQUEST, {}, list), SCARD_S_SUCCESS);
     BOOST_CHECK(list == (Bytes{6, 4, 0x42, 0x33, 0, 6, 7, 4, 0x42, 0x33, 0, 7}));
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(features) {
     CHECK_RC(control(CM_IOCTL_GET_FEATURE_REQUEST, {}, list), SCARD_E_UNSUPPORTED_FEATURE);
 }
 
-BOOST_AUTO_TEST_CASE(four_digits_are_verified) {
+BOOST_AUTO_TEST_CASE(pad_verifies_four_digits) {
     user_will(reader_name, PinEntry::typed("1234"));
     BOOST_CHECK_EQUAL(ask(verify_code, verify(four_digits, 4, 4, 4)), 0x9000U);
     BOOST_CHECK(card->verified(KeyUse::authentication));
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(four_digits_are_verified) {
     BOOST_CHECK_EQUAL(requests[1].status, 0x63C2);
 }
 
-BOOST_AUTO_TEST_CASE(block_of_no_size_is_as_long_as_pin) {
+BOOST_AUTO_TEST_CASE(pin_block_without_size_has_length_of_pin) {
     give_pad(reader_name, {.has_letters = true});
     user_will(reader_name, PinEntry::typed("ABC123"));
     BOOST_CHECK_EQUAL(ask(verify_code, verify(password, 0, 6, 16)), 0x9000U);
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(block_of_no_size_is_as_long_as_pin) {
     BOOST_CHECK_EQUAL(ask(verify_code, verify(password, 0, 6, 16)), 0x6400U);
 }
 
-BOOST_AUTO_TEST_CASE(what_users_do) {
+BOOST_AUTO_TEST_CASE(pad_reports_cancel_timeout_and_wrong_lengths) {
     const Bytes request = verify(four_digits, 4, 4, 4);
     user_will(reader_name, PinEntry::cancelled());
     user_will(reader_name, PinEntry::gone_away());
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(what_users_do) {
     BOOST_CHECK_EQUAL(card->counts().verify[0], 0U);
 }
 
-BOOST_AUTO_TEST_CASE(pins_are_changed) {
+BOOST_AUTO_TEST_CASE(pad_changes_pins) {
     const Bytes request = modify(new_four_digits, 4, 4, 4, 1);
     PinEntry slip = PinEntry::changed({}, "5678");
     slip.again = "5679";
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(pins_are_changed) {
     BOOST_CHECK_EQUAL(request_seen.confirm, 3);
 }
 
-BOOST_AUTO_TEST_CASE(codings_and_positions) {
+BOOST_AUTO_TEST_CASE(pad_applies_pin_codings_and_positions) {
     const Bytes apdu = {0x00, 0x20, 0x00, 0x98, 0x06, 0, 0, 0, 0, 0, 0};
     const auto sent = [&](std::uint8_t format, std::uint8_t block, std::uint8_t length_format, const std::string& pin) {
         Bytes structure = verify(apdu, block, 1, 8, format);
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(codings_and_positions) {
     BOOST_CHECK(sent(0x82 | 1 << 3, 0x84, 0x10, "123") == (Bytes{3, '1', '2', '3', 0, 0}));
 }
 
-BOOST_AUTO_TEST_CASE(malformed_structures) {
+BOOST_AUTO_TEST_CASE(pad_rejects_malformed_structures) {
     const auto rejected = [&](DWORD code, Bytes structure) {
         user_will(reader_name, PinEntry::cancelled());
         Bytes output;

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 BOOST_FIXTURE_TEST_SUITE(sharing, Fixture)
 
-BOOST_AUTO_TEST_CASE(some_calls_refuse_and_others_wait) {
+BOOST_AUTO_TEST_CASE(calls_during_transaction_fail_or_wait_as_in_pcsclite) {
     const SCARDHANDLE handle = connect();
     BOOST_REQUIRE(other_begins_transaction(reader_name));
     CHECK_RC(get_atr(handle), SCARD_E_SHARING_VIOLATION);
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(transactions_nest) {
     BOOST_CHECK(other_begins_transaction(reader_name));
 }
 
-BOOST_AUTO_TEST_CASE(another_programs_reset) {
+BOOST_AUTO_TEST_CASE(reset_by_another_program_is_reported_once) {
     const SCARDHANDLE handle = connect();
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     BOOST_CHECK(other_resets(reader_name));
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(another_programs_reset) {
     BOOST_CHECK_EQUAL(other_transmit(reader_name, select_jpki).size(), 2U);
 }
 
-BOOST_AUTO_TEST_CASE(exclusive_connections) {
+BOOST_AUTO_TEST_CASE(exclusive_connection_excludes_others) {
     BOOST_REQUIRE(other_opens_exclusively(reader_name));
     SCARDHANDLE handle = 0;
     DWORD protocol = 0;
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(exclusive_connections) {
     BOOST_CHECK(!other_opens_exclusively(reader_name));
 }
 
-BOOST_AUTO_TEST_CASE(one_busy_context_stops_whole_process) {
+BOOST_AUTO_TEST_CASE(busy_context_blocks_whole_process) {
     // libpcsclite waits for the busy context with its central lock held, and SCardCancel needs that lock.
     SCARDCONTEXT second = 0;
     CHECK_RC(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &second), SCARD_S_SUCCESS);
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(one_busy_context_stops_whole_process) {
     BOOST_CHECK_EQUAL(returned.load(), 2);
 }
 
-BOOST_AUTO_TEST_CASE(many_threads) {
+BOOST_AUTO_TEST_CASE(many_threads_share_service) {
     std::atomic<int> inside{0}, overlaps{0}, commands{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)

@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(readers_are_listed_as_multi_string) {
     CHECK_RC(SCardListReaders(context, nullptr, nullptr, &size), SCARD_E_NO_READERS_AVAILABLE);
 }
 
-BOOST_AUTO_TEST_CASE(connect_says_what_is_wrong) {
+BOOST_AUTO_TEST_CASE(connect_returns_code_of_each_error) {
     SCARDHANDLE handle = 1;
     DWORD protocol = 0;
     const auto connect_to = [&](const char* name, DWORD protocols = SCARD_PROTOCOL_ANY) {
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(commands_reach_card) {
              SCARD_E_PROTO_MISMATCH);
 }
 
-BOOST_AUTO_TEST_CASE(dispositions) {
+BOOST_AUTO_TEST_CASE(dispositions_leave_reset_or_power_off_card) {
     const auto verified = [&] { return card->verified(jpki::model::KeyUse::authentication); };
     SCARDHANDLE handle = connect();
     const auto log_in = [&] {
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(releasing_context_in_transaction_resets_card) {
     CHECK_RC(SCardIsValidContext(context), SCARD_E_INVALID_HANDLE);
 }
 
-BOOST_AUTO_TEST_CASE(stopped_service_is_no_service) {
+BOOST_AUTO_TEST_CASE(stopped_service_is_reported_as_missing) {
     const SCARDHANDLE handle = connect();
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     stop_service();
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(stopped_service_is_no_service) {
     BOOST_CHECK_EQUAL(status_of(connect(), select_jpki), 0x9000);
 }
 
-BOOST_AUTO_TEST_CASE(service_stops_under_waiting_call) {
+BOOST_AUTO_TEST_CASE(stop_of_service_ends_waiting_call) {
     BOOST_REQUIRE(other_begins_transaction(reader_name));
     LONG rc = 0;
     std::thread waiting([&] {

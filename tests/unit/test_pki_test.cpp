@@ -62,7 +62,7 @@ bool near_size(std::size_t size, std::size_t wanted) { return size + 5 >= wanted
 
 BOOST_AUTO_TEST_SUITE(pki)
 
-BOOST_AUTO_TEST_CASE(certificates_have_size_of_real_ones) {
+BOOST_AUTO_TEST_CASE(certificates_have_size_of_real_certificates) {
     const auto shared = TestPki::shared();
     BOOST_TEST(near_size(shared->authentication_certificate.size(), 1570));
     BOOST_TEST(near_size(shared->signature_certificate.size(), 1745));
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(cas_are_self_signed_and_issued_certificates) {
     BOOST_TEST(!verifies(parse(shared->signature_certificate).get(), authentication_ca.get()));
 }
 
-BOOST_AUTO_TEST_CASE(another_holder_differs_and_certificates_may_have_expired) {
+BOOST_AUTO_TEST_CASE(holders_differ_and_certificates_can_be_expired) {
     TestPki::Options options;
     options.seed = 99;
     options.not_after_days = -10;
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(another_holder_differs_and_certificates_may_have_expired) {
     BOOST_TEST(!verifies(certificate.get(), parse(pki->authentication_ca).get()));
 }
 
-BOOST_AUTO_TEST_CASE(pki_comes_back_from_its_directory) {
+BOOST_AUTO_TEST_CASE(pki_is_loaded_from_its_directory) {
     char pattern[] = "/tmp/jpki-test-pki.XXXXXX";
     BOOST_REQUIRE(mkdtemp(pattern) != nullptr);
     const std::string directory = std::string(pattern) + "/pki";

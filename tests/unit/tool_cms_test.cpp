@@ -183,13 +183,13 @@ BOOST_AUTO_TEST_CASE(openssl_verifies_what_is_built_as_cades) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_built_is_judged_good_and_another_content_is_not) {
+BOOST_AUTO_TEST_CASE(own_signature_verifies_and_another_content_does_not) {
     BOOST_TEST(good(judged(ours(pki(), false), pki().trust())));
     BOOST_TEST(good(judged(ours(pki(), true), pki().trust())));
     BOOST_TEST(only_bad(judged(ours(pki(), false), pki().trust(), bytes_of("another")), tool::Aspect::digest));
 }
 
-BOOST_AUTO_TEST_CASE(what_openssl_signs_is_judged_good) {
+BOOST_AUTO_TEST_CASE(signatures_of_openssl_verify) {
     const Pki elliptic({}, "critical,digitalSignature", ec_key("P-256"));
     for (const unsigned form : {0U, unsigned{CMS_DETACHED}})
         for (const unsigned attributes : {0U, unsigned{CMS_NOATTR}, unsigned{CMS_CADES}}) {
@@ -207,20 +207,20 @@ BOOST_AUTO_TEST_CASE(what_openssl_signs_is_judged_good) {
         only_bad(judged(theirs(pki(), CMS_DETACHED | CMS_NOATTR), pki().trust(), bytes_of("another")), tool::Aspect::signature));
 }
 
-BOOST_AUTO_TEST_CASE(a_signature_that_was_changed_is_bad) {
+BOOST_AUTO_TEST_CASE(changed_signature_does_not_verify) {
     Bytes der = ours(pki(), false);
     der.back() ^= 1;  // of the signature value
     BOOST_TEST(only_bad(judged(der, pki().trust()), tool::Aspect::signature));
 }
 
-BOOST_AUTO_TEST_CASE(a_weak_digest_is_bad) {
+BOOST_AUTO_TEST_CASE(weak_digest_does_not_verify) {
     const auto sha1 = theirs(pki(), CMS_DETACHED, [](CMS_ContentInfo* cms) {
         BOOST_REQUIRE(CMS_add1_signer(cms, pki().holder.get(), pki().key.get(), EVP_sha1(), 0) != nullptr);
     });
     BOOST_TEST(only_bad(judged(sha1, pki().trust()), tool::Aspect::digest));
 }
 
-BOOST_AUTO_TEST_CASE(one_bad_signer_among_good_ones_is_told) {
+BOOST_AUTO_TEST_CASE(one_bad_signer_among_good_ones_is_reported) {
     const Pki stranger;
     const auto two = theirs(pki(), CMS_DETACHED, [&](CMS_ContentInfo* cms) {
         CMS_add1_signer(cms, pki().holder.get(), pki().key.get(), EVP_sha256(), 0);
@@ -234,22 +234,22 @@ BOOST_AUTO_TEST_CASE(one_bad_signer_among_good_ones_is_told) {
     BOOST_TEST(good(judged(two, both)));  // two CAs of one name: the one that signed is found
 }
 
-BOOST_AUTO_TEST_CASE(nobody_signed_is_not_good) {
+BOOST_AUTO_TEST_CASE(cms_without_signer_does_not_verify) {
     const auto none = theirs(pki(), 0, [](CMS_ContentInfo* cms) { CMS_add1_cert(cms, pki().holder.get()); });
     BOOST_TEST(judged(none, pki().trust()).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_missing_certificate_is_told) {
+BOOST_AUTO_TEST_CASE(missing_certificate_is_reported) {
     const auto signers = judged(theirs(pki(), CMS_DETACHED | CMS_NOCERTS), pki().trust());
     BOOST_TEST(only_bad(signers, tool::Aspect::certificate));
 }
 
-BOOST_AUTO_TEST_CASE(a_key_that_is_not_for_signatures_is_told) {
+BOOST_AUTO_TEST_CASE(key_not_for_signatures_is_reported) {
     const Pki agreement({}, "critical,keyAgreement");
     BOOST_TEST(only_bad(judged(ours(agreement, false), agreement.trust()), tool::Aspect::key_usage));
 }
 
-BOOST_AUTO_TEST_CASE(signing_time_is_held_against_the_validity) {
+BOOST_AUTO_TEST_CASE(signing_time_is_compared_with_validity) {
     CertificateOptions expired;
     expired.not_before = "20210101000000Z";
     expired.not_after = "20220101000000Z";
@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(signing_time_is_held_against_the_validity) {
     BOOST_TEST(only_bad(judged(ours(old_ca, false), old_ca.trust()), tool::Aspect::time));
 }
 
-BOOST_AUTO_TEST_CASE(an_included_ca_counts_by_its_fingerprint_only) {
+BOOST_AUTO_TEST_CASE(included_ca_counts_by_its_fingerprint_only) {
     const std::string fingerprint = pki().trust().anchors[0].sha256();
     const tool::KnownCa known{KeyUse::signature, 1, "2015-10-20", "2025-10-19", "ABCD", fingerprint};
     const tool::KnownCa unknown_fingerprint{KeyUse::signature, 2, "2019-09-14", "2029-09-14", "", ""};
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(an_included_ca_counts_by_its_fingerprint_only) {
     BOOST_TEST(only_bad(judged(ours(stranger, false), pki().trust()), tool::Aspect::chain));
 }
 
-BOOST_AUTO_TEST_CASE(a_signing_certificate_attribute_of_another_certificate_is_bad) {
+BOOST_AUTO_TEST_CASE(signing_certificate_attribute_of_another_certificate_does_not_verify) {
     // The same key in another certificate: only the attribute tells which one the signer meant.
     Pki twin({}, "critical,digitalSignature", Key((EVP_PKEY_up_ref(pki().key.get()), pki().key.get())));
     const auto mine = parse_certificate(twin.holder_der());
@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(ber_of_indefinite_length_is_read_in_pieces_of_any_size) {
     BOOST_TEST(tool::read_cms(decoder, taker).content_size == content.size());
 }
 
-BOOST_AUTO_TEST_CASE(pem_is_read_with_every_label_and_whatever_is_around_it) {
+BOOST_AUTO_TEST_CASE(pem_is_read_with_every_label_and_surrounding_text) {
     const Bytes der = ours(pki(), true);
     for (const char* label : {"CMS", "PKCS7", "PKCS #7 SIGNED DATA", "SIGNED MESSAGE"})
         for (const std::size_t piece : {std::size_t{1}, std::size_t{77}, std::size_t{1} << 16}) {
@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(pem_is_read_with_every_label_and_whatever_is_around_it) {
     BOOST_CHECK_THROW(tool::CmsDecoder{source}, tool::MalformedCms);
 }
 
-BOOST_AUTO_TEST_CASE(every_truncation_and_every_bit_is_refused_or_judged_without_harm) {
+BOOST_AUTO_TEST_CASE(every_truncation_and_flipped_bit_is_rejected_or_checked_without_crash) {
     for (const bool attached : {false, true}) {
         const Bytes der = ours(pki(), attached);
         const auto try_it = [&](const Bytes& changed) {
@@ -368,7 +368,7 @@ BOOST_AUTO_TEST_CASE(every_truncation_and_every_bit_is_refused_or_judged_without
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_length_that_nothing_follows_allocates_nothing) {
+BOOST_AUTO_TEST_CASE(length_without_content_allocates_nothing) {
     const Bytes huge{0x30, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0,
                      0x06, 0x88, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00};
     Memory source(huge);

@@ -65,7 +65,7 @@ struct Tree {
 
 BOOST_AUTO_TEST_SUITE(tool_doctor)
 
-BOOST_AUTO_TEST_CASE(good_machine_has_no_warning) {
+BOOST_AUTO_TEST_CASE(machine_without_fault_has_no_warning) {
     for (const auto& finding : tool::judge(good())) BOOST_TEST((finding.verdict == Verdict::ok), finding.code);
 }
 
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(worst_findings_come_last) {
     BOOST_TEST((findings.back().verdict == Verdict::fault));
 }
 
-BOOST_AUTO_TEST_CASE(faults_of_pcscd_are_told_apart) {
+BOOST_AUTO_TEST_CASE(faults_of_pcscd_are_distinguished) {
     using Socket = tool::PcscFacts::Socket;
     Facts facts = good();
     facts.pcsc.answers = false;
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(usb_devices_are_read_from_sys) {
     BOOST_TEST((readers[1].name == nullptr));
 }
 
-BOOST_AUTO_TEST_CASE(cards_are_judged) {
+BOOST_AUTO_TEST_CASE(findings_match_state_of_card) {
     using Card = tool::ReaderFacts::Card;
     Facts facts = good();
     const auto with = [&](Card card) -> const Facts& {
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(cards_are_judged) {
     BOOST_TEST(find(facts, "card-exclusive")->remedy.find("gpgconf --kill scdaemon") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(modules_are_judged) {
+BOOST_AUTO_TEST_CASE(findings_match_state_of_modules) {
     Facts facts = good();
     facts.module.version.second += 1;
     finds(facts, "module-version", Verdict::warning);
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(modules_are_judged) {
     finds(facts, "p11-kit", Verdict::fault);
 }
 
-BOOST_AUTO_TEST_CASE(tokens_of_opensc_are_seen_in_the_listing_of_p11_kit) {
+BOOST_AUTO_TEST_CASE(tokens_of_opensc_are_found_in_listing_of_p11_kit) {
     Facts facts = good();
     tool::read_p11_kit_listing(
         "jpki-pkcs11: jpki-pkcs11.so\n    token: JPKI user authentication\n    token: JPKI digital signature\n"
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(tokens_of_opensc_are_seen_in_the_listing_of_p11_kit) {
     BOOST_TEST(!other.p11_kit_knows);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_clock_is_a_fault) {
+BOOST_AUTO_TEST_CASE(wrong_clock_is_fault) {
     Facts facts = good();
     facts.at = tool::TimePoint{};
     finds(facts, "clock", Verdict::fault);

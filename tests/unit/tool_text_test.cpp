@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(east_asian_wide_characters_take_two_columns) {
     BOOST_TEST(table.text() == "  有効期間  A\n  PIN       B\n");
 }
 
-BOOST_AUTO_TEST_CASE(text_from_outside_cannot_command_terminal) {
+BOOST_AUTO_TEST_CASE(control_characters_from_outside_do_not_reach_terminal) {
     BOOST_TEST(tool::printable("plain 氏名") == "plain 氏名");
     BOOST_TEST(tool::printable("\x1B[2J") == "\xEF\xBF\xBD[2J");
     BOOST_TEST(tool::printable("a\nb") ==
