@@ -1,4 +1,4 @@
-// The virtual card's control socket, from the side of a program that measures.
+// The client of the virtual card's control socket, for a program that measures.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace jpki::bench {
 
 struct Counts {
     std::size_t commands = 0;
-    std::size_t bytes = 0;  // both ways
+    std::size_t bytes = 0;  // both directions
     std::size_t signatures = 0;
 
     Counts& operator+=(const Counts& other);
@@ -17,17 +17,17 @@ struct Counts {
 
 class CardControl {
 public:
-    explicit CardControl(const std::string& socket_path);  // throws std::runtime_error when nobody listens there
+    explicit CardControl(const std::string& socket_path);  // throws std::runtime_error if no virtual card listens
     ~CardControl();
     CardControl(const CardControl&) = delete;
     CardControl& operator=(const CardControl&) = delete;
 
-    // One command; throws std::runtime_error when the card calls it an error.
+    // One command; throws std::runtime_error if the answer is an error.
     std::string ask(const std::string& command);
     Counts counts();
     bool authentication_verified() { return status_says("auth-verified=yes"); }
     bool signature_verified() { return status_says("sign-verified=yes"); }
-    // No PIN verified and none of our files selected, as after another program's visit: what one row leaves on the
+    // No login and no selected file, as after another program: the state that one row leaves on the
     // card must not help the next.
     void forget_everything() { ask("other-application"); }
 

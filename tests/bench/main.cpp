@@ -1,4 +1,4 @@
-// jpki-bench: what PKCS#11 modules cost at a virtual card that is in a reader of pcscd. tests/bench/run sets that up.
+// jpki-bench: the cost of PKCS#11 modules with a virtual card in a reader of pcscd. tests/bench/run starts both.
 #include "report.hpp"
 
 #include <CLI/CLI.hpp>
@@ -44,7 +44,7 @@ std::vector<const Row*> chosen(const std::vector<std::string>& names) {
     return rows;
 }
 
-// The modules take turns, so that a machine that gets busy is unkind to both.
+// The modules alternate, so that load on the machine affects both.
 Measured measure(const Row& row, const std::vector<ModuleUnderTest>& modules, const CommandLine& line) {
     std::cerr << "bench: " << row.name << std::endl;
     std::vector<std::vector<Sample>> samples(modules.size());

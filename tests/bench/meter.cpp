@@ -2,7 +2,7 @@
 
 namespace jpki::bench {
 
-// Asking the card for its counters takes time too: the clock runs only between the two questions.
+// Reading the card's counters takes time too: the clock runs only between the two reads.
 void Meter::start() {
     counts_at_start_ = card_.counts();
     started_ = Clock::now();

@@ -1,4 +1,4 @@
-// What happens at the card, and how long it takes, between start and stop; several such stretches add up.
+// Commands, bytes and time between start and stop; several intervals add up.
 #pragma once
 
 #include "card_control.hpp"

@@ -1,7 +1,7 @@
-// jpki-bench-own-time: how long the module itself takes for a signature, outside the card and pcscd.
+// jpki-bench-own-time: the module's own time for a signature, without the card and pcscd.
 //
-// C_SignInit and C_Sign on the fake of SCard*, less the time inside SCardTransmit. What the fake takes for
-// transactions and the like stays in, so the figure is rather too high than too low.
+// C_SignInit and C_Sign on the fake of SCard*, minus the time in SCardTransmit. The fake's time for
+// transactions and other functions is included, so the figure is an upper bound.
 #include "module/pkcs11.hpp"
 
 #include "card_model.hpp"
@@ -23,7 +23,7 @@ namespace {
 
 constexpr double limit_microseconds = 1000;
 
-// Two clocks: what a user waits for, and what the processor spends. On a busy machine only the latter is the module's.
+// Two clocks: elapsed time and processor time. On a busy machine only the latter is the module's.
 struct Time {
     double wall = 0, cpu = 0;  // microseconds
 
@@ -41,7 +41,7 @@ Time inside_transmit;
 
 }  // namespace
 
-// The linker sends the module's calls here (--wrap).
+// The linker redirects the module's calls here (--wrap).
 extern "C" {
 LONG __real_SCardTransmit(SCARDHANDLE, const SCARD_IO_REQUEST*, LPCBYTE, DWORD, SCARD_IO_REQUEST*, LPBYTE, LPDWORD);
 LONG __wrap_SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST* send, LPCBYTE command, DWORD command_size,
@@ -76,7 +76,7 @@ struct Case {
     const char* name;
     CK_SLOT_ID slot;
     const char* pin;
-    bool certificate_first;  // then the module checks each signature with the public key before it hands it out
+    bool certificate_first;  // the module then checks each signature with the public key before it returns it
     CK_MECHANISM_TYPE mechanism;
 };
 
@@ -117,7 +117,7 @@ std::vector<Time> measure(const Case& chosen, unsigned rounds) {
         check(C_GetAttributeValue(session, find(session, CKO_CERTIFICATE, id), &value, 1), "C_GetAttributeValue");
     }
     const CK_OBJECT_HANDLE key = find(session, CKO_PRIVATE_KEY, id);
-    one_signature(session, key, chosen.mechanism);  // the first one also reads and prepares; every further one is meant
+    one_signature(session, key, chosen.mechanism);  // the first one also reads and caches; only later ones are measured
     std::vector<Time> times;
     for (unsigned i = 0; i < rounds; ++i) times.push_back(one_signature(session, key, chosen.mechanism));
     check(C_Finalize(nullptr), "C_Finalize");

@@ -125,7 +125,7 @@ void Module::all_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) 
         CK_ATTRIBUTE wanted = {type, nullptr, 0};
         if (functions_->C_GetAttributeValue(session, object, &wanted, 1) == CKR_OK) attribute(session, object, type);
     };
-    // Where the standard has attributes of such objects: asking for 1800 types would measure the asking.
+    // Attributes that the standard defines for such objects: requesting 1800 types would measure the requests.
     constexpr std::array<std::pair<CK_ATTRIBUTE_TYPE, CK_ATTRIBUTE_TYPE>, 6> ranges = {
         {{CKA_CLASS, CKA_LABEL},
          {CKA_APPLICATION, CKA_OBJECT_ID},

@@ -1,4 +1,4 @@
-// Any PKCS#11 module, loaded by its path, and the calls that the rows need. Knows nothing of our module in particular.
+// Any PKCS#11 module, loaded by its path, and the calls that the rows need. Independent of our module.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Module {
 public:
     explicit Module(const std::string& path);  // dlopen; throws std::runtime_error. Never unloaded: the process ends
 
-    // The functions themselves, for what is not below.
+    // The functions themselves, for calls without a wrapper below.
     CK_FUNCTION_LIST* operator->() const { return functions_; }
     static void check(CK_RV rv, const char* function) {
         if (rv != CKR_OK) throw Refused(function, rv);
@@ -30,7 +30,7 @@ public:
 
     void initialize() const;
     void finalize() const;
-    // With a token; or all, which by the standard asks no card whether it is one.
+    // With a token; or all slots, for which the standard requires no access to the card.
     std::vector<CK_SLOT_ID> slots(CK_BBOOL token_present = CK_TRUE) const;
     void slot_info(CK_SLOT_ID slot) const;
     void token_info(CK_SLOT_ID slot) const;
@@ -41,7 +41,7 @@ public:
     std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, std::vector<CK_ATTRIBUTE> wanted) const;
     CK_OBJECT_HANDLE find_one(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class, std::uint8_t id) const;
     Bytes attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) const;
-    // Every attribute of version 2.40 and 3.0, those that the object lacks too. The size first, as most programs do.
+    // Every attribute of version 2.40 and 3.0, also those that the object does not have. Size first, as most programs do.
     void all_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) const;
 
     void sign_init(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) const;  // CKM_SHA256_RSA_PKCS
@@ -53,7 +53,7 @@ private:
     CK_FUNCTION_LIST* functions_ = nullptr;
 };
 
-// OpenSSL's judgement on a signature of Module::message().
+// OpenSSL's verification of a signature of Module::message().
 bool verifies(const Bytes& certificate, const Bytes& signature);
 
 }  // namespace jpki::bench

@@ -9,7 +9,7 @@ namespace jpki::bench {
 
 namespace {
 
-// Counts are whole unless something happened in some of several repeats only.
+// Counts are integers unless only some of several repeats had an event.
 std::string number(double value, int digits) {
     std::ostringstream text;
     text << std::fixed << std::setprecision(digits) << value;

@@ -1,4 +1,4 @@
-// What was measured, as a Markdown table for the README and as JSON.
+// The measurements, as a Markdown table for the README and as JSON.
 #pragma once
 
 #include "sample.hpp"
@@ -10,7 +10,7 @@
 
 namespace jpki::bench {
 
-struct Figures {  // of one module in one row, over all rounds: the most commands and bytes, the median time
+struct Figures {  // one module in one row, over all rounds: the maximum of commands and bytes, the median time
     double commands = 0, bytes = 0, signatures = 0, milliseconds = 0;
     std::vector<std::string> notes;
     std::string cannot;
@@ -24,7 +24,7 @@ struct Measured {
 };
 
 struct Report {
-    std::vector<ModuleUnderTest> modules;  // the first is the one that the limits are for
+    std::vector<ModuleUnderTest> modules;  // the limits apply to the first one
     CertificateSizes sizes;
     std::vector<Measured> rows;
 

@@ -68,8 +68,8 @@ void poll(const Module& module, CK_SESSION_HANDLE session) {
     }
 }
 
-// The first look at the card is a row of its own, and C_OpenSession is not on the list of what must not cost anything: the meter
-// stands still for both.
+// The first access to the card is a row of its own, and C_OpenSession is not among the calls that must be free: the meter
+// is stopped for both.
 void polling(Run& run) {
     run.meter.start();
     run.module.initialize();
@@ -126,7 +126,7 @@ void all_objects(Run& run) {
     if (certificates != 2) run.notes.push_back("has " + std::to_string(certificates) + " certificates in this slot");
 }
 
-// What a command-line program pays. The end belongs to it: whether the card's security status is reset then makes a difference.
+// The cost of a command-line program, including its end: the reset of the card's security status counts.
 void whole_process(Run& run) {
     run.meter.start();
     run.module.initialize();

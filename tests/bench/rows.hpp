@@ -1,4 +1,4 @@
-// The rows of the table: what a program does, and how much of it is measured.
+// The rows of the table: what a program does, and which part of it is measured.
 #pragma once
 
 #include "meter.hpp"
@@ -19,26 +19,26 @@ struct Limit {
     std::optional<std::size_t> commands, bytes;
 };
 
-// What a row works with: a process that has just loaded the module, and a card that knows nothing of it.
+// The environment of a row: a process that has just loaded the module, and a card without any state.
 struct Run {
     const Module& module;
     CardControl& card;
     Meter& meter;
-    unsigned repeats = 1;            // how many of what the row names were measured
-    std::vector<std::string> notes;  // for the reader of the table
+    unsigned repeats = 1;            // how many units of the row were measured
+    std::vector<std::string> notes;  // a note for the table
     bool finalized = false;
 
-    static constexpr CK_SLOT_ID authentication = 0, signature = 1;  // place in the list of slots with a token
+    static constexpr CK_SLOT_ID authentication = 0, signature = 1;  // index in the list of slots with a token
 
-    // Our module and OpenSC's have the slots in the same order, and the same ids: 1 authentication, 2 signature.
-    // The slot is taken from the list of all slots, as by a program that asks for its token by itself.
+    // Our module and OpenSC's have the slots in the same order, with the same ids: 1 authentication, 2 signature.
+    // Takes the slot from the list of all slots, as a program that looks for its token by name.
     CK_SLOT_ID slot(CK_SLOT_ID place) const;
     CK_SESSION_HANDLE open(CK_SLOT_ID place) const;
     CK_SESSION_HANDLE log_in(CK_SLOT_ID place) const;
     CK_OBJECT_HANDLE key(CK_SESSION_HANDLE session, CK_SLOT_ID place) const;
     Bytes certificate(CK_SESSION_HANDLE session, CK_SLOT_ID place) const;
     Bytes sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE private_key) const;
-    // After measuring: fast and wrong does not count.
+    // After the measurement: wrong results do not count.
     void require_valid(CK_SESSION_HANDLE session, CK_SLOT_ID place, const std::vector<Bytes>& signatures) const;
 };
 
@@ -46,7 +46,7 @@ struct Row {
     const char* name;       // for --row and the JSON output
     const char* what;       // for the table
     bool consent_for_each;  // our module's setting signature.consent = "each"
-    void (*perform)(Run&);  // throws what() for the table when the module cannot do it
+    void (*perform)(Run&);  // throws the table's text if the module cannot do it
     Limit (*limit)(const CertificateSizes&);
 };
 

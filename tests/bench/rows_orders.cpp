@@ -1,17 +1,17 @@
-// The rows of the orders in which programs make their first calls: what C_GetTokenInfo and the first signature cost must not
-// depend on what was asked before.
+// The rows for the orders in which programs make their first calls: the cost of C_GetTokenInfo and of the first signature must
+// not depend on earlier calls.
 #include "rows.hpp"
 
 namespace jpki::bench {
 
 namespace {
 
-// C_GetSlotList(CK_TRUE), then C_GetSlotInfo of what it named.
+// C_GetSlotList(CK_TRUE), then C_GetSlotInfo for each slot.
 void look(const Run& run) {
     for (const auto slot : run.module.slots()) run.module.slot_info(slot);
 }
 
-// C_OpenSession, C_Login, the key, a signature; the caller has the meter running.
+// C_OpenSession, C_Login, find the key, sign; the caller runs the meter.
 struct Signed {
     CK_SESSION_HANDLE session;
     Bytes signature;

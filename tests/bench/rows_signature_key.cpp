@@ -11,8 +11,8 @@ void login_and_certificate(Run& run) {
     run.meter.stop();
 }
 
-// A module that wants a password for each signature cannot do this; OpenSC's is one. Its flag is what counts: a
-// program that goes by the standard asks its user again, whether or not the module would sign without.
+// A module that needs a password for each signature cannot do this; OpenSC's is one. Its flag decides: a
+// program that follows the standard asks the user again, even if the module would sign without.
 void further_signatures_of_one_login(Run& run) {
     run.module.initialize();
     const auto session = run.log_in(Run::signature);

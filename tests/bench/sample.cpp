@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr unsigned seconds_for_a_row = 60;
 
-// Our module's settings for the child: neither the system's nor the user's. OpenSC ignores them.
+// Our module's settings for the child: neither the system's nor the user's file. OpenSC ignores them.
 class SettingsFile {
 public:
     explicit SettingsFile(const char* toml) {
@@ -59,7 +59,7 @@ std::string read_all(int descriptor) {
     }
     const std::string text = result.dump(-1, ' ', false, json::error_handler_t::replace);
     const bool written = ::write(pipe, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::_exit(written ? 0 : 1);  // not exit: what the parent has open and buffered is the parent's
+    ::_exit(written ? 0 : 1);  // not exit: the parent's open and buffered files must stay the parent's
 }
 
 json in_child(const std::function<json()>& work) {

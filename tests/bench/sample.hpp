@@ -1,4 +1,4 @@
-// One row once, in a process of its own.
+// One row once, in its own process.
 #pragma once
 
 #include "rows.hpp"
@@ -9,18 +9,18 @@
 
 namespace jpki::bench {
 
-struct Sample {  // for each of what the row names, e.g. for each signature
+struct Sample {  // for each unit of the row, e.g. for each signature
     double commands = 0, bytes = 0, signatures = 0, milliseconds = 0;
     std::vector<std::string> notes;
-    std::string cannot;  // why not; the rest is empty then
+    std::string cannot;  // the reason for a failure; the other members are then empty
 };
 
 struct ModuleUnderTest {
     std::string name, path;
 };
 
-// The module is loaded in a child process, so that nothing is left of the row before, in memory or in pcscd; the card
-// is made to forget too. A child that crashes or hangs is a Sample that says so.
+// The module is loaded in a child process, so that no state of the row before stays, in memory or in pcscd; the card's
+// state is reset too. A child that crashes or hangs gives a Sample with the reason.
 Sample take_sample(const Row& row, const ModuleUnderTest& module, const std::string& control);
 CertificateSizes take_sizes(const ModuleUnderTest& module, const std::string& control);
 

@@ -21,7 +21,7 @@ DWORD protocols_of(const Bytes& atr) {
             present = atr[at] >> 4;
             ++at;
         }
-        // TA2 is there: specific mode, no choice.
+        // TA2 is present: specific mode, no choice.
         if (index == 2 && has_ta) return (atr[ta] & 0x0F) == 0 ? SCARD_PROTOCOL_T0 : SCARD_PROTOCOL_T1;
     }
     return available == SCARD_PROTOCOL_UNDEFINED ? SCARD_PROTOCOL_T0 : available;

@@ -1,4 +1,4 @@
-// The side of libpcsclite: contexts, handles, and its locks.
+// The libpcsclite side: contexts, handles, and its locks.
 #pragma once
 
 #include "service.hpp"
@@ -7,13 +7,13 @@ namespace jpki::fake::detail {
 
 struct ClientContext {
     SCARDCONTEXT id = 0;
-    std::mutex mutex;  // held by every call that uses the context, for as long as the call takes
+    std::mutex mutex;  // held by every call that uses the context, for the whole call
     bool released = false;
     std::shared_ptr<Session> session;
     std::map<SCARDHANDLE, std::string> handles;  // under Client::list
 };
 
-// A context whose mutex is held. The mutex must be given up before the context: the order of the members matters.
+// A context with its mutex held. The mutex must be released before the context: the order of the members matters.
 struct Held {
     std::shared_ptr<ClientContext> context;
     Lock lock;
@@ -26,11 +26,11 @@ class Client {
 public:
     static Client& instance();
 
-    // libpcsclite takes a context's mutex while it holds the mutex of all its lists. So one call that waits for a busy
-    // context (one in SCardGetStatusChange, say) stops every other call of the process, SCardCancel included.
+    // libpcsclite locks a context's mutex while it holds the mutex of all its lists. So one call that waits for a busy
+    // context (in SCardGetStatusChange, for example) blocks every other call of the process, also SCardCancel.
     Held hold(SCARDCONTEXT id);
     Held hold_by_handle(SCARDHANDLE handle);
-    // A look without the context's mutex.
+    // A lookup without the context's mutex.
     std::shared_ptr<ClientContext> find(SCARDCONTEXT id);
 
     std::shared_ptr<ClientContext> add(std::shared_ptr<Session> session);
@@ -49,10 +49,10 @@ private:
     SCARDCONTEXT next_context_ = 0x2000003;
 };
 
-// Counts the call, and says whether a test wants it to fail. To be called first, with no lock held.
+// Counts the call, and returns whether a test makes it fail. Call it first, with no lock held.
 std::optional<LONG> enter(Function function);
 
-// Calls `call(lock, session, reader name)` with the service's mutex held, repeatedly as long as it meets another
+// Calls `call(lock, session, reader name)` with the service's mutex held, again after each wait for another
 // program's transaction: SCardBeginTransaction, Transmit, Status and Reconnect of libpcsclite wait without a bound.
 template <class Call> LONG retry_while_shared(Function function, SCARDHANDLE handle, Call&& call) {
     Service& service = Service::instance();
@@ -63,7 +63,7 @@ template <class Call> LONG retry_while_shared(Function function, SCARDHANDLE han
         const std::uint64_t seen = service.changes;
         const LONG rc = call(lock, held);
         if (rc != SCARD_E_SHARING_VIOLATION) return rc;
-        // Others may use the context while we wait.
+        // Others may use the context during the wait.
         held.lock.unlock();
         service.wait_change(lock, function, seen, held.session());
     }

@@ -1,4 +1,4 @@
-// The control interface, as far as it is not the other program's.
+// The control interface, without the part for the other program.
 #include "fake_pcsc.hpp"
 
 #include "client.hpp"
@@ -87,7 +87,7 @@ void power_down_idle(const std::string& reader) {
         r.card->power_off();
         r.powered = false;
         r.protocol = SCARD_PROTOCOL_UNDEFINED;
-        // The state that pcscd publishes stays "powered".
+        // pcscd still publishes the state "powered".
     });
 }
 

@@ -1,4 +1,4 @@
-// Threads that are made to meet at a chosen point, without a sleep.
+// Makes threads meet at a chosen point, without a sleep.
 #pragma once
 
 #include "fake_pcsc.hpp"
@@ -13,7 +13,7 @@
 
 namespace jpki::fake {
 
-// A place where one thread waits until the test lets it go on.
+// A point where one thread waits until the test opens it.
 class Gate {
 public:
     void wait_here() {
@@ -27,7 +27,7 @@ private:
     std::binary_semaphore arrived_{0}, open_{0};
 };
 
-// A thread that sets `stop` waits at the beginning of the next call of that SCard* function, once.
+// A thread that sets `stop` waits at the start of the next call of that SCard* function, once.
 struct Stop {
     explicit Stop(Function at_) : at(at_) {}
     const Function at;
@@ -39,8 +39,8 @@ inline void stop_where_told(Function function) {
     if (stop && stop->at == function) std::exchange(stop, nullptr)->gate.wait_here();
 }
 
-// Until that thread of ours waits for something, such as a lock that somebody else holds, or has ended: the kernel says so
-// (proc(5), /proc/pid/stat: "tid (name) state ..."). 0: it has not begun.
+// Waits until this thread of ours is blocked, for example on a lock that another thread holds, or has ended, as the kernel
+// reports (proc(5), /proc/pid/stat: "tid (name) state ..."). 0: it has not started.
 inline void until_it_sleeps(const std::atomic<pid_t>& thread) {
     for (;;) {
         std::this_thread::yield();

@@ -1,4 +1,4 @@
-// Another program at the same readers: the same service functions, through a session of its own.
+// Another program with the same readers: the same service functions, through its own session.
 #include "service.hpp"
 
 #include <cstdio>
@@ -28,7 +28,7 @@ bool wait_until_free(Service& service, Lock& lock, const ReaderPtr& reader, Pati
     return free_for_other(*reader) && reader->plugged;
 }
 
-// A shared connection that has seen no event. The reader must be free. 0 and the code, when there is none.
+// A shared connection without an event. The reader must be free. 0 and the code if there is no connection.
 LONG shared_handle(Service& service, Lock& lock, const ReaderPtr& reader, SCARDHANDLE& handle, DWORD& protocol) {
     handle = handle_of_other(*reader);
     protocol = reader->protocol;
@@ -65,7 +65,7 @@ bool other_opens_exclusively(const std::string& name) {
     Service& service = Service::instance();
     Lock lock(service.mutex);
     const ReaderPtr reader = service.need(name);
-    // Asked first, because the connection would wait.
+    // Checked first, because the connection would wait.
     if (reader->lock_handle != 0) return false;
     SCARDHANDLE handle = 0;
     DWORD protocol = 0;
@@ -105,7 +105,7 @@ Bytes other_transmit(const std::string& name, ByteView apdu, Patience patience) 
     DWORD protocol = 0;
     if (const LONG rc = shared_handle(service, lock, reader, handle, protocol); rc != SCARD_S_SUCCESS) throw OtherFailed(rc);
     Bytes answer;
-    const auto session = service.other;  // start_service() may replace it while the card works
+    const auto session = service.other;  // start_service() may replace it during a command
     if (const LONG rc = service.transmit(lock, *session, handle, protocol, apdu, answer); rc != SCARD_S_SUCCESS)
         throw OtherFailed(rc);
     return answer;

@@ -1,4 +1,4 @@
-// PIN_VERIFY_STRUCTURE and PIN_MODIFY_STRUCTURE: taken apart, and made into a command (PC/SC part 10, 2.5.2 to 2.5.5).
+// PIN_VERIFY_STRUCTURE and PIN_MODIFY_STRUCTURE: parsed, and turned into a command (PC/SC part 10, 2.5.2 to 2.5.5).
 #include "pin_pad.hpp"
 
 #include <algorithm>
@@ -32,17 +32,17 @@ bool block_fits(const PinPadRequest& request, unsigned offset) {
 }
 
 bool proper(const PinPadRequest& request) {
-    // Positions in bits are for cards that pack a PIN without regard to bytes; this pad knows whole bytes only.
+    // Positions in bits are for cards that pack a PIN across bytes; this pad supports whole bytes only.
     if ((request.format_string & 0x80) == 0 && request.pin_position() != 0) return false;
     if ((request.format_string & 0x03) == 0x03) return false;
     if (request.pin_length_format & 0xE0) return false;
     if (request.length_bits() != 0 && request.length_bits() != 8) return false;
     if (request.min_digits > request.max_digits || request.max_digits == 0) return false;
-    // 1: maximum length reached, 2: validation key, 4: timeout. Without any of them the entry never ends.
+    // 1: maximum length reached, 2: validation key, 4: timeout. Without any of these the entry never ends.
     if (request.entry_validation == 0 || request.entry_validation > 7) return false;
     if (request.number_message > (request.modify ? 3 : 1) && request.number_message != 0xFF) return false;
     if (request.confirm > 3) return false;
-    // The template is a command with Lc, which counts the data that follow, and no Le.
+    // The template is a command with Lc, which counts the data bytes, and no Le.
     if (request.apdu.size() < apdu_header || request.apdu[4] != request.apdu.size() - apdu_header) return false;
     if (request.length_bits() == 8) {
         const bool bytes = (request.pin_length_format & 0x10) != 0;
@@ -50,7 +50,7 @@ bool proper(const PinPadRequest& request) {
         if (!bytes && position % 8 != 0) return false;
         if ((bytes ? position : position / 8) >= request.apdu.size() - apdu_header) return false;
     }
-    // A block as long as its PIN leaves no place where a second one would begin.
+    // A block without a size is as long as its PIN, so a second block has no position.
     if (request.modify && (request.confirm & 0x02) && request.block_size() == 0) return false;
     if (request.modify && (request.confirm & 0x02) && !block_fits(request, request.offset_old)) return false;
     return block_fits(request, request.offset_new);
@@ -73,14 +73,14 @@ Bytes coded(PinPadRequest::Coding coding, const std::string& pin) {
     return result;
 }
 
-// False when the PIN is longer than its block.
+// False if the PIN is longer than its block.
 bool put(const PinPadRequest& request, const std::string& pin, unsigned offset, Bytes& command) {
     const Bytes block = coded(request.coding(), pin);
     if (request.block_size() == 0) {
         command.insert(command.end(), block.begin(), block.end());
         command[4] = static_cast<std::uint8_t>(command.size() - apdu_header);
     } else {
-        // What the PIN leaves of its block stays as the template filled it.
+        // The rest of the block keeps the template's filler.
         if (block.size() > request.block_size()) return false;
         const std::size_t begin =
             apdu_header + request.pin_position() + offset + (request.right_justified() ? request.block_size() - block.size() : 0);

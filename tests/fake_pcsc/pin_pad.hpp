@@ -1,4 +1,4 @@
-// A reader's PIN pad: what it can, what its user does, what it was asked (PC/SC part 10, 2.5).
+// A reader's PIN pad: its features, its user's entries, its requests (PC/SC part 10, 2.5).
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace jpki::fake {
 struct PinPad {
     bool can_verify = true;    // FEATURE_VERIFY_PIN_DIRECT
     bool can_modify = true;    // FEATURE_MODIFY_PIN_DIRECT
-    bool has_letters = false;  // a user of a pad without letters can type no password with letters: timeout
-    // Further features that the reader lists, and what their control codes answer. FEATURE_GET_TLV_PROPERTIES, say.
+    bool has_letters = false;  // a user of a pad without letters cannot enter a password with letters: timeout
+    // Further features that the reader lists, and the answers to their control codes, e.g. FEATURE_GET_TLV_PROPERTIES.
     std::map<std::uint8_t, std::vector<std::uint8_t>> others = {};
 };
 
 struct PinEntry {
     enum class What { types, cancels, goes_away } what = What::types;
-    std::string pin;  // for a verify; for a modify that asks for it, the current PIN
+    std::string pin;  // for a verify; for a modify that requests it, the current PIN
     std::string new_pin = {};
-    std::optional<std::string> again = {};  // typed as confirmation; nothing: the same as new_pin
-    std::function<void()> meanwhile = {};   // called while the user types: pull the card, say
+    std::optional<std::string> again = {};  // entered as confirmation; no value: the same as new_pin
+    std::function<void()> meanwhile = {};   // called during the entry, for example to remove the card
 
     static PinEntry typed(std::string pin) { return {What::types, std::move(pin)}; }
     static PinEntry changed(std::string old_pin, std::string new_pin) {
@@ -44,11 +44,11 @@ struct PinPadRequest {
     std::uint16_t lang_id = 0;
     std::vector<std::uint8_t> message_indexes, teo_prologue;
     std::vector<std::uint8_t> apdu;  // the template
-    std::vector<std::uint8_t> sent;  // the command that the card got; empty: none
-    std::uint16_t status = 0;        // what the caller was told; 0 when the card's answer was lost
+    std::vector<std::uint8_t> sent;  // the command to the card; empty: none
+    std::uint16_t status = 0;        // the caller's result; 0 if the card's answer was lost
 
     // The parts of the format string.
-    unsigned pin_position() const { return (format_string >> 3) & 0x0F; }  // bytes after Lc; parse() sees to the unit
+    unsigned pin_position() const { return (format_string >> 3) & 0x0F; }  // bytes after Lc; parse() checks the unit
     bool right_justified() const { return (format_string & 0x04) != 0; }
     enum class Coding { binary, bcd, ascii };
     Coding coding() const { return static_cast<Coding>(format_string & 0x03); }
@@ -58,12 +58,12 @@ struct PinPadRequest {
 
 namespace detail {
 
-// Strict: nothing for a structure that any part of the standard objects to.
+// Strict: no value for a structure that violates any part of the standard.
 std::optional<PinPadRequest> parse_verify(std::span<const std::uint8_t> structure);
 std::optional<PinPadRequest> parse_modify(std::span<const std::uint8_t> structure);
 
-// What the pad makes of what its user does: a command for the card, or a status word of its own
-// (6400 timeout, 6401 cancelled, 6402 the new PIN typed twice differently, 6403 too short or too long).
+// The pad's result for the user's entry: a command for the card, or a status word of its own
+// (6400 timeout, 6401 cancelled, 6402 the two entries of the new PIN differ, 6403 too short or too long).
 struct PadResult {
     std::vector<std::uint8_t> command;
     std::uint16_t status = 0;

@@ -1,4 +1,4 @@
-// SCardControl: commands to the reader itself.
+// SCardControl: commands to the reader.
 #include "service.hpp"
 
 #include <reader.h>
@@ -7,7 +7,7 @@ namespace jpki::fake::detail {
 
 namespace {
 
-// As libccid numbers them; a caller must not know, but ask.
+// As libccid numbers them; a caller must ask for them, not assume them.
 constexpr DWORD feature_code(std::uint8_t feature) { return SCARD_CTL_CODE(0x330000U + feature); }
 
 void list_feature(Bytes& out, std::uint8_t feature) {
@@ -23,7 +23,7 @@ LONG Service::control(Lock& lock, Session& session, SCARDHANDLE handle, DWORD co
     const ReaderPtr reader = reader_of(handle);
     if (!reader) return SCARD_E_INVALID_VALUE;
     if (locked_for(*reader, handle)) return SCARD_E_SHARING_VIOLATION;
-    // No look at the handle's events here: after a swap this reaches the new card.
+    // Does not check the handle's events: after a swap this reaches the new card.
     if (!reader->pad) return SCARD_E_UNSUPPORTED_FEATURE;
     const PinPad& pad = *reader->pad;
     if (code == CM_IOCTL_GET_FEATURE_REQUEST) {
@@ -38,7 +38,7 @@ LONG Service::control(Lock& lock, Session& session, SCARDHANDLE handle, DWORD co
     const bool verify = pad.can_verify && code == feature_code(FEATURE_VERIFY_PIN_DIRECT);
     const bool modify = pad.can_modify && code == feature_code(FEATURE_MODIFY_PIN_DIRECT);
     if (verify || modify) {
-        // A real driver makes SCARD_E_NOT_TRANSACTED of its every complaint. A code that nothing else gives here tells a
+        // A real driver returns SCARD_E_NOT_TRANSACTED for every error. A code that nothing else returns here tells a
         // test that the structure was wrong, and not the card.
         auto request = verify ? parse_verify(input) : parse_modify(input);
         if (!request) return SCARD_E_INVALID_PARAMETER;
@@ -78,7 +78,7 @@ LONG Service::pad_request(Lock& lock, Session& session, const ReaderPtr& reader,
         } else {
             request.sent = typed.command;
             rc = exchange(lock, session, reader, handle, false, typed.command, answer);
-            // For SCardControl, pcscd knows no other code for a card that did not answer.
+            // pcscd has no other code for a card that did not answer SCardControl.
             if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD) rc = SCARD_E_NOT_TRANSACTED;
         }
     }

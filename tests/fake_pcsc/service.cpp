@@ -53,7 +53,7 @@ LONG Service::release(Session& session) {
     for (const SCARDHANDLE handle : std::exchange(session.handles, {})) {
         const ReaderPtr reader = reader_of(handle);
         if (!reader) continue;
-        // A context that goes in the middle of a transaction takes the card's state with it.
+        // The end of a context in a transaction resets the card.
         const bool resets = reader->lock_handle == handle && event_code(*reader, handle) == SCARD_S_SUCCESS;
         if (reader->lock_handle == handle) {
             reader->lock_handle = 0;
@@ -131,7 +131,7 @@ LONG event_code(const Reader& reader, SCARDHANDLE handle) {
 
 LONG unlock(Reader& reader, SCARDHANDLE handle) {
     if (locked_for(reader, handle)) return SCARD_E_SHARING_VIOLATION;
-    // An exclusive connection is a lock that lasts as long as the connection.
+    // An exclusive connection is a lock until its disconnection.
     if (reader.lock_count <= (reader.exclusive() ? 1 : 0)) return SCARD_E_NOT_TRANSACTED;
     if (--reader.lock_count == 0) reader.lock_handle = 0;
     return SCARD_S_SUCCESS;

@@ -1,4 +1,4 @@
-// The side of pcscd: readers, handles, events. Everything is under one mutex, which the caller of each function holds.
+// The pcscd side: readers, handles, events. All under one mutex, which the caller of each function holds.
 #pragma once
 
 #include "fake_pcsc.hpp"
@@ -18,13 +18,13 @@ using Lock = std::unique_lock<std::mutex>;
 
 // The other end of one context's socket.
 struct Session {
-    bool alive = true;  // false: pcscd has gone
+    bool alive = true;  // false: pcscd has stopped
     bool cancellable = false, cancelled = false;
     std::vector<SCARDHANDLE> handles;
 };
 
 struct Handle {
-    enum class Event { none, reset, removed } event = Event::none;  // the last one wins
+    enum class Event { none, reset, removed } event = Event::none;  // the last event counts
     bool dead_connection = false;                                   // swap_unnoticed
     bool other = false;                                             // of the other program
 };
@@ -34,14 +34,14 @@ struct Reader {
     bool plugged = true;
     Card card;
     bool mute = false;          // a card without a model
-    std::size_t insertion = 0;  // changes with every card that comes or goes; never seen through SCard*
+    std::size_t insertion = 0;  // changes at each insertion and removal; not visible through SCard*
     DWORD state = SCARD_ABSENT, protocol = SCARD_PROTOCOL_UNDEFINED;
     Bytes atr;
     bool powered = false;
     int contexts = 0;  // -1: exclusive
     SCARDHANDLE lock_handle = 0;
     int lock_count = 0;
-    bool busy = false;  // a command is under way
+    bool busy = false;  // a command is being processed
     std::map<SCARDHANDLE, Handle> handles;
     std::optional<PinPad> pad;
     std::deque<PinEntry> entries;
@@ -66,20 +66,20 @@ constexpr std::size_t index(Function f) { return static_cast<std::size_t>(f); }
 
 class Service {
 public:
-    // Never destroyed: a module may be finalised by an exit handler after our static objects have gone.
+    // Never destroyed: an exit handler may finalise a module after the destruction of our static objects.
     static Service& instance();
 
     std::mutex mutex;
     std::condition_variable changed;
     std::uint64_t changes = 0;
     void note_change();
-    // Blocks inside `function` until something changed since `seen`, or the session died.
+    // Blocks inside `function` until something changed since `seen`, or the session ended.
     void wait_change(Lock&, Function function, std::uint64_t seen, const Session&);
 
     bool running = true;
     std::array<ReaderPtr, places> readers;
     std::array<std::uint16_t, places> counters{};
-    std::vector<std::shared_ptr<Session>> sessions;  // alive ones, of ours
+    std::vector<std::shared_ptr<Session>> sessions;  // valid ones, of ours
     std::shared_ptr<Session> other = std::make_shared<Session>();
     std::array<std::size_t, functions> call_counts{}, blocked{};
     std::array<std::deque<Failure>, functions> failures;
@@ -108,7 +108,7 @@ public:
     LONG power_cycle(Reader&, DWORD how);  // SCARD_RESET_CARD or SCARD_UNPOWER_CARD
     void set_event(Reader&, Handle::Event);
 
-    // service_handles.cpp: what SCard* of the same name do at the other end of the socket
+    // service_handles.cpp: the service's side of the SCard* functions of the same name
     LONG connect(Lock&, Session&, const std::string& name, DWORD share, DWORD protocols, SCARDHANDLE&, DWORD& protocol);
     LONG reconnect(Session&, SCARDHANDLE, DWORD share, DWORD protocols, DWORD initialization, DWORD& protocol);
     LONG disconnect(Lock&, Session&, SCARDHANDLE, DWORD disposition);
@@ -117,7 +117,7 @@ public:
     LONG status(Session&, SCARDHANDLE);
     LONG get_attrib(Session&, SCARDHANDLE, DWORD id, Bytes& value);
 
-    // service_exchange.cpp, reader_pad.cpp: these give the mutex up while the card works
+    // service_exchange.cpp, reader_pad.cpp: these release the mutex during a command
     LONG transmit(Lock&, Session&, SCARDHANDLE, DWORD protocol, ByteView command, Bytes& answer);
     LONG control(Lock&, Session&, SCARDHANDLE, DWORD code, ByteView input, Bytes& output);
 

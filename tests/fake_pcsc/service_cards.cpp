@@ -1,4 +1,4 @@
-// Cards come, go, and get or lose power.
+// Cards are inserted, removed, powered on and off.
 #include "service.hpp"
 
 namespace jpki::fake::detail {
@@ -36,7 +36,7 @@ bool Service::power_up(Reader& reader) {
 }
 
 void Service::start_reader(Reader& reader) {
-    // Counts no event: a card that is there when the reader appears is not an insertion to pcscd.
+    // Counts no event: for pcscd a card that is present when the reader appears is not an insertion.
     if (reader.card) reader.card->power_off();
     power_up(reader);
 }

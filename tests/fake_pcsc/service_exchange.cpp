@@ -1,4 +1,4 @@
-// One command to the card, with everything that may happen to it on the way.
+// One command to the card, with all faults on its path.
 #include "service.hpp"
 
 namespace jpki::fake::detail {
@@ -37,7 +37,7 @@ LONG Service::exchange(Lock& lock, Session& session, const ReaderPtr& reader, SC
         }
         if (reader->delay.count() > 0) changed.wait_for(lock, reader->delay, [&] { return disturbed() != SCARD_S_SUCCESS; });
     }
-    // A reader carries one command at a time.
+    // A reader processes one command at a time.
     changed.wait(lock, [&] { return !reader->busy || disturbed() != SCARD_S_SUCCESS; });
     if (const LONG rc = disturbed(); rc != SCARD_S_SUCCESS) return rc;
     if (reset()) return SCARD_W_RESET_CARD;
@@ -73,7 +73,7 @@ LONG Service::exchange(Lock& lock, Session& session, const ReaderPtr& reader, SC
     lock.lock();
     reader->busy = false;
     note_change();
-    // The model lost power: either somebody pulled it already, or its own fault says that it is pulled now.
+    // The model lost power: the card was removed before, or its own fault removes it now.
     if (gone && disturbed() == SCARD_S_SUCCESS) remove(*reader);
     const LONG rc = disturbed();
     if (rc != SCARD_S_SUCCESS) answer.clear();

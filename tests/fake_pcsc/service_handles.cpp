@@ -1,4 +1,4 @@
-// Connections and transactions. The order of the checks is pcscd's, since it decides which code a caller sees.
+// Connections and transactions. The order of the checks is pcscd's, since it determines the code that a caller gets.
 #include "service.hpp"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ LONG Service::choose_protocol(Reader& reader, DWORD protocols) {
         reader.protocol = SCARD_PROTOCOL_RAW;
         return SCARD_S_SUCCESS;
     }
-    // The first to connect after power comes on chooses for everybody.
+    // The first connection after power-on chooses the protocol for all.
     if (reader.protocol != SCARD_PROTOCOL_UNDEFINED)
         return (protocols & reader.protocol) ? SCARD_S_SUCCESS : SCARD_E_PROTO_MISMATCH;
     const DWORD possible = protocols & protocols_of(reader.atr);
@@ -45,7 +45,7 @@ LONG Service::connect(Lock& lock, Session& session, const std::string& name, DWO
     const ReaderPtr reader = find(name);
     if (!reader) return SCARD_E_UNKNOWN_READER;
     if (reader->exclusive()) return SCARD_E_SHARING_VIOLATION;
-    // pcscd itself waits for the end of another's transaction here, without a bound and deaf to SCardCancel.
+    // pcscd itself waits here for the end of another program's transaction, without a bound and without SCardCancel.
     while (reader->lock_handle != 0 && session.alive && reader->plugged) wait_change(lock, Function::connect, changes, session);
     if (!session.alive) return SCARD_F_COMM_ERROR;
     if (!reader->plugged) return SCARD_E_NO_SMARTCARD;
@@ -101,11 +101,11 @@ LONG Service::reconnect(Session& session, SCARDHANDLE handle, DWORD share, DWORD
         reader->lock_handle = handle;
         ++reader->lock_count;
     } else if (share != SCARD_SHARE_EXCLUSIVE && reader->exclusive()) {
-        // pcscd unlocks while the reader is still exclusive, which leaves the last lock in place.
+        // pcscd unlocks while the reader is still exclusive, so the last lock stays.
         unlock(*reader, handle);
         reader->contexts = 1;
     }
-    // Whatever the handle had seen is forgotten, a removal too: it then speaks to the card that is there now.
+    // Clears the handle's events, a removal too: it then reaches the card that is present now.
     reader->handles[handle].event = Handle::Event::none;
     note_change();
     return SCARD_S_SUCCESS;
@@ -133,7 +133,7 @@ LONG Service::disconnect(Lock& lock, Session& session, SCARDHANDLE handle, DWORD
         if (disposition == SCARD_RESET_CARD) {
             power_cycle(*reader, SCARD_RESET_CARD);
         } else {
-            // Power stays off until somebody connects.
+            // Power stays off until the next connection.
             if (reader->card) reader->card->power_off();
             reader->powered = false;
             reader->protocol = SCARD_PROTOCOL_UNDEFINED;
@@ -165,13 +165,13 @@ LONG Service::end(Session& session, SCARDHANDLE handle, DWORD disposition) {
     if (!known_disposition(disposition)) return SCARD_E_INVALID_VALUE;
     const ReaderPtr reader = reader_of(handle);
     if (!reader) return SCARD_E_INVALID_VALUE;
-    // After a reset that struck inside the transaction this refuses, and the lock stays where it is.
+    // After a reset during the transaction this fails, and the lock stays.
     if (const LONG rc = event_code(*reader, handle); rc != SCARD_S_SUCCESS) return rc;
     if (disposition != SCARD_LEAVE_CARD && locked_for(*reader, handle)) return SCARD_E_SHARING_VIOLATION;
     LONG rc = SCARD_S_SUCCESS;
     if (cycles_power(disposition)) {
         rc = power_cycle(*reader, disposition);
-        set_event(*reader, Handle::Event::reset);  // for the handle that asked for it too
+        set_event(*reader, Handle::Event::reset);  // also for the handle that requested it
     }
     const LONG unlocked = unlock(*reader, handle);
     note_change();

@@ -1,4 +1,4 @@
-// What libpcsclite exports besides functions on contexts and handles.
+// Exports of libpcsclite other than functions on contexts and handles.
 #include <winscard.h>
 
 #include <cstdio>
@@ -9,7 +9,7 @@ const SCARD_IO_REQUEST g_rgSCardT0Pci = {SCARD_PROTOCOL_T0, sizeof(SCARD_IO_REQU
 const SCARD_IO_REQUEST g_rgSCardT1Pci = {SCARD_PROTOCOL_T1, sizeof(SCARD_IO_REQUEST)};
 const SCARD_IO_REQUEST g_rgSCardRawPci = {SCARD_PROTOCOL_RAW, sizeof(SCARD_IO_REQUEST)};
 
-// pcsc-lite promises no wording, and the buffer is one a thread: the number will do.
+// pcsc-lite guarantees no text, and the buffer is one per thread: the number is enough.
 const char* pcsc_stringify_error(const LONG code) {
     thread_local char text[40];
     std::snprintf(text, sizeof text, "PC/SC code 0x%08lX", static_cast<unsigned long>(code) & 0xFFFFFFFFUL);

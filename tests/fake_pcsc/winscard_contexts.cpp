@@ -35,7 +35,7 @@ LONG SCardReleaseContext(SCARDCONTEXT context) {
         const Lock lock(service.mutex);
         rc = service.release(held.session());
     }
-    // Our side of it goes in any case.
+    // Our side of it is removed in any case.
     held.context->released = true;
     Client::instance().remove(held.context);
     return rc;
@@ -43,7 +43,7 @@ LONG SCardReleaseContext(SCARDCONTEXT context) {
 
 LONG SCardIsValidContext(SCARDCONTEXT context) {
     if (const auto rc = enter(Function::is_valid_context)) return *rc;
-    // Only our side is asked: valid also when the service has gone.
+    // Checks only our side: valid also after a stop of the service.
     return Client::instance().find(context) ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
 }
 

@@ -12,7 +12,7 @@ using jpki::fake::Function;
 
 namespace {
 
-// The two-call rule of SCardStatus. A buffer may be missing; `size` receives what there is.
+// The two-call convention of SCardStatus. A buffer may be missing; `size` receives the length.
 LONG hand_out(const void* from, std::size_t length, void* to, DWORD room, LPDWORD size) {
     *size = length;
     if (room == SCARD_AUTOALLOCATE) {
@@ -153,7 +153,7 @@ LONG SCardGetAttrib(SCARDHANDLE handle, DWORD id, LPBYTE value, LPDWORD size) {
     if (value && *size != SCARD_AUTOALLOCATE && *size > MAX_BUFFER_SIZE) return SCARD_E_INSUFFICIENT_BUFFER;
     Bytes bytes;
     {
-        // Not repeated: tells at once that another program is in a transaction.
+        // Not repeated: returns at once if another program is in a transaction.
         Service& service = Service::instance();
         const Lock lock(service.mutex);
         if (const LONG rc = service.get_attrib(held.session(), handle, id, bytes); rc != SCARD_S_SUCCESS) return rc;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* pnp_name = "\\\\?PnP?\\Notification";
 
-// Writes what there is to say of one reader. True: this ends the wait.
+// Writes the state of one reader. True: this ends the wait.
 bool evaluate(SCARD_READERSTATE& out, const Reader* reader, std::uint16_t counter) {
     const DWORD known = out.dwCurrentState;
     if (!reader) {
@@ -20,9 +20,9 @@ bool evaluate(SCARD_READERSTATE& out, const Reader* reader, std::uint16_t counte
         out.dwEventState |= SCARD_STATE_CHANGED;
         return true;
     }
-    // Each bit that is known and no more true ends the wait; a bit that is new ends it only where the opposite is known.
+    // Each known bit that is no longer true ends the wait; a new bit ends it only if the opposite is known.
     bool changed = known == SCARD_STATE_UNAWARE || (known & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE)) != 0;
-    // A known counter of 0 is no counter to libpcsclite: a swap is not seen then.
+    // For libpcsclite a known counter of 0 is no counter: a swap is not detected then.
     if (known & 0xFFFF0000) changed = changed || (known >> 16 & 0xFFFF) != counter;
     DWORD now = 0;
     out.cbAtr = reader->atr.size();
@@ -76,7 +76,7 @@ LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE
 
     const bool endless = timeout == INFINITE || timeout == static_cast<DWORD>(-1);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(endless ? 0 : timeout);
-    // The count of readers is taken now: one that came a moment ago is not news.
+    // The number of readers is taken now: a reader that appeared just before is not a change.
     std::size_t readers = plugged(service);
     for (;;) {
         const std::uint64_t seen = service.changes;
@@ -120,7 +120,7 @@ LONG SCardCancel(SCARDCONTEXT context) {
     if (!found) return SCARD_E_INVALID_HANDLE;
     Service& service = Service::instance();
     const Lock lock(service.mutex);
-    // A cancel that comes a moment before the wait is lost: it is not remembered.
+    // A cancel before the wait has no effect: it is not remembered.
     if (!found->session->cancellable) return SCARD_S_SUCCESS;
     if (!service.running) return SCARD_E_NO_SERVICE;
     found->session->cancelled = true;

@@ -112,7 +112,7 @@ bool Caller::sign(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, bool give_consent, bo
     unsigned char signature[256];
     CK_ULONG length = 0;
     if (in_parts) {
-        // A buffer that is too small costs no signature.
+        // A buffer that is too small must not cost a signature.
         if (C_SignUpdate(session.handle, text, text_size) != CKR_OK) return false;
         C_SignFinal(session.handle, signature, &length);
     }
@@ -122,8 +122,8 @@ bool Caller::sign(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, bool give_consent, bo
         in_parts ? C_SignFinal(session.handle, signature, &length) : C_Sign(session.handle, text, text_size, signature, &length);
     if (rv != CKR_OK) return false;
     must(length == sizeof signature);
-    // The only key that can come out of a certificate of this size and verify is the card's own: an input that makes another
-    // RSA certificate and a signature to match would have broken more than this module.
+    // The only key that can come from a certificate of this size and verify is the card's own: an input that creates another
+    // RSA certificate and a matching signature would have broken more than this module.
     if (slot == 1) must(verifies(owner(slot).card->pki().signature_key, pss, signature, length));
     return true;
 }
@@ -214,7 +214,7 @@ void Caller::step(std::uint8_t choice, std::uint8_t variation) {
     }
 }
 
-// What happens at the reader between two calls.
+// Events at the reader between two calls.
 void Caller::world(std::uint8_t choice, std::uint8_t variation) {
     const auto present = people_[inserted_].card;
     switch (choice) {
@@ -230,7 +230,7 @@ void Caller::world(std::uint8_t choice, std::uint8_t variation) {
         static constexpr long codes[] = {SCARD_E_SHARING_VIOLATION, SCARD_W_RESET_CARD,    SCARD_E_NO_SERVICE,
                                          SCARD_W_REMOVED_CARD,      SCARD_F_COMM_ERROR,    SCARD_E_NOT_TRANSACTED,
                                          SCARD_W_UNPOWERED_CARD,    SCARD_E_INVALID_HANDLE};
-        const bool for_long = variation >= 0xC0;  // longer than anybody waits
+        const bool for_long = variation >= 0xC0;  // longer than any timeout
         trouble_ahead((variation >> 3) & 7, for_long ? 1000 : 1u + ((variation >> 6) & 1), codes[variation & 7]);
         break;
     }

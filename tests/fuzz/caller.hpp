@@ -1,5 +1,5 @@
-// A program that uses the module as it should be used, whatever the card does: right PINs of right cards, right arguments.
-// It keeps account of what it asked for, so that what reached the cards can be held against it.
+// A program that uses the module correctly, with any card: right PINs of right cards, right arguments.
+// It counts its requests, to compare with what reached the cards.
 #pragma once
 
 #include "module/pkcs11.hpp"
@@ -11,7 +11,7 @@
 
 namespace jpki::fuzz {
 
-// Two cards of two people, with PINs of their own. The first is in the reader when an input begins.
+// Two cards of two holders, each with its own PINs. The first is in the reader when an input begins.
 struct Asked {
     // For each key: calls that gave the card's PIN; of these, such that consent to one signature; changes; signatures.
     std::array<unsigned, 2> pins{}, consents{}, changes{}, signatures{};
@@ -26,16 +26,16 @@ class Caller {
 public:
     Caller(People& people, bool consent_each) : people_(people), consent_each_(consent_each) {}
 
-    // What most programs do with a token, from beginning to end. The number of signatures made: 2 if all is well.
+    // What most programs do with a token, from start to end. Returns the number of signatures: 2 without faults.
     unsigned the_usual(CK_SLOT_ID slot);
 
-    // One thing of many.
+    // One action of many.
     void step(std::uint8_t choice, std::uint8_t variation);
 
 private:
     struct Session {
         CK_SESSION_HANDLE handle = 0;
-        std::size_t person = 0;  // whose card was there when it was opened
+        std::size_t person = 0;  // the card that was present when it was opened
         CK_OBJECT_HANDLE key = 0;
     };
 

@@ -1,5 +1,5 @@
-// Sequences of C_* calls with arbitrary arguments, on a proper card: no crash, nothing written beyond a buffer, and the tries
-// of the card spent by nothing but wrong PINs of the right shape.
+// Sequences of C_* calls with arbitrary arguments, on a correct card: no crash, no write beyond a buffer, and tries
+// of the card are spent only by wrong PINs of the right form.
 #include "module/pkcs11.hpp"
 
 #include "hostile_pcsc.hpp"
@@ -17,7 +17,7 @@ using namespace jpki::model;
 
 namespace {
 
-// Handles that were given out, and now and then one that was not.
+// Valid handles, and sometimes an invalid one.
 struct Handles {
     std::vector<CK_ULONG> known = {0};
     CK_ULONG pick(Input& input) {
@@ -26,7 +26,7 @@ struct Handles {
     }
 };
 
-// A buffer of the size that is claimed, on the heap, so that the sanitizer sees one byte too many.
+// A buffer of the claimed size, on the heap, so that the sanitizer detects one byte too many.
 struct Buffer {
     explicit Buffer(Input& input) {
         const auto size = input.byte();
@@ -82,7 +82,7 @@ std::vector<std::uint8_t> pin_from(Input& input) {
     }
 }
 
-// What happens at the reader, what PKCS#11 3.0 added, and what this token can refuse only.
+// Events at the reader, functions of PKCS#11 3.0, and functions that this token only refuses.
 void seldom_used(Input& input, CK_ULONG session, Handles& objects, std::size_t& pins_given) {
     CK_ULONG count = 0;
     switch (input.byte() % 18) {
@@ -330,7 +330,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     C_Initialize(nullptr);
     for (int i = 0; i < 200 && !input.empty(); ++i) one_call(input, sessions, objects, pins_given);
     C_Finalize(nullptr);
-    must(card->counts().verify[0] + card->counts().verify[1] <= pins_given);  // one VERIFY a call, or none
+    must(card->counts().verify[0] + card->counts().verify[1] <= pins_given);  // at most one VERIFY per call
     must(!card->verified(KeyUse::authentication) && !card->verified(KeyUse::signature));
     return 0;
 }

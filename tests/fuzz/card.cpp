@@ -1,7 +1,7 @@
-// A card that answers anything to any command, under the whole module. Structure-aware: a real card model holds the
-// dialogue, and the input says what becomes of each answer. Its last bytes may choose the calls, too, and what happens at
-// the reader between them. Whatever happens: no crash, no hang, no signature that the signature certificate does not verify,
-// no PIN sent that the caller did not give for this card, and not more VERIFYs and signatures than calls account for.
+// A card that answers anything to any command, under the whole module. Structure-aware: a real card model runs the
+// dialogue, and the input changes its answers. Its last bytes can also choose the calls, and the events at
+// the reader between them. Invariants: no crash, no hang, no signature that the signature certificate does not verify,
+// no PIN sent that the caller did not give for this card, and no more VERIFYs and signatures than the calls account for.
 #include "caller.hpp"
 #include "economies.hpp"
 #include "hostile_pcsc.hpp"
@@ -30,7 +30,7 @@ namespace {
     }
 }
 
-// `calm` becomes false when the card is not left as it is.
+// `calm` becomes false when the input disturbs the card.
 Bytes mutate(Bytes answer, Input& input, bool& calm) {
     if (input.empty()) return answer;
     const auto choice = input.byte() % 16;
@@ -40,7 +40,7 @@ Bytes mutate(Bytes answer, Input& input, bool& calm) {
         const auto status = input.word();
         return {static_cast<std::uint8_t>(status >> 8), static_cast<std::uint8_t>(status & 0xFF)};
     }
-    case 9:  // cut
+    case 9:  // truncated
         answer.resize(answer.size() - std::min<std::size_t>(input.byte(), answer.size()));
         return answer;
     case 10: {  // longer
@@ -55,7 +55,7 @@ Bytes mutate(Bytes answer, Input& input, bool& calm) {
         return answer;
     }
     case 12: return input.bytes(input.byte());  // anything
-    case 13: {                                  // data of the input's choice, said to be well
+    case 13: {                                  // arbitrary data with status 9000
         Bytes data = input.bytes(input.word() % 300);
         data.push_back(0x90);
         data.push_back(0x00);
@@ -94,11 +94,11 @@ void check_account(const Person& person, bool consent_each) {
     const auto counts = person.card->counts();
     must(counts.issuer_commands == 0);
     for (std::size_t use = 0; use < 2; ++use) {
-        // Only right PINs were given: whatever the answers looked like, the card counts no wrong one.
+        // All PINs were right: with any answers, the card counts no wrong one.
         must(counts.wrong[use] == 0);
         must(counts.verify[use] <= person.asked.pins[use]);
         must(counts.changes[use] <= person.asked.changes[use]);
-        // Once more where the first answer may have been another application's.
+        // Repeated where the first answer may have been another application's.
         must(counts.signatures[use] <= 2 * person.asked.signatures[use]);
     }
     if (consent_each) must(counts.signatures[1] <= person.asked.consents[1]);
@@ -134,7 +134,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
         for (CK_SLOT_ID slot = 0; slot < 2; ++slot) {
             const unsigned signatures = caller.the_usual(slot);
-            // That nothing but what the input changes is in the way: else all of this would try very little.
+            // Without changes by the input everything must work: otherwise all of this would test very little.
             if (calm) must(signatures == 2);
         }
         for (CK_SLOT_ID slot = 0; slot < 2; ++slot) must(C_CloseAllSessions(slot) == CKR_OK);

@@ -1,8 +1,8 @@
-// What the fuzzers of the whole module do not pay for repeatedly: none of it is the module's own work, and all of it
-// gives the answer that the real thing gave before. Linked with --wrap (CMakeLists.txt), so that the module is as it is.
+// Caches for the fuzzers of the whole module, for work that is not the module's: each returns the result that the
+// real function returned before. Linked with --wrap (CMakeLists.txt), so that the module is unchanged.
 //
-// The price is that what OpenSSL allocated for one input is still there for the next: that a context is not used after it
-// was freed is for tests/module to see (exit_host.cpp, threads_lifetime_test.cpp).
+// The cost: OpenSSL's allocations of one input still exist in the next. That a context is not used after it
+// was freed is tested in tests/module (exit_host.cpp, threads_lifetime_test.cpp).
 #include "economies.hpp"
 
 #include <openssl/crypto.h>
@@ -32,7 +32,7 @@ void let_time_pass(std::chrono::nanoseconds time) { time_passed += time; }
 
 extern "C" {
 
-// --- a library context, which C_Initialize builds and fills with every algorithm that is asked for -------------------
+// --- a library context, which C_Initialize builds and fills with every requested algorithm ---------------------------
 
 OSSL_LIB_CTX* __real_OSSL_LIB_CTX_new();
 OSSL_LIB_CTX* __wrap_OSSL_LIB_CTX_new();
@@ -56,7 +56,7 @@ int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX* context, unsigned char* signature, std::s
     int padding = 0;
     if (!signature || EVP_PKEY_CTX_get_rsa_padding(context, &padding) <= 0 || padding != RSA_PKCS1_PADDING)
         return __real_EVP_PKEY_sign(context, signature, length, data, size);
-    // The keys of TestPki::shared stay for as long as the process.
+    // The keys of TestPki::shared exist until the process ends.
     const std::pair<EVP_PKEY*, Bytes> which(EVP_PKEY_CTX_get0_pkey(context), Bytes(data, data + size));
     if (const auto found = kept.find(which); found != kept.end() && *length >= found->second.size()) {
         *length = found->second.size();
@@ -68,21 +68,21 @@ int __wrap_EVP_PKEY_sign(EVP_PKEY_CTX* context, unsigned char* signature, std::s
     return result;
 }
 
-// --- time: stands still but for sleeps, which take none of ours and, as on a very busy machine, long -----------------
+// --- time: advances only by sleeps, which take no real time and appear long, as on a very busy machine ----------------
 
 int __wrap_nanosleep(const std::timespec* wanted, std::timespec*);
 int __wrap_nanosleep(const std::timespec* wanted, std::timespec*) {
     jpki::fuzz::let_time_pass(100 * (std::chrono::seconds(wanted->tv_sec) + std::chrono::nanoseconds(wanted->tv_nsec)));
     return 0;
 }
-// steady_clock::now(), whose time_point is returned as the number that it is.
+// steady_clock::now(), whose time_point is returned as its number.
 std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv();
 std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv() { return time_passed.count(); }
 
-// --- AddressSanitizer, where there is one ----------------------------------------------------------------------------
+// --- AddressSanitizer, if present ---------------------------------------------------------------------------------
 
-// One input frees less than this, so that what an input uses after it was freed is seen; the default, 256 MB, means fresh
-// pages of the system for every allocation there is.
+// One input frees less than this, so that a use after free is detected; the default, 256 MB, means fresh
+// pages for every allocation.
 const char* __asan_default_options();
 const char* __asan_default_options() { return "quarantine_size_mb=16:max_malloc_fill_size=0:malloc_context_size=12"; }
 

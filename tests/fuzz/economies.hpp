@@ -1,11 +1,11 @@
-// Time for the fuzzers: their clock stands still (economies.cpp).
+// Time for the fuzzers: their clock advances only by sleeps (economies.cpp).
 #pragma once
 
 #include <chrono>
 
 namespace jpki::fuzz {
 
-// What a command takes at a card, for example.
+// For example the time of a command at a card.
 void let_time_pass(std::chrono::nanoseconds);
 
 }  // namespace jpki::fuzz

@@ -12,7 +12,7 @@ using jpki::model::CardModel;
 
 struct Connection {
     unsigned stay;           // in which it was made
-    bool reset_due = false;  // not yet told of
+    bool reset_due = false;  // event not reported yet
 };
 struct World {
     std::mutex mutex;
@@ -33,7 +33,7 @@ World& world() {
 
 constexpr char reader[] = "Fuzz 00 00";
 
-// What a call with this connection says before it does anything.
+// The state of this connection before a function does anything.
 LONG state_of(SCARDHANDLE handle) {
     World& w = world();
     if (!w.running) return SCARD_E_NO_SERVICE;
@@ -93,7 +93,7 @@ void bump_events() {
     const std::scoped_lock lock(w.mutex);
     w.events += 2;
     w.gone = false;
-    if (!w.card) return;  // out and in: without power for a while, and no PIN state is left
+    if (!w.card) return;  // power off and on: no login stays
     w.card->power_off();
     w.card->power_on();
 }
@@ -101,7 +101,7 @@ void bump_events() {
 void set_service(bool running) {
     World& w = world();
     const std::scoped_lock lock(w.mutex);
-    if (w.running && !running) {  // it takes its connections along, and the cards' power
+    if (w.running && !running) {  // stops with its connections and the cards' power
         w.connections.clear();
         if (w.card) w.card->power_off();
     }

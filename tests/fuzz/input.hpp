@@ -1,4 +1,4 @@
-// A fuzzer's bytes, taken piece by piece. When they run out everything is zero.
+// A fuzzer's bytes, taken piece by piece. After the end everything is zero.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ public:
         rest_ = rest_.subspan(1);
         return value;
     }
-    // From the other end: two who take from one input do not shift each other's bytes when a mutation inserts one.
+    // From the other end: two readers of one input do not shift each other's bytes when a mutation inserts one.
     std::uint8_t byte_from_end() {
         if (rest_.empty()) return 0;
         const std::uint8_t value = rest_.back();

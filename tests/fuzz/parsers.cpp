@@ -1,4 +1,4 @@
-// What is parsed of a card's files: the head of a certificate file, EF 0006, a certificate.
+// The parsers of a card's files: the head of a certificate file, EF 0006, a certificate.
 #include "apdu/certificate_file.hpp"
 #include "apdu/signature_check.hpp"
 #include "apdu/token_information.hpp"
@@ -20,8 +20,8 @@ void check(bool condition) {
 
 bool equal(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
 
-// What `certificate` says of `der` is what OpenSSL's X509 says of it, where that, which also looks at the characters of names,
-// takes it for one.
+// The fields of `certificate`, parsed from `der`, equal those of OpenSSL's X509 if OpenSSL, which also checks the characters of
+// names, accepts `der`.
 void check_against_openssl(const Certificate& certificate, ByteView der) {
     const unsigned char* at = der.data();
     const std::unique_ptr<X509, decltype(&X509_free)> x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())), &X509_free);

@@ -1,4 +1,4 @@
-// A settings file of any contents: no crash, nothing but legal values, complaints without control characters from keys.
+// A settings file of any contents: no crash, only legal values, no control characters of keys in log lines.
 #include "module/settings.hpp"
 
 #include <cstdint>

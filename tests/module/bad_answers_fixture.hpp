@@ -1,4 +1,4 @@
-// What the tests of cards with files that are not in order share.
+// Shared by the tests of cards with invalid files.
 #pragma once
 
 #include "log_file.hpp"

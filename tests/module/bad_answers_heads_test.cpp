@@ -1,4 +1,5 @@
-// Certificate files whose first bytes lie about what follows: nobody is led through a long file, or out of a buffer, by them.
+// Certificate files whose first bytes give a wrong length: the module neither reads a long file because of them, nor beyond a
+// buffer.
 #include "bad_answers_fixture.hpp"
 
 #include "fake_pcsc.hpp"
@@ -23,7 +24,7 @@ struct Outcome {
     std::size_t reads = 0, error_lines = 0;
 };
 
-// A search for the certificate in `file`, and how many READ BINARY it took.
+// A search for the certificate in `file`, and the number of its READ BINARY commands.
 Outcome search_for(File file, const std::shared_ptr<TestPki>& pki) {
     Knobs knobs;
     knobs.certificate_file_size = 0;  // as long as its content
@@ -77,7 +78,7 @@ BOOST_AUTO_TEST_CASE(head_of_no_certificate_is_error_after_second_read) {
                 const Outcome outcome = search_for(file, pki_with(file, head.bytes, 12000));
                 CHECK_RV(outcome.rv, CKR_DEVICE_ERROR);
                 BOOST_CHECK_EQUAL(outcome.error_lines, 1u);
-                // The second time our application was selected just before; the other one is for the card's face.
+                // The second time our application was selected just before; the other SELECT is for the card's identity.
                 BOOST_CHECK_LE(outcome.reads, 3u);
             }
 }
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(length_beyond_end_of_file_is_error_at_end_of_file) {
                 const Outcome outcome = search_for(file, pki_with(file, {0x30, 0x82, 0x1F, 0xFC}, size));
                 CHECK_RV(outcome.rv, CKR_DEVICE_ERROR);
                 BOOST_CHECK_EQUAL(outcome.error_lines, 1u);
-                // Twice the file, each with a last read that finds nothing, by number and by SELECT EF.
+                // The file twice, each with a last read at its end, by SFI and by SELECT EF.
                 BOOST_CHECK_LE(outcome.reads, 2 * (size / 256 + 4));
             }
 }

@@ -1,5 +1,5 @@
-// Cards whose files are too short, too long, not DER, or lie about their length: CKR_DEVICE_ERROR with one line in the log,
-// or no such object where there is nothing; never a crash, and never harm to what is in order.
+// Cards whose files are too short, too long, not DER, or have a wrong length: CKR_DEVICE_ERROR with one log line,
+// or no such object where the file is empty; never a crash, and no effect on valid objects.
 #include "bad_answers_fixture.hpp"
 
 using namespace jpki::test;
@@ -20,7 +20,7 @@ void set_length(Bytes& der, std::size_t length) {
 
 constexpr Spoiling spoilings[] = {
     {"a file cut in the middle", [](Bytes& b) { b.resize(b.size() / 2); }},
-    // With filler behind it this would be a certificate that is in order but for its issuer's signature.
+    // With filler behind it this would be a valid certificate except for its issuer's signature.
     {"a file cut by one byte", [](Bytes& b) { b.pop_back(); }, true},
     {"a file of one byte", [](Bytes& b) { b = {0x30}; }},
     {"a header and nothing else", [](Bytes& b) { b.resize(4); }},
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(corrupted_certificate_is_device_error_with_one_log_line) {
                         BOOST_CHECK_EQUAL(lines.size() - before, 1u);
                         if (lines.size() > before)
                             BOOST_CHECK_MESSAGE(lines.back().find("error: ") != std::string::npos, lines.back());
-                        // The card, the session and the other key go on.
+                        // The card, the session and the other key still work.
                         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
                         const CK_SLOT_ID other = 1 - slot_of(file);
                         const auto elsewhere = f.open_logged_in(other);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(corrupted_certificate_hides_no_other_object) {
                 CK_OBJECT_HANDLE objects[8];
                 CK_ULONG count = 0;
                 REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
-                // One at a time, as some do.
+                // One by one, as some programs do.
                 std::size_t found = 0;
                 for (CK_RV rv = CKR_OK; found < 8; found += count) {
                     rv = C_FindObjects(session, objects, 1, &count);
@@ -119,13 +119,13 @@ BOOST_AUTO_TEST_CASE(corrupted_certificate_hides_no_other_object) {
                     if (rv != CKR_OK || count == 0) break;
                 }
                 REQUIRE_OK(C_FindObjectsFinal(session));
-                // The CA's certificate; or the holder's with its public key, and the signature key that nothing can be checked
-                // with.
+                // The CA certificate; or the holder's with its public key, and the signature key, whose signatures cannot be
+                // checked.
                 const std::size_t all = slot_of(file) == auth_slot ? 5 : 4;
                 const std::size_t hidden = file == authentication_ca || file == signature_ca ? 1
                                            : file == signature_certificate                   ? 3
                                                                                              : 2;
-                // The profile says that certificates are to be had without a login.
+                // The profile promises that certificates can be read without a login.
                 const bool no_profile = file == authentication_certificate && found == all - hidden - 1;
                 BOOST_CHECK_MESSAGE(found == all - hidden || no_profile, found);
                 BOOST_CHECK_GE(log.lines().size(), lines + 1);
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(certificate_is_read_exactly_without_filler_and_with_any_fil
 }
 
 BOOST_AUTO_TEST_CASE(corrupted_token_information_and_existence_file_hide_no_key) {
-    // GetTokenInfo of a fresh card: SELECT, EF 0008, the certificate's beginning, tries of both.
+    // GetTokenInfo of a new card: SELECT, EF 0008, the certificate's first bytes, both retry counters.
     for (const auto kind :
          {Fault::Kind::truncated, Fault::Kind::too_long, Fault::Kind::empty, Fault::Kind::sw_6f00, Fault::Kind::unknown_status})
         for (std::size_t at = 0; at < 6; ++at) BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_match_and_differ_between_reads_are
         const LogFile log;
         Fixture f(log.settings("error"));
         const auto session = f.open_logged_in(slot);
-        // Each time another bit of the last part is wrong, where the signature of a certificate is.
+        // Each time another bit of the last part is wrong, in the signature of the certificate.
         std::size_t reads = 0;
         jpki::fake::on_answer([&](const std::string&, jpki::model::ByteView command) -> std::optional<Bytes> {
             Bytes answer = f.card->transmit(command);
@@ -220,9 +220,9 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_match_and_differ_between_reads_are
         C_FindObjectsFinal(session);
         BOOST_CHECK_GE(reads, 3u);
         const auto lines = log.lines();
-        BOOST_REQUIRE_EQUAL(lines.size(), 2u);  // that they are read again, and that it did not help
+        BOOST_REQUIRE_EQUAL(lines.size(), 2u);  // that they were read again without success
         BOOST_CHECK(lines.back().find("two reads differ") != std::string::npos);
-        // As soon as the card says the same twice, all is well.
+        // As soon as two reads of the card agree, the certificates are valid.
         const File holder = slot == auth_slot ? authentication_certificate : signature_certificate;
         const Search again = search(f.open(slot), CKO_CERTIFICATE, id_of(holder));
         CHECK_RV(again.rv, CKR_OK);

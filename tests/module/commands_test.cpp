@@ -1,4 +1,4 @@
-// Speed, counted at the card: the table of the ground issue. Certificates of about 1550 bytes.
+// Commands counted at the card, with the limits of module/README.md. Certificates of about 1550 bytes.
 #include "fixture.hpp"
 
 using namespace jpki::test;
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(initialising_and_polling_slots_and_sessions_sends_no_comman
     CK_ULONG first = 0;
     REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &first));
     BOOST_CHECK_EQUAL(f.commands(), 0u);
-    REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &first));  // looks at the card that is there, once
+    REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &first));  // examines the inserted card, once
     BOOST_CHECK_LE(f.commands(), 2u);
     const auto session = f.open(auth_slot);
     f.card->reset_counts();
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(token_information_of_both_slots_in_fresh_process_takes_5_co
     BOOST_CHECK_LE(f.commands(), 5u);
 }
 
-// What C_GetTokenInfo needs and is not known yet is asked in one transaction, whatever came before it.
+// C_GetTokenInfo reads what it needs and what is not known yet in one transaction, after any other calls.
 BOOST_AUTO_TEST_CASE(token_information_after_open_session_takes_5_commands_in_total) {
     CommandCounts f;
     f.open(auth_slot);
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(token_information_is_read_in_one_transaction_in_any_order) 
             const auto session = f.open_logged_in(auth_slot);
             signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
         }
-        std::vector<std::size_t> transactions;  // in which there was a command
+        std::vector<std::size_t> transactions;  // that had a command
         fake::on_transmit(
             [&](const std::string&, model::ByteView) { transactions.push_back(fake::calls(fake::Function::begin_transaction)); });
         CK_TOKEN_INFO info{};

@@ -1,4 +1,4 @@
-// conf/jpki-pkcs11.toml and jpki-pkcs11.toml(5) say what the module does: every setting, each with its default.
+// conf/jpki-pkcs11.toml and jpki-pkcs11.toml(5) agree with the module: every setting, each with its default.
 #include "module/settings.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -19,7 +19,7 @@ std::string contents(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The file as it is after somebody took away the # before every setting ("#key = value"; prose has "# ").
+// The file without the # before every setting ("#key = value"; prose has "# ").
 std::string uncommented(const std::string& text) {
     std::istringstream lines(text);
     std::string result;
@@ -54,7 +54,7 @@ std::set<std::string> names_in(const std::string& text) {
     return result;
 }
 
-// What the source reads: a setting that was added there and not to the file would otherwise go unnoticed.
+// The keys in the source: a setting that was added there and not to the file would otherwise be missed.
 std::set<std::string> names_in_source() {
     static const std::regex reading(R"re(reader\.\w+\("(\w+)", "(\w+)")re");
     const std::string source = contents("module/settings.cpp");
@@ -76,7 +76,7 @@ void check_equal(const Settings& a, const Settings& b) {
     BOOST_CHECK_EQUAL(a.complaints.size(), b.complaints.size());
 }
 
-// As far from the defaults as can be, so that a value which the file does not set shows.
+// As far from the defaults as possible, so that a value which the file does not set is noticed.
 Settings others() {
     Settings settings;
     settings.consent = Settings::Consent::each;
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(every_setting_is_in_file_with_its_default) {
     check_equal(settings, Settings{});
 
     const auto there = names_in(contents(file)), known = names_in_source();
-    BOOST_CHECK_GE(known.size(), 8u);  // or else the regular expression has gone blind
+    BOOST_CHECK_GE(known.size(), 8u);  // otherwise the regular expression matches nothing
     BOOST_CHECK_EQUAL_COLLECTIONS(there.begin(), there.end(), known.begin(), known.end());
 }
 

@@ -1,5 +1,5 @@
-// C_GetAttributeValue with what it cannot give among what it can (PKCS#11 2.40, 5.7), dead object handles, search templates
-// that match nothing, and mechanisms: information for each that is listed, and none that does not work.
+// C_GetAttributeValue with readable and unreadable attributes together (PKCS#11 2.40, 5.7), invalid object handles, search
+// templates without a match, and mechanisms: information for each that is listed, and each works.
 #include "fixture.hpp"
 
 #include <algorithm>
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
             CK_ULONG length = sizeof hash;
             REQUIRE_OK(C_Digest(session, hash, 0, hash, &length));
             BOOST_CHECK_EQUAL(length, size);
-            // It is no mechanism of the key.
+            // It is not a mechanism of the key.
             CHECK_RV(C_SignInit(session, &mechanism, key), CKR_MECHANISM_INVALID);
         }
         BOOST_CHECK(list == (std::set<CK_MECHANISM_TYPE>{CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS,
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(every_mechanism_that_is_listed_has_information_and_works) {
             BOOST_CHECK_EQUAL(info.flags, CKF_HW | CKF_SIGN | CKF_VERIFY);
             BOOST_CHECK(openssl_verifies(certificate, mechanism, hash, signed_by(session, key, mechanism, hash)));
         }
-        // CKA_ALLOWED_MECHANISMS says the same.
+        // CKA_ALLOWED_MECHANISMS agrees.
         const Bytes allowed = attribute(session, key, CKA_ALLOWED_MECHANISMS);
         BOOST_CHECK_EQUAL(allowed.size(), list.size() * sizeof(CK_MECHANISM_TYPE));
     }

@@ -1,5 +1,5 @@
-// Every function of CK_FUNCTION_LIST and CK_FUNCTION_LIST_3_0: none can be left out, since the lists of the module itself
-// are gone through. Before C_Initialize, with a dead subject (slot or session), and with nothing but a good subject.
+// Every function of CK_FUNCTION_LIST and CK_FUNCTION_LIST_3_0: complete, since the test iterates over the module's own
+// lists. Before C_Initialize, with an invalid slot or session, and with only a valid slot or session.
 #include "fixture.hpp"
 
 #include <cstring>
@@ -12,7 +12,7 @@ using namespace jpki::test;
 
 namespace {
 
-// What a pointer argument points to: zeros, enough for every structure of the standard.
+// The target of a pointer argument: zeros, enough for every structure of the standard.
 alignas(16) unsigned char scratch[4096];
 
 enum class Arguments { nothing, something };
@@ -23,7 +23,7 @@ template <class T> T argument(Arguments arguments) {
     else return arguments == Arguments::something ? static_cast<T>(static_cast<void*>(scratch)) : nullptr;
 }
 
-// The function with `subject` as its first argument where that is a slot or a session, and the others as asked for.
+// Calls the function with `subject` as its first argument if that is a slot or a session, and the others as requested.
 template <class First, class... Rest> CK_RV call(CK_RV (*function)(First, Rest...), CK_ULONG subject, Arguments arguments) {
     std::memset(scratch, 0, sizeof scratch);
     if constexpr (std::is_same_v<First, CK_ULONG>) return function(subject, argument<Rest>(arguments)...);
@@ -46,8 +46,8 @@ enum class Subject { none, slot, session };
 struct Row {
     const char* name;
     Subject subject;
-    CK_RV dead;     // a slot or session that is not there, everything else given
-    CK_RV nothing;  // a good slot or session, everything else 0 or NULL
+    CK_RV dead;     // invalid slot or session, all other arguments given
+    CK_RV nothing;  // valid slot or session, all other arguments 0 or NULL
 };
 
 constexpr CK_RV bad_session = CKR_SESSION_HANDLE_INVALID;
@@ -103,7 +103,7 @@ constexpr Row rows[] = {
     {"C_CancelFunction", Subject::session, CKR_FUNCTION_NOT_PARALLEL, CKR_FUNCTION_NOT_PARALLEL},
 };
 
-// By design: CKR_FUNCTION_NOT_SUPPORTED to everybody, whatever the arguments.
+// Unsupported by design: CKR_FUNCTION_NOT_SUPPORTED with any arguments.
 const std::set<std::string> not_supported = {"C_GetOperationState",
                                              "C_SetOperationState",
                                              "C_CreateObject",
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(absurd_lengths_return_code_without_command) {
     CHECK_RV(C_FindObjectsInit(session, nullptr, 1), CKR_ARGUMENTS_BAD);
     attribute = {CKA_ID, nullptr, 1};
     CHECK_RV(C_FindObjectsInit(session, &attribute, 1), CKR_ARGUMENTS_BAD);
-    CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OPERATION_NOT_INITIALIZED);  // none of these began a search
+    CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OPERATION_NOT_INITIALIZED);  // none of these started a search
     BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
 }
 
@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(sessions_open_serially_and_with_known_flags_only) {
     CHECK_RV(C_OpenSession(auth_slot, CKF_RW_SESSION, nullptr, nullptr, &session), CKR_SESSION_PARALLEL_NOT_SUPPORTED);
     CHECK_RV(C_OpenSession(auth_slot, CKF_SERIAL_SESSION | 0x100, nullptr, nullptr, &session), CKR_ARGUMENTS_BAD);
     CHECK_RV(C_OpenSession(2, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_SLOT_ID_INVALID);
-    // NSS hands over a notification and something for it.
+    // NSS passes a notification callback and its argument.
     const CK_NOTIFY notify = [](CK_SESSION_HANDLE, CK_NOTIFICATION, void*) -> CK_RV { return CKR_OK; };
     CHECK_RV(C_OpenSession(auth_slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, scratch, notify, &session), CKR_OK);
     CK_SESSION_INFO info{};

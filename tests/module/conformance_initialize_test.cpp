@@ -5,12 +5,12 @@ using namespace jpki::test;
 
 namespace {
 
-// Callbacks that are never to be called: the module locks with the operating system's mutexes.
+// Callbacks that must not be called: the module locks with the operating system's mutexes.
 std::size_t callback_calls = 0;
 CK_RV create_mutex(void**) { return ++callback_calls, CKR_OK; }
 CK_RV some_mutex(void*) { return ++callback_calls, CKR_OK; }
 
-// Which of the four callbacks are given, a bit each.
+// Which of the four callbacks are given, one bit each.
 CK_C_INITIALIZE_ARGS arguments(unsigned callbacks, CK_FLAGS flags) {
     CK_C_INITIALIZE_ARGS args{};
     if (callbacks & 1) args.CreateMutex = &create_mutex;
@@ -56,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(every_illegal_way_to_initialise_is_reported_and_changes_
             const bool all_or_none = callbacks == 0 || callbacks == 15;
             BOOST_TEST_CONTEXT("flags " << flags << ", callbacks " << callbacks) {
                 if (!all_or_none) CHECK_RV(C_Initialize(&args), CKR_ARGUMENTS_BAD);
-                // Nothing but the caller's own mutexes: pcsc-lite and OpenSSL would not use them.
+                // Only the caller's own mutexes: pcsc-lite and OpenSSL would not use them.
                 else if (callbacks && !(flags & CKF_OS_LOCKING_OK)) CHECK_RV(C_Initialize(&args), CKR_CANT_LOCK);
                 args.pReserved = &args;
                 CHECK_RV(C_Initialize(&args), CKR_ARGUMENTS_BAD);

@@ -1,4 +1,4 @@
-// C_GetFunctionList, C_GetInterfaceList and C_GetInterface (PKCS#11 3.0, 5.4): before and after C_Initialize alike.
+// C_GetFunctionList, C_GetInterfaceList and C_GetInterface (PKCS#11 3.0, 5.4): the same before and after C_Initialize.
 #include "fixture.hpp"
 
 #include <array>
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(function_lists_have_every_function_in_its_place) {
 #include "module/functions_v2.inc"
 #include "module/functions_v3.inc"
 #undef JPKI_MEMBER
-    // The first places, by number: what an application that was built long ago counts on.
+    // The first members by position: old applications depend on them.
     const auto* places = reinterpret_cast<void (*const*)()>(v2);
     BOOST_CHECK(places[1] == reinterpret_cast<void (*)()>(&C_Initialize));
     BOOST_CHECK(places[4] == reinterpret_cast<void (*)()>(&C_GetFunctionList));
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(interface_list_has_both_versions_and_newer_first) {
 BOOST_AUTO_TEST_CASE(every_legal_request_for_interface_is_answered) {
     struct Question {
         const char* name;
-        int major, minor;  // 0.0: whatever is the default
+        int major, minor;  // 0.0: the default version
         int is_major, is_minor;
     };
     for (const Question& q : {Question{nullptr, 0, 0, 3, 0},
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(unknown_interface_is_refused_and_output_is_not_written) {
     };
     for (const char* name : {"", "PKCS 1", "PKCS 11 ", "pkcs 11", "Vendor NSS FIPS Interface"}) refused(name, nullptr, 0);
     for (const CK_VERSION version : {CK_VERSION{2, 20}, {3, 1}, {3, 2}, {0, 0}, {2, 4}}) refused("PKCS 11", &version, 0);
-    refused(nullptr, nullptr, CKF_INTERFACE_FORK_SAFE);  // a child has to initialise anew
+    refused(nullptr, nullptr, CKF_INTERFACE_FORK_SAFE);  // a child has to initialise again
     CHECK_RV(C_GetInterface(nullptr, nullptr, nullptr, 0), CKR_ARGUMENTS_BAD);
 }
 

@@ -1,5 +1,5 @@
-// Output of variable length (PKCS#11 2.40, 5.2), at both ends: the length alone, one byte too few, exact, and more than
-// enough. What lies beyond is never touched.
+// Output of variable length (PKCS#11 2.40, 5.2): the length only, one byte too few, exact, and more than
+// enough. Bytes beyond the output are never written.
 #include "fixture.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ bool untouched(const Bytes& buffer, std::size_t from) {
                        [](std::uint8_t b) { return b == canary; });
 }
 
-// `call` fills `buffer` with units of `unit` bytes. `begin` brings the caller into the state in which it may be called, once
+// `call` fills `buffer` with units of `unit` bytes. `begin` brings the caller into the state in which it can be called, once
 // for each call that succeeds.
 void check_lengths(std::size_t unit, std::size_t expected, const std::function<void()>& begin,
                    const std::function<CK_RV(unsigned char* buffer, CK_ULONG* length)>& call) {
@@ -32,7 +32,7 @@ void check_lengths(std::size_t unit, std::size_t expected, const std::function<v
         BOOST_CHECK(untouched(buffer, 0));
     }
     length = static_cast<CK_ULONG>(expected);
-    CHECK_RV(call(buffer.data(), &length), CKR_OK);  // the operation has lived on until here
+    CHECK_RV(call(buffer.data(), &length), CKR_OK);  // the operation was still active
     BOOST_CHECK_EQUAL(length, expected);
     BOOST_CHECK(untouched(buffer, expected * unit));
     BOOST_CHECK(!untouched(buffer, 0));
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(signatures_in_parts_follow_length_convention_with_one_comma
 }
 
 BOOST_AUTO_TEST_CASE(data_of_length_query_is_ignored) {
-    // OpenSC and GnuTLS ask for the size with the data, then sign: the data must not be hashed twice.
+    // OpenSC and GnuTLS request the size with the data, then sign: the data must not be hashed twice.
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
     const Bytes certificate = f.card->pki().authentication_certificate;

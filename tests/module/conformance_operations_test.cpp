@@ -1,4 +1,4 @@
-// Operations: one of a kind in a session, what ends them, and what does not (PKCS#11 2.40, 5.2, 5.7, 5.13, 5.15; 3.0,
+// Operations: one of a kind in a session, and which calls end them (PKCS#11 2.40, 5.2, 5.7, 5.13, 5.15; 3.0,
 // C_SessionCancel).
 #include "fixture.hpp"
 
@@ -38,7 +38,7 @@ BOOST_FIXTURE_TEST_CASE(search_begins_once_and_ends_once, Operations) {
     CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OPERATION_NOT_INITIALIZED);
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
     CHECK_RV(C_FindObjectsInit(session, nullptr, 0), CKR_OPERATION_ACTIVE);
-    CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OK);  // the first search goes on
+    CHECK_RV(C_FindObjects(session, &object, 1, &count), CKR_OK);  // the first search continues
     BOOST_CHECK_EQUAL(count, 1u);
     CHECK_RV(C_FindObjectsFinal(session), CKR_OK);
     CHECK_RV(C_FindObjectsFinal(session), CKR_OPERATION_NOT_INITIALIZED);
@@ -50,7 +50,7 @@ BOOST_FIXTURE_TEST_CASE(second_signature_or_verification_does_not_begin_while_on
     REQUIRE_OK(C_SignUpdate(session, data.data(), 2));
     CHECK_RV(sign_init(), CKR_OPERATION_ACTIVE);
     REQUIRE_OK(C_SignUpdate(session, data.data() + 2, 2));
-    REQUIRE_OK(C_SignFinal(session, signature.data(), &length));  // the first goes on, undisturbed
+    REQUIRE_OK(C_SignFinal(session, signature.data(), &length));  // the first continues unchanged
     BOOST_CHECK(openssl_verifies(card->pki().authentication_certificate, CKM_SHA256_RSA_PKCS, data, signature));
     REQUIRE_OK(verify_init());
     CHECK_RV(verify_init(), CKR_OPERATION_ACTIVE);
@@ -161,7 +161,7 @@ BOOST_FIXTURE_TEST_CASE(cancelling_ends_only_named_operations, Operations) {
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
     REQUIRE_OK(sign_init());
     CHECK_RV(C_SessionCancel(session, 0), CKR_OK);
-    CHECK_RV(C_SessionCancel(session, CKF_VERIFY | CKF_ENCRYPT | CKF_DIGEST), CKR_OK);  // none of these is under way
+    CHECK_RV(C_SessionCancel(session, CKF_VERIFY | CKF_ENCRYPT | CKF_DIGEST), CKR_OK);  // none of these is active
     CHECK_RV(C_SessionCancel(session, CKF_FIND_OBJECTS), CKR_OK);
     BOOST_CHECK(!searching());
     CHECK_RV(sign(), CKR_OK);
@@ -190,7 +190,7 @@ BOOST_FIXTURE_TEST_CASE(signature_that_was_begun_before_logout_is_not_made_after
     CHECK_RV(sign(), CKR_USER_NOT_LOGGED_IN);
     REQUIRE_OK(login(session, auth_pin));
     check_no_signature_is_under_way();
-    CHECK_RV(sign_init(), CKR_KEY_HANDLE_INVALID);  // handles of private objects do not come back
+    CHECK_RV(sign_init(), CKR_KEY_HANDLE_INVALID);  // handles of private objects are not reused
     BOOST_CHECK_EQUAL(card->counts().signatures[0], 0u);
 }
 

@@ -1,4 +1,4 @@
-// Which error comes first where two apply: that of the slot or token, then that of the arguments (PKCS#11 2.40, 5.1).
+// Which error is returned where two apply: that of the slot or token before that of the arguments (PKCS#11 2.40, 5.1).
 #include "fixture.hpp"
 
 #include <functional>

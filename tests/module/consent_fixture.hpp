@@ -1,11 +1,11 @@
-// What the tests of signature.consent = "each" share.
+// Shared by the tests of signature.consent = "each".
 #pragma once
 
 #include "pin_fixture.hpp"
 
 namespace jpki::test {
 
-// Consent for each signature, logged in, and a signature begun.
+// Consent for each signature, a login, and a signature that has begun.
 struct Begun : Fixture {
     explicit Begun(Knobs knobs = {}) : Begun("", std::move(knobs)) {}
     explicit Begun(const std::string& more_settings, Knobs knobs = {})

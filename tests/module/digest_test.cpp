@@ -1,4 +1,4 @@
-// Hashes in software (PKCS#11 2.40, 5.10): right whatever the parts, and nothing of them goes to the card.
+// Hashes in software (PKCS#11 2.40, 5.10): right for any split into parts, and without a command.
 #include "fixture.hpp"
 
 #include <openssl/evp.h>

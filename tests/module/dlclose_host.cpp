@@ -1,4 +1,4 @@
-// dlopen, use, dlclose, and again: the module leaves nothing behind, in no thread. Needs no card and no pcscd.
+// dlopen, use, dlclose, repeatedly: the module leaves nothing allocated, in any thread. Needs no card and no pcscd.
 #include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
@@ -27,8 +27,8 @@ std::size_t resident_kib() {
     return 0;
 }
 
-// Loads, initialises in a thread of its own that goes on living, uses and finalises here, unloads. The thread ends after
-// that: nothing of the module may be called then.
+// Loads, initialises in a thread that continues to run, uses and finalises here, unloads. The thread ends after
+// that: no code of the module may be called then.
 bool round(const char* path) {
     void* const module = ::dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!module) fail(::dlerror());

@@ -1,5 +1,5 @@
 // A program that has the card exclusively for minutes (SCARD_SHARE_EXCLUSIVE), as gpg's scdaemon does: it costs one short
-// wait, and nobody else's time.
+// wait, and delays no other reader or thread.
 #include "recognition_fixture.hpp"
 
 #include <atomic>
@@ -20,11 +20,11 @@ BOOST_AUTO_TEST_SUITE(exclusive)
 BOOST_AUTO_TEST_CASE(exclusive_holder_is_waited_for_once_and_shorter_than_transaction) {
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
-    // Four of these calls would wait 20 seconds each.
+    // Each of these calls would wait 20 seconds.
     const auto first = time_of([] { nss_looks(CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED); });
     BOOST_TEST_MESSAGE("counted: the first look at a card that is held exclusively took " << first.count() << " ms");
     BOOST_CHECK_LT(first.count(), 5000);
-    // Nothing is waited for any more, nor tried.
+    // No further wait and no further attempt.
     fake::reset_calls();
     const auto then = time_of([] {
         for (int i = 0; i < 20; ++i) nss_looks(CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED);
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(later_exclusive_holder_is_waited_for_once_too) {
         for (int i = 0; i < 20; ++i) CHECK_RV(open_session(auth_slot), CKR_FUNCTION_FAILED);
     });
     BOOST_CHECK_LT(took.count(), 5000);
-    // What is known of the card is known.
+    // Cached data is still returned.
     BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
     fake::other_closes(reader_name);
     serves(f, auth_slot, *f.card);
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(second_thread_does_not_wait_behind_waiting_thread) {
     std::atomic<bool> waiting = false;
     static thread_local bool first_thread = false;
     fake::on_call([&, asked = std::make_shared<int>(0)](fake::Function function) {
-        // The registry asks, the connection asks, and then asks again because it waits.
+        // The registry connects, the card connects, and then again because it waits.
         if (!first_thread || function != fake::Function::get_status_change || ++*asked != 3) return;
         waiting = true;
         gate.wait_here();
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(token_presence_corrected_by_another_call_is_event) {
     BOOST_CHECK(!says_present(sign_slot));
     fake::other_closes(reader_name);
     REQUIRE_OK(token_info(auth_slot));
-    BOOST_CHECK(slot_events() == (Slots{sign_slot}));  // of the other slot nothing was said
+    BOOST_CHECK(slot_events() == (Slots{sign_slot}));  // the other slot was not reported
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,12 +1,11 @@
-// A host that ends in an awkward way, one a run; a process of its own, since it is about the end of one.
-//   atexit             C_Finalize from an exit handler that was registered before anything of ours ran
+// A host that ends in an unusual way, one per run; a process of its own, since the end of the process is tested.
+//   atexit             C_Finalize from an exit handler that was registered before any code of ours ran
 //   static-destructor  C_CloseAllSessions and C_Finalize after the destructors of all other static objects
-//   after-openssl      the same handler, and the host's OpenSSL was cleaned up before it
-//   after-engine       the same, and the host had made an ENGINE the default for everything (default_algorithms = ALL)
-//   never              not finalised at all
-//   host-handlers      C_Initialize comes before the host's own first use of OpenSSL; its OPENSSL_atexit handler runs all the
-//   same
-// Exit status 0: every call answered as it should, and the card's security status is reset where it must be.
+//   after-openssl      the same handler, after the host cleaned up OpenSSL
+//   after-engine       the same, and the host made an ENGINE the default for everything (default_algorithms = ALL)
+//   never              no C_Finalize
+//   host-handlers      C_Initialize comes before the host's first use of OpenSSL; its OPENSSL_atexit handler still runs
+// Exit status 0: every call returned the expected code, and the card's security status is reset where it must be.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "module/pkcs11.hpp"
 
@@ -29,7 +28,7 @@ namespace fake = jpki::fake;
 using jpki::model::CardModel;
 using jpki::model::KeyUse;
 
-// Left behind on purpose: the card outlives the process's static objects.
+// Leaked on purpose: the card must exist longer than the process's static objects.
 fake::Card& card() {
     static fake::Card& one = *new fake::Card;
     return one;
@@ -63,7 +62,7 @@ struct Last {
 };
 __attribute__((init_priority(101))) Last last;
 
-// What libp11's engine is with default_algorithms = ALL: every RSA key that OpenSSL makes holds a reference to it.
+// The effect of libp11's engine with default_algorithms = ALL: every RSA key that OpenSSL makes holds a reference to it.
 void make_an_engine_the_default() {
     static RSA_METHOD* const rsa = RSA_meth_dup(RSA_get_default_method());
     ENGINE* const engine = ENGINE_new();
@@ -85,7 +84,7 @@ void use_the_card() {
     unsigned char pin[] = {'1', '2', '3', '4'};
     expect("C_Login", C_Login(session, CKU_USER, pin, sizeof pin));
     if (!card()->verified(KeyUse::authentication)) fail("no login", 0);
-    // A signature that is checked with the certificate, and one that is verified for the caller: keys are made for both.
+    // A signature checked with the certificate, and one verified for the caller: both create keys.
     CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE wanted{CKA_CLASS, &private_key, sizeof private_key};
     expect("C_FindObjectsFinal", C_FindObjectsFinal(session));
@@ -106,7 +105,7 @@ void expect_the_handler() {
     if (!handler_ran) fail("the host's OPENSSL_atexit handler did not run", 0);
 }
 
-// The card model uses OpenSSL itself, so it cannot be there yet.
+// The card model uses OpenSSL itself, so it cannot exist yet.
 void initialise_before_openssl_is_used() {
     std::atexit(expect_the_handler);
     expect("C_Initialize", C_Initialize(nullptr));
@@ -121,7 +120,8 @@ int main(int argc, char** argv) {
     const auto is = [&](const char* name) { return std::strcmp(how, name) == 0; };
     const bool after_openssl = is("after-openssl") || is("after-engine");
     if (is("atexit") || after_openssl) std::atexit(finalise);
-    if (after_openssl) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, to run before ours
+    if (after_openssl)
+        OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, so it runs before ours
     if (is("atexit") || is("static-destructor")) OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     if (is("after-engine")) make_an_engine_the_default();
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);

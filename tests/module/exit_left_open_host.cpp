@@ -1,5 +1,5 @@
-// A host that ends with a login open and without C_Finalize, in many ways, one a run. Judged at the very end, after the
-// module's own destructor. Exit status 0: all is as it should be.
+// A host that ends with a login open and without C_Finalize, in many ways, one per run. Checked at the very end, after the
+// module's destructor. Exit status 0: the security status is reset where it must be.
 #include "module/pkcs11.hpp"
 
 #include "card_model.hpp"
@@ -27,7 +27,7 @@ using jpki::model::KeyUse;
 using Clock = std::chrono::steady_clock;
 
 const std::string reader = "Fake Reader 00 00";
-// The module waits for a second at the most; a loaded machine may take longer to do so.
+// The module waits at most one second; a loaded machine may take longer.
 constexpr std::chrono::seconds bound{10};
 
 [[noreturn]] void fail(const char* what, CK_RV rv = 0) {
@@ -39,7 +39,7 @@ void expect(const char* what, CK_RV rv, CK_RV wanted = CKR_OK) {
     if (rv != wanted) fail(what, rv);
 }
 
-// Left behind on purpose: all this outlives the process's static objects.
+// Leaked on purpose: all this must exist longer than the process's static objects.
 struct World {
     fake::Card card = std::make_shared<CardModel>(jpki::model::TestPki::shared());
     CK_SESSION_HANDLE session = 0;
@@ -96,12 +96,12 @@ void left_open() {
     if (!open_at_the_card()) fail("the card was locked, which could not be; the test is wrong");
 }
 
-// Another thread of the host is in the middle of C_Sign, for `how_long`.
+// Another thread of the host is inside C_Sign, for `how_long`.
 void sign_in_another_thread(std::chrono::milliseconds how_long) {
     leave_a_login_open();
     begin_a_signature();
     static std::atomic<bool> inside = false;
-    // A card that fails: a signature would be made and checked with an OpenSSL that the end of the process has cleaned up.
+    // A card that fails: otherwise a signature would be checked with an OpenSSL that the end of the process has cleaned up.
     fake::on_answer([how_long](const std::string&, fake::ByteView command) -> std::optional<fake::Bytes> {
         if (command[1] != 0x2A) return std::nullopt;
         inside = true;
@@ -116,7 +116,7 @@ void sign_in_another_thread(std::chrono::milliseconds how_long) {
     while (!inside) std::this_thread::yield();
 }
 
-// Constructed before every other object of the program: destroyed after them, the module's included.
+// Constructed before every other object of the program: destroyed after them, also after the module's.
 struct Last {
     bool armed = false;
     ~Last() {
@@ -211,7 +211,7 @@ const std::map<std::string, std::function<void()>>& ways() {
              fake::reset_calls();
              const pid_t child = ::fork();
              if (child == 0) {
-                 // Ends as its parent does, with all that it inherited.
+                 // Ends as its parent does, with everything inherited.
                  world->judge = [] {
                      if (fake::calls() != 0) fail("the child used its parent's connection", fake::calls());
                      left_open();
@@ -226,7 +226,7 @@ const std::map<std::string, std::function<void()>>& ways() {
     return all;
 }
 
-// The module's destructor has no priority, and so runs before this one.
+// The module's destructor has no priority, so it runs before this one.
 __attribute__((destructor(101))) void judge() {
     if (!world || !world->judge) return;
     if (Clock::now() - world->end_began > bound) fail("the end took too long");

@@ -1,5 +1,5 @@
 // The fault matrix of the card: at every command of a flow, each kind of fault. The flow ends in success or in a standard
-// code, hands out nothing that is wrong, and works afterwards.
+// code, returns no wrong data, and works afterwards.
 #include "faults_flow.hpp"
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace {
 struct Disturbance {
     const char* name;
     Kind kind;
-    bool at_pcsc;  // by the fake of PC/SC, which tells of a reset; else by the card, which says nothing
+    bool at_pcsc;  // by the fake of PC/SC, which reports a reset; else by the card, without an event
 };
 
 const std::vector<Disturbance> disturbances = {
@@ -26,8 +26,8 @@ const std::vector<Disturbance> disturbances = {
     {"delay", Kind::delay, false},         {"another application", Kind::other_application, false},
 };
 
-// In the middle of a command that takes its minute: what a program's user interface asks is answered at once.
-// While the very first command is under way nobody knows yet whose card it is.
+// During a command that takes long: calls of a program's user interface return at once.
+// During the very first command it is not yet known which card it is.
 bool polls_are_answered(bool recognised) {
     auto polls = std::async(std::launch::async, [recognised] {
         CK_SLOT_INFO info{};
@@ -62,7 +62,7 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
             BOOST_TEST_CONTEXT(disturbance.name << " at command " << at) {
                 Flow flow(f.card);
                 delayed_at = at;
-                // After the card came in: coming in is no command.
+                // After the insertion: an insertion is not a command.
                 try {
                     fake::remove_card(reader_name);
                 } catch (const std::logic_error&) {
@@ -82,7 +82,7 @@ Matrix run_matrix(const Knobs& knobs, const std::vector<Disturbance>& kinds, std
                     ++delayed;
                     BOOST_CHECK(!flow.ended());
                 }
-                // The same flow in the same process. Where the card stayed, on the same insertion or a new one of its own.
+                // The same flow in the same process. If the card stayed, on the same insertion or a new one.
                 const bool stayed = disturbance.kind != Kind::card_gone && disturbance.kind != Kind::card_gone_after;
                 f.card->set_tries(KeyUse::authentication, 3);
                 CHECK_RV(stayed && at % 2 ? flow.run_on() : flow.run(), CKR_OK);

@@ -4,8 +4,8 @@ namespace jpki::test {
 
 namespace {
 
-// What a disturbed call may answer: what the standard has for a device that fails, goes, or has been used by somebody else.
-// Not among them: codes for our own mistakes (CKR_GENERAL_ERROR), and any blame of a PIN that is right.
+// Codes that a disturbed call may return: the standard's codes for a device that fails, is removed, or was used by another
+// program. Not among them: the code for our own faults (CKR_GENERAL_ERROR), and any PIN error for a right PIN.
 bool standard(CK_RV rv) {
     switch (rv) {
     case CKR_OK:
@@ -45,7 +45,7 @@ bool Flow::step(const char* name, CK_RV rv, CK_RV wanted) {
     return false;
 }
 
-// Every object with what it holds. Certificates are compared with the card's own.
+// Every object with its contents. Certificates are compared with the card's own.
 bool Flow::read_objects(CK_SESSION_HANDLE session, CK_SLOT_ID slot, std::size_t expected) {
     const auto& pki = card_->pki();
     if (!step("C_FindObjectsInit", C_FindObjectsInit(session, nullptr, 0))) return false;
@@ -54,9 +54,9 @@ bool Flow::read_objects(CK_SESSION_HANDLE session, CK_SLOT_ID slot, std::size_t 
     const CK_RV rv = C_FindObjects(session, objects, 8, &count);
     if (!step("C_FindObjects", rv)) return false;
     if (!step("C_FindObjectsFinal", C_FindObjectsFinal(session))) return false;
-    // One that is missing is an object that was not read: a fault must not look like a card without it.
+    // A missing object was not read: a fault must not look like a card without it.
     if (count < expected) {
-        // Unless the login is gone, and with it what is private: a lost login is a way for the flow to end.
+        // Unless the login was lost, and with it private objects: the flow may end with a lost login.
         CK_SESSION_INFO info{};
         if (!step("C_GetSessionInfo", C_GetSessionInfo(session, &info))) return false;
         const bool lost = logged_in_ && info.state != CKS_RO_USER_FUNCTIONS && info.state != CKS_RW_USER_FUNCTIONS;
@@ -88,7 +88,7 @@ bool Flow::sign(CK_SESSION_HANDLE session, CK_SLOT_ID slot, CK_MECHANISM_TYPE ty
     Bytes signature;
     const Bytes data = {static_cast<std::uint8_t>(slot), 'd', 'a', 't', 'a'};
     const CK_RV rv = test::sign(session, key_, type, data, signature);
-    // Wherever a signature leaves, it is the right one.
+    // Every returned signature must be right.
     if (rv == CKR_OK && !openssl_verifies(certificate_of(*card_, slot), type, data, signature)) complain("a wrong signature");
     return step("C_Sign", rv);
 }
@@ -104,7 +104,7 @@ void Flow::steps() {
     if (!step("C_GetTokenInfo", C_GetTokenInfo(sign_slot, &token))) return;
     if (!step("C_GetMechanismList", C_GetMechanismList(auth_slot, nullptr, &count))) return;
     if (!read_objects(auth, auth_slot, 4)) return;
-    // A wrong PIN, so that the tries have something to tell.
+    // A wrong PIN, so that the retry counter changes.
     if (!step("C_Login with a wrong PIN", login(auth, "0000"), CKR_PIN_INCORRECT)) return;
     if (!step("C_Login", login(auth, card_->pin(KeyUse::authentication)))) return;
     logged_in_ = true;
@@ -132,14 +132,14 @@ void Flow::short_steps() {
 }
 
 void Flow::check_afterwards() {
-    // What the application does that gives up.
+    // What an application does after a failure.
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
         if (const CK_RV rv = C_CloseAllSessions(slot); !standard(rv)) complain("C_CloseAllSessions answered " + rv_name(rv));
     const auto counts = card_->counts();
     for (const KeyUse use : both_keys) {
         const std::size_t sent = counts.verify[index(use)], wrong = counts.wrong[index(use)];
         const int most = card_->knobs().max_tries[index(use)];
-        // The flow sends each PIN once; the wrong one first. A right one resets the count.
+        // The flow sends each PIN once; the wrong one first. A right one resets the counter.
         if (wrong > (use == KeyUse::authentication ? 1u : 0u) || sent > wrong + 1) complain("a PIN was sent twice");
         const int explained = sent > wrong ? most : most - static_cast<int>(wrong);
         if (card_->tries(use) != explained)
@@ -177,9 +177,9 @@ CK_RV Flow::run() {
     try {
         fake::remove_card(reader_name);
     } catch (const std::logic_error&) {
-        // it was pulled already
+        // already removed
     }
-    // Nobody's tries are left over from the flow before.
+    // Reset the tries of the flow before.
     card_->set_tries(KeyUse::authentication, 3);
     fake::insert_card(reader_name, card_);
     return run_on();

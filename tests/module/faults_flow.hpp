@@ -11,18 +11,18 @@ class Flow {
 public:
     explicit Flow(std::shared_ptr<CardModel> card) : card_(std::move(card)) {}
 
-    // The card comes into the reader, and the flow runs to its end or to the first call that does not answer CKR_OK.
-    // Throws nothing. Returns that answer.
+    // Inserts the card, and runs the flow to its end or to the first call that does not return CKR_OK.
+    // Throws nothing. Returns that code.
     CK_RV run();
-    // The same when the card is in the reader already.
+    // The same with the card already in the reader.
     CK_RV run_on();
-    // The card comes into the reader, login and signature only.
+    // Inserts the card, login and signature only.
     CK_RV run_shortly();
 
-    // What the module is told of the card is that it is gone, which is not true: nobody can lock a card that is gone.
+    // The module is told that the card was removed, although it was not: it cannot reset the security status of a removed card.
     void told_gone(bool yes) { told_gone_ = yes; }
 
-    // What was not as it must be, whatever was disturbed: empty when all was well.
+    // The first violated expectation; empty if there is none.
     const std::string& wrong() const { return wrong_; }
     // The call that ended the flow.
     const std::string& ended_at() const { return ended_at_; }

@@ -1,4 +1,4 @@
-// The fault matrix of PC/SC: each function that the module calls, at every call of a flow, fails once with the codes that
+// The fault matrix of PC/SC: each function that the module calls fails once, at every call of a flow, with the codes that
 // pcsc-lite has for it, and does nothing.
 #include "faults_flow.hpp"
 
@@ -35,13 +35,13 @@ const std::vector<Failing> failing = {
     {"SCardControl", Function::control, {SCARD_E_UNSUPPORTED_FEATURE, SCARD_E_NOT_TRANSACTED, SCARD_F_COMM_ERROR}},
 };
 
-// Codes that leave the world as it was; pcsc-lite has no others that a caller could do anything about.
+// Codes that change no state; pcsc-lite has no others that a caller could handle.
 const std::vector<Failing> failing_at_the_end = {
     {"SCardEndTransaction", Function::end_transaction, {SCARD_F_COMM_ERROR, SCARD_E_NO_SERVICE}},
     {"SCardDisconnect", Function::disconnect, {SCARD_F_COMM_ERROR, SCARD_E_NO_SERVICE}},
 };
 
-// Of the card, its reader, or the service; when it is true the card has no power any more.
+// Codes for the card, its reader, or the service; with true the card has lost its power.
 bool says_gone(LONG code) {
     for (const LONG one : {SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_UNKNOWN_READER, SCARD_E_READER_UNAVAILABLE,
                            SCARD_E_NO_SERVICE, SCARD_F_COMM_ERROR, SCARD_F_INTERNAL_ERROR, SCARD_E_INVALID_VALUE,
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
             REQUIRE_OK(undisturbed.run());
             const std::size_t calls = fake::calls(what.function);
             Tried tried;
-            // Few calls: each with each code. Many: the codes by turns.
+            // Few calls: each with each code. Many calls: the codes in turn.
             for (std::size_t at = 0; at < calls; ++at)
                 for (std::size_t code = 0; code < what.codes.size(); ++code)
                     if (calls <= 4 || code == at % what.codes.size()) disturb(f, what, what.codes[code], at, tried);

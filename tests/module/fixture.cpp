@@ -96,7 +96,7 @@ Fixture::Fixture(const std::string& settings, Knobs knobs, std::shared_ptr<const
 Fixture::~Fixture() {
     const CK_RV rv = C_Finalize(nullptr);
     BOOST_CHECK(rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
-    BOOST_CHECK(fake::open_now() == fake::Open{});  // no context, connection or transaction is left behind
+    BOOST_CHECK(fake::open_now() == fake::Open{});  // no context, connection or transaction stays open
 }
 
 CK_SESSION_HANDLE Fixture::open(CK_SLOT_ID slot, CK_FLAGS flags) {

@@ -1,4 +1,4 @@
-// A module under test: readers and cards behind a fake of SCard*, and the C ABI made short to write.
+// A module under test: readers and cards behind a fake of SCard*, and short forms of the C ABI.
 #pragma once
 
 #include "module/pkcs11.hpp"
@@ -26,14 +26,14 @@ inline const std::string sign_pin = "ABC123";
 inline constexpr CK_SLOT_ID auth_slot = 0;  // of the first reader, in the module with both keys
 inline constexpr CK_SLOT_ID sign_slot = 1;
 
-// The name of a CK_RV, so that a failed check says more than a number.
+// The name of a CK_RV, so that a failed check prints more than a number.
 std::string rv_name(CK_RV rv);
 #define CHECK_RV(call, expected) BOOST_CHECK_EQUAL(::jpki::test::rv_name(call), ::jpki::test::rv_name(expected))
 #define REQUIRE_RV(call, expected) BOOST_REQUIRE_EQUAL(::jpki::test::rv_name(call), ::jpki::test::rv_name(expected))
 #define REQUIRE_OK(call) REQUIRE_RV(call, CKR_OK)
 
-// Settings as a file would say them, for the C_Initialize calls while it lives. No settings of the person who runs the
-// tests are ever read: without one of these the module finds an empty file.
+// Settings, as from a file, for the C_Initialize calls during its lifetime. The settings of the user who runs the
+// tests are never read: without one of these the module finds an empty file.
 class SettingsFile {
 public:
     explicit SettingsFile(const std::string& toml);
@@ -43,7 +43,7 @@ private:
     std::string path_;
 };
 
-// One reader with one card, and the library initialised. Finalised at the end, and then nothing may be left open.
+// One reader with one card, and the library initialised. Finalised at the end, when nothing may be open.
 class Fixture {
 public:
     explicit Fixture(Knobs knobs = {}, std::shared_ptr<const TestPki> pki = TestPki::shared());
@@ -66,16 +66,16 @@ private:
 // Objects.
 std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, std::vector<CK_ATTRIBUTE> wanted = {});
 std::vector<CK_OBJECT_HANDLE> find_class(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class);
-CK_OBJECT_HANDLE find_key(CK_SESSION_HANDLE session);  // the private key, as OpenSSH looks for it: CLASS, ID, SIGN
+CK_OBJECT_HANDLE find_key(CK_SESSION_HANDLE session);  // the private key, as OpenSSH finds it: CLASS, ID, SIGN
 Bytes attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
-// Every attribute that the module knows for that object: each is asked for its size first.
+// Every attribute that the module has for that object: size first, then value.
 std::vector<std::pair<CK_ATTRIBUTE_TYPE, Bytes>> all_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
 
 // Signatures.
 CK_RV sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, const Bytes& data, Bytes& signature);
 Bytes signed_by(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, const Bytes& data);
 Bytes digest_info_sha256(const Bytes& data);  // made by hand, independent of the module
-// OpenSSL's judgement, by the certificate in DER. For CKM_RSA_PKCS `data` is what was padded.
+// OpenSSL's verification with the certificate in DER. For CKM_RSA_PKCS `data` is the padded input.
 bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, const Bytes& data, const Bytes& signature);
 CK_MECHANISM pss_mechanism(CK_MECHANISM_TYPE type);  // with the card's parameters
 

@@ -1,5 +1,5 @@
-// Nobody has a session, so nobody keeps the card: another program may have it exclusively. What was read stays known, and
-// the card that is there afterwards is looked at before it is trusted.
+// Without a session the module does not keep the card connected: another program can have it exclusively. Cached data stays, and
+// the card that is present afterwards is identified before it is used.
 #include "recognition_fixture.hpp"
 
 #include <atomic>
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(card_is_usable_after_power_loss_without_connection) {
 }
 
 BOOST_AUTO_TEST_CASE(another_card_after_reader_was_replugged_gets_no_pin_of_first) {
-    // Unplugged and plugged between two looks, the reader shows the same event counter.
+    // Unplugged and plugged between two calls, the reader has the same event counter.
     Fixture f;
     const auto other = card_of_person(1);
     REQUIRE_OK(token_info(auth_slot));
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(end_of_connection_delays_no_other_reader) {
     CK_ULONG count = 0;
     REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
     BOOST_CHECK_EQUAL(count, 4u);
-    // A lock of the card that is still due keeps the connection without a session.
+    // A pending reset of the security status keeps the connection without a session.
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     REQUIRE_OK(C_CloseSession(session));

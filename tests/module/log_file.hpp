@@ -1,4 +1,4 @@
-// The module's log, for a test that looks at it.
+// The module's log, for a test that reads it.
 #pragma once
 
 #include <fstream>

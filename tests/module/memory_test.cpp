@@ -1,4 +1,4 @@
-// What the module read already is answered from memory, at once, whoever has the card.
+// The module answers from its cache what it has read before, at once, regardless of other users of the card.
 #include "other_programs_fixture.hpp"
 #include "pki_copy.hpp"
 
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(data_that_needs_pin_is_not_returned_after_logout) {
     }
 }
 
-// A bit that was flipped in the certificate is remembered as a doubt: the signature is checked, or not handed out.
+// A flipped bit in the certificate is remembered: signatures are then checked, or not returned.
 BOOST_AUTO_TEST_CASE(authentication_key_with_differing_certificate_reads_signs_only_checked) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);

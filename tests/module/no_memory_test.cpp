@@ -1,4 +1,4 @@
-// No memory at the worst moment: in functions that cannot throw, with an exception to report.
+// No memory at the worst moment: in functions that must not throw, with an exception to report.
 #include "fixture.hpp"
 
 #include "log_file.hpp"
@@ -34,7 +34,7 @@ using namespace jpki::test;
 
 namespace {
 
-// A reader whose name needs no memory either: the fake of PC/SC copies it, where libpcsclite does not.
+// A reader whose name needs no allocation either: the fake of PC/SC copies it, unlike libpcsclite.
 struct World {
     explicit World(const std::string& settings) : settings_(settings), card(std::make_shared<CardModel>(TestPki::shared())) {
         jpki::fake::reset_everything();
@@ -64,7 +64,8 @@ BOOST_AUTO_TEST_CASE(end_of_consent_that_fails_without_memory_is_logged_without_
     CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
     REQUIRE_OK(C_SignInit(w.session, &mechanism, find_key(w.session)));
     REQUIRE_OK(w.login(CKU_CONTEXT_SPECIFIC));
-    jpki::fake::on_transmit([](const std::string&, jpki::fake::ByteView) { no_memory = true; });  // the card is being locked
+    jpki::fake::on_transmit(
+        [](const std::string&, jpki::fake::ByteView) { no_memory = true; });  // the security status is being reset
     C_SessionCancel(w.session, CKF_SIGN);
     no_memory = false;
     jpki::fake::on_transmit({});

@@ -1,4 +1,4 @@
-// Every kind of card that a user may hold: what it lacks is not offered, and never harms the other key.
+// Every kind of card that a user may hold: a missing key is not offered, and does not affect the other key.
 #include "card_kinds.hpp"
 #include "fixture.hpp"
 #include "log_file.hpp"
@@ -19,7 +19,7 @@ EVP_PKEY* shared(EVP_PKEY* key) {
     return key;
 }
 
-// Certificates that have ended, or for P-384 keys, by the shared CAs: making RSA keys is slow.
+// Expired certificates, or ones for P-384 keys, by the shared CAs: RSA key generation is slow.
 std::shared_ptr<const TestPki> pki_for(Certificates certificates) {
     const auto original = TestPki::shared();
     if (certificates == Certificates::valid) return original;
@@ -73,11 +73,11 @@ void check_signs(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
                                  signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text)));
 }
 
-// A key that the card has: everything is there, and works unless the PIN is blocked.
+// A key that the card has: all its objects exist, and work unless the PIN is blocked.
 void check_key_in_order(Holder& f, CK_SLOT_ID slot, KeyUse use) {
     const Knobs knobs = f.card->knobs();
     const bool phone = (knobs.phone || knobs.iphone) && use == KeyUse::authentication;
-    const bool hidden = phone || use == KeyUse::signature;  // the certificate wants the PIN
+    const bool hidden = phone || use == KeyUse::signature;  // reading the certificate needs the PIN
     const bool usable =
         EVP_PKEY_is_a(use == KeyUse::signature ? f.card->pki().signature_key : f.card->pki().authentication_key, "RSA") == 1;
     const std::size_t keys = usable ? 1 : 0;
@@ -100,7 +100,7 @@ void check_key_in_order(Holder& f, CK_SLOT_ID slot, KeyUse use) {
     REQUIRE_OK(C_CloseSession(session));
 }
 
-// A key that the card lacks: not one object of it, no login, no crash; only its CA certificate may be lying about.
+// A key that the card lacks: no object of it, no login, no crash; only its CA certificate may exist.
 void check_key_absent(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
     const auto nothing_there = [&] {
         BOOST_CHECK_EQUAL(count_of(session, CKO_PRIVATE_KEY), 0u);
@@ -109,7 +109,7 @@ void check_key_absent(Holder& f, CK_SESSION_HANDLE session, KeyUse use) {
     };
     nothing_there();
     const CK_RV rv = f.login(session, f.card->pin(use));
-    // "filler": the certificate was taken away, PIN and key work on; then nothing is shown all the same.
+    // "filler": the certificate was removed, PIN and key still work; the key is not offered.
     BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_USER_PIN_NOT_INITIALIZED || rv == CKR_PIN_LOCKED, rv_name(rv));
     nothing_there();
 }
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(first_token_information_shows_which_keys_exist) {
             BOOST_CHECK_EQUAL(count,
                               !knobs.is_jpki ? 0u : (knobs.has_authentication ? 1u : 0u) + (knobs.has_signature ? 1u : 0u));
             REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
-            BOOST_CHECK_EQUAL(count, 2u);  // slots never vanish
+            BOOST_CHECK_EQUAL(count, 2u);  // slots never disappear
         }
 }
 
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(missing_key_not_in_existence_file_is_not_offered) {
                 CK_TOKEN_INFO info{};
                 const CK_RV rv = C_GetTokenInfo(slot, &info);
                 BOOST_CHECK_MESSAGE(rv == CKR_OK || rv == CKR_TOKEN_NOT_PRESENT, rv_name(rv));
-                // That the signature certificate is not there may be known after a login only.
+                // Whether the signature certificate exists may be known only after a login.
                 if (lacks == KeyUse::authentication) CHECK_RV(rv, CKR_TOKEN_NOT_PRESENT);
                 if (rv == CKR_OK) check_key_absent(f, f.open(slot), lacks);
                 const KeyUse other = lacks == KeyUse::signature ? KeyUse::authentication : KeyUse::signature;
@@ -234,8 +234,7 @@ BOOST_AUTO_TEST_CASE(certificate_with_unsupported_key_is_logged_once_and_shown_w
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
         const auto session = f.open_logged_in(slot);
         const std::size_t lines = log.lines().size();
-        for (int i = 0; i < 2; ++i)
-            BOOST_CHECK_EQUAL(find(session).size(), slot == auth_slot ? 3u : 2u);  // with the profile there
+        for (int i = 0; i < 2; ++i) BOOST_CHECK_EQUAL(find(session).size(), slot == auth_slot ? 3u : 2u);  // with the profile
         BOOST_CHECK_EQUAL(log.lines().size(), lines + 1);
         const Bytes& der = slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
         const OpensslReads reads(der);

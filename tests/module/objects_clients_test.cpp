@@ -1,4 +1,4 @@
-// The searches and questions of real programs, as their sources and module/README.md have them.
+// The searches and reads of real programs, from their sources and module/README.md.
 #include "fixture.hpp"
 #include "openssl_reads.hpp"
 
@@ -19,7 +19,7 @@ CK_ATTRIBUTE is(CK_ATTRIBUTE_TYPE type, CK_ULONG& value) { return {type, &value,
 CK_ATTRIBUTE is(CK_ATTRIBUTE_TYPE type, CK_BBOOL& value) { return {type, &value, 1}; }
 CK_ATTRIBUTE is(CK_ATTRIBUTE_TYPE type, Bytes& value) { return {type, value.data(), static_cast<CK_ULONG>(value.size())}; }
 
-// All in one call, sizes first: what NSS, OpenSSH, pkcs11-provider and GnuTLS do.
+// All in one call, sizes first, as NSS, OpenSSH, pkcs11-provider and GnuTLS do.
 std::vector<Bytes> ask(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, const std::vector<CK_ATTRIBUTE_TYPE>& types,
                        CK_RV expected = CKR_OK) {
     std::vector<CK_ATTRIBUTE> wanted;
@@ -66,7 +66,7 @@ BOOST_FIXTURE_TEST_CASE(nss_lists_certificates_and_knows_users_before_login, Cli
         ask(session, certificates[0], {CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_SUBJECT});
     BOOST_CHECK(values[2] == der && values[3] == reads.issuer && values[4] == reads.serial_number && values[5] == reads.subject);
     BOOST_CHECK(!ask(session, certificates[0], {CKA_LABEL})[0].empty());
-    // PK11_IsUserCert: the public key by class and id, or by its modulus and nothing else.
+    // PK11_IsUserCert: the public key by class and id, or only by its modulus.
     Bytes id = values[1];
     BOOST_CHECK_EQUAL(find(session, {is(CKA_ID, id), is(CKA_CLASS, public_key_class)}).size(), 1u);
     const auto by_modulus = find(session, {is(CKA_MODULUS, reads.modulus)});
@@ -126,7 +126,7 @@ BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_numbers_of_key_on_private_key, Cli
     const auto certificates = find(session, {is(CKA_CLASS, certificate_class), {CKA_ID, &id_01, 1}});
     values = ask(session, certificates.at(0), {CKA_VALUE, CKA_SUBJECT, CKA_CERTIFICATE_TYPE});
     BOOST_CHECK(values[0] == der && values[1] == reads.subject);
-    // It tries these and has to be told cleanly.
+    // It tries these and expects an error.
     CK_OBJECT_HANDLE copy = 0;
     CK_ULONG length = 0;
     CHECK_RV(C_CopyObject(session, key[0], nullptr, 0, &copy), CKR_FUNCTION_NOT_SUPPORTED);
@@ -146,7 +146,7 @@ BOOST_FIXTURE_TEST_CASE(gnutls_reads_many_attributes_at_once_with_some_missing, 
     ask(session, find_key(session),
         {CKA_ID, CKA_LABEL, CKA_SIGN, CKA_DECRYPT, CKA_ALWAYS_AUTHENTICATE, CKA_NEVER_EXTRACTABLE, CKA_EXTRACTABLE, CKA_SENSITIVE,
          CKA_PRIVATE});
-    // The issuer by its subject; and nothing here is a trust anchor or a distrusted certificate.
+    // The issuer by its subject; no object here is a trust anchor or a distrusted certificate.
     BOOST_CHECK_EQUAL(
         find(session, {is(CKA_CLASS, certificate_class), is(CKA_CERTIFICATE_TYPE, x509), is(CKA_SUBJECT, reads.issuer)}).size(),
         1u);

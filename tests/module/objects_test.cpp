@@ -25,7 +25,7 @@ std::map<CK_ATTRIBUTE_TYPE, Bytes> attributes_of(CK_SESSION_HANDLE session, CK_O
     return result;
 }
 
-// Each class that is found, and how often.
+// Each class found, and how often.
 std::map<CK_OBJECT_CLASS, int> classes(CK_SESSION_HANDLE session) {
     std::map<CK_OBJECT_CLASS, int> result;
     for (const auto object : find(session)) {
@@ -52,7 +52,7 @@ void check_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, const 
             BOOST_REQUIRE(has.contains(type));
             BOOST_CHECK_EQUAL_COLLECTIONS(has.at(type).begin(), has.at(type).end(), value.begin(), value.end());
         }
-    // Nothing is given that nobody has checked.
+    // No value that was not checked is returned.
     for (const auto& [type, value] : has)
         BOOST_CHECK_MESSAGE(expected.contains(type) || type == CKA_LABEL, "unexpected attribute " << std::hex << type);
 }
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(signature_slot_shows_its_ca_certificate_before_login_and_al
                 (std::map<CK_OBJECT_CLASS, int>{{CKO_CERTIFICATE, 2}, {CKO_PUBLIC_KEY, 1}, {CKO_PRIVATE_KEY, 1}}));
     const auto certificate = find_one(session, CKO_CERTIFICATE, 2);
     REQUIRE_OK(C_Logout(session));
-    BOOST_CHECK(classes(session) == before);  // and what was read is not served any more
+    BOOST_CHECK(classes(session) == before);  // cached data is not returned any more
     CK_ATTRIBUTE value = {CKA_VALUE, nullptr, 0};
     CHECK_RV(C_GetAttributeValue(session, certificate, &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }

@@ -1,4 +1,4 @@
-// Cards of other kinds that do not say 6A82: two odd answers and they are left alone. And the right card that gives one.
+// Foreign cards that do not answer 6A82: after two odd answers they are ignored. And a JPKI card that gives one.
 #include "recognition_fixture.hpp"
 
 using namespace jpki::test;
@@ -22,7 +22,7 @@ const std::vector<Odd> odd_answers = {{"no byte at all", {}},
                                       {"61xx and then not found", {0x61, 0x10}, {0x6A, 0x82}},
                                       {"61xx and then nothing", {0x61, 0x10}, {}}};
 
-// Of the next `times` SELECTs.
+// For the next `times` SELECTs.
 void answer_oddly(const Odd& odd, std::size_t times, std::size_t& selects) {
     selects = 0;
     fake::on_answer([&selects, odd, times](const std::string&, ByteView command) -> std::optional<Bytes> {
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(card_with_odd_answers_gets_two_commands_and_is_ignored_unti
             Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
             std::size_t selects = 0;
             answer_oddly(odd, always, selects);
-            // So long would each silence be waited out as a removal.
+            // How long each missing answer would be waited for as a removal.
             jpki::PcscLink::removal_news = std::chrono::milliseconds(20000);
             const auto took = time_of([] {
                 for (int i = 0; i < 10; ++i) {

@@ -1,5 +1,5 @@
 // A host that exports an older libcrypto (Node.js 16 has 1.1.1 inside), or a part of one: its functions are bound in the module
-// and in libcrypto.so.3 in place of the latter's own. C_Initialize says so, once in the log, and the host goes on.
+// and in libcrypto.so.3 instead of the latter's own. C_Initialize reports it, once in the log, and the host continues.
 #include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
@@ -16,7 +16,7 @@ __attribute__((visibility("default"))) int ERR_set_mark(void) { std::abort(); }
 #else
 __attribute__((visibility("default"))) unsigned long OpenSSL_version_num(void) { return 0x101010BFUL; }
 #endif
-// Functions with another idea of their arguments: whoever calls them is lost.
+// Functions with different parameters: calling them crashes.
 __attribute__((visibility("default"))) int OPENSSL_init_crypto(unsigned long, const void*) { std::abort(); }
 __attribute__((visibility("default"))) void* CRYPTO_zalloc(std::size_t, const char*, int) { std::abort(); }
 __attribute__((visibility("default"))) void* EVP_MD_CTX_new(void) { std::abort(); }

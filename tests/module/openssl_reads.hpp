@@ -1,4 +1,4 @@
-// What OpenSSL reads out of a certificate, to compare attributes with: none of the module's code is used.
+// What OpenSSL reads from a certificate, to compare attributes with: uses none of the module's code.
 #pragma once
 
 #include "card_model.hpp"
@@ -43,7 +43,7 @@ struct OpensslReads {
 private:
     static model::Bytes number(const EVP_PKEY* key, const char* name) {
         BIGNUM* n = nullptr;
-        if (EVP_PKEY_get_bn_param(key, name, &n) != 1) return {};  // a key of another kind
+        if (EVP_PKEY_get_bn_param(key, name, &n) != 1) return {};  // another key type
         model::Bytes result(static_cast<std::size_t>(BN_num_bytes(n)));
         BN_bn2bin(n, result.data());
         BN_free(n);

@@ -1,4 +1,4 @@
-// The order of calls decides nothing: what a program is told, and about how many commands it costs, is the same in every order.
+// The order of calls does not matter: the answers, and about how many commands they cost, are the same in every order.
 #include "card_kinds.hpp"
 #include "pin_fixture.hpp"
 #include "test_certificates.hpp"
@@ -31,7 +31,7 @@ Knobs knobs_of(const char* kind) {
     return knobs;
 }
 
-// One program that makes each of these calls once, on the authentication slot.
+// A program that makes each of these calls once, on the authentication slot.
 class Program {
 public:
     explicit Program(Fixture& fixture) : fixture_(fixture) {}
@@ -46,7 +46,7 @@ public:
             {"FindObjects", &Program::find_all}, {"Login", &Program::log_in},         {"Sign", &Program::make_signature}};
         return all;
     }
-    // What it was told.
+    // The answers it got.
     std::map<std::string, std::string> told;
     bool signed_well = false;
 
@@ -63,7 +63,7 @@ private:
         told["mechanisms"] = std::to_string(count);
     }
     void find_all() {
-        // The private key is there only after the login.
+        // The private key is visible only after the login.
         for (const auto object : find(session())) {
             if (attribute(session(), object, CKA_CLASS) == ulong_bytes(CKO_PRIVATE_KEY)) continue;
             const std::string name = label(object);
@@ -123,7 +123,7 @@ std::string name_of(const std::vector<std::size_t>& order) {
 BOOST_AUTO_TEST_SUITE(orders)
 
 // 720 orders of six calls; the session is opened by the first call that needs one. Without JPKI_ALL_ORDERS every seventh, which
-// has each call in each place: under a sanitizer all of them take minutes.
+// has each call at each position: under a sanitizer all of them take minutes.
 BOOST_AUTO_TEST_CASE(answers_are_the_same_in_every_order_of_calls_with_bounded_commands) {
     std::vector<std::size_t> order = {0, 1, 2, 3, 4, 5};
     const Ended first = run({}, order);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(answers_are_the_same_in_every_order_of_calls_with_bounded_c
         BOOST_REQUIRE_MESSAGE(one.signed_well && one.told == first.told, name_of(order));
     } while (std::next_permutation(order.begin(), order.end()));
     BOOST_TEST_MESSAGE("counted: " << run_now << " orders, " << least << " to " << most << " commands");
-    // Nothing is read twice: the orders differ in how often the application is selected, or seen to be, once a call.
+    // Nothing is read twice: the orders differ in how often the application is selected, or checked to be, once per call.
     BOOST_CHECK_LE(most - least, 2 * order.size());
 }
 
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(card_that_checks_pin_before_p1_is_probed_for_pss_again_afte
                 Bytes signature;
                 CHECK_RV(sign(session, find_key(session), CKM_RSA_PKCS_PSS, Bytes(32, 7), signature), CKR_OK);
                 REQUIRE_OK(C_Logout(session));
-                BOOST_CHECK(offers_pss(slot));  // known for good
+                BOOST_CHECK(offers_pss(slot));  // known from then on
             }
 }
 
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(missing_authentication_certificate_without_existence_file_r
                 CK_SESSION_HANDLE session = 0;
                 if (!list_first) {
                     session = f.open(auth_slot);
-                    f.login(session, auth_pin);                   // the PIN of a certificate that was taken away still works
+                    f.login(session, auth_pin);                   // the PIN of a removed certificate still works
                     BOOST_CHECK_EQUAL(find(session).size(), 1u);  // the CA's certificate
                     BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
                 }

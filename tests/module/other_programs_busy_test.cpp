@@ -1,4 +1,4 @@
-// Another program that keeps the card for itself: bounded waiting, nothing sent, nothing lost, and recovery at the next call.
+// Another program that keeps the card in use: bounded waits, nothing sent, nothing lost, and recovery at the next call.
 #include "apdu/card.hpp"
 #include "log_file.hpp"
 #include "other_programs_fixture.hpp"
@@ -10,7 +10,7 @@ using namespace jpki::test;
 
 namespace {
 
-// The library once more, for a host that says so.
+// Initialises the library again, with CKF_LIBRARY_CANT_CREATE_OS_THREADS.
 void forbid_threads() {
     REQUIRE_OK(C_Finalize(nullptr));
     CK_C_INITIALIZE_ARGS arguments{};
@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(transaction_longer_than_busy_timeout_fails_only_calls_that_
     CHECK_RV(bounded([&] { return search(session); }), CKR_FUNCTION_FAILED);
     CHECK_RV(bounded([&] { return try_sign(session, key); }), CKR_FUNCTION_FAILED);
     CHECK_RV(bounded([&] { return f.login(fresh, sign_pin); }), CKR_FUNCTION_FAILED);
-    // These send nothing, and must not wait at all.
+    // These send nothing, and must not wait.
     const auto before = std::chrono::steady_clock::now();
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
     CK_SLOT_INFO slot{};
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(exclusive_access_is_waited_for_until_its_limit) {
     CHECK_RV(bounded([&] { return C_GetTokenInfo(sign_slot, &token); }), CKR_FUNCTION_FAILED);
     CK_SLOT_INFO slot{};
     REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
-    BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);  // nobody knows whose card it is
+    BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);  // it is not known which card it is
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
     fake::other_closes(reader_name);
     serves(f, auth_slot, *f.card);
@@ -129,8 +129,8 @@ BOOST_AUTO_TEST_CASE(exclusive_access_that_ends_in_time_only_delays_call) {
 }
 
 BOOST_AUTO_TEST_CASE(first_connection_that_waits_in_pcscd_delays_no_other_reader) {
-    // Nothing but a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads it must be the only
-    // thing that waits.
+    // Only a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads only this call may
+    // wait.
     const std::string second_reader = "Another Reader 01 00";
     Fixture f(impatient);
     forbid_threads();
@@ -173,9 +173,9 @@ BOOST_AUTO_TEST_CASE(connection_delayed_by_pcscd_is_abandoned_in_time_and_retrie
         CHECK_RV(bounded([&] { return C_GetSlotInfo(auth_slot, &slot); }), CKR_OK);
         BOOST_CHECK_EQUAL(slot.flags & CKF_TOKEN_PRESENT, 0u);
     }
-    BOOST_CHECK_EQUAL(fake::calls(fake::Function::connect), 1u);  // one thread, not one a call
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::connect), 1u);  // one thread, not one per call
     fake::other_ends_transaction(reader_name);
-    // What came when nobody waited is not kept from others.
+    // A connection that came too late is not kept from others.
     BOOST_CHECK(comes_true([] { return fake::open_now().handles == 0; }));
     serves(f, auth_slot, *f.card);
     serves(f, sign_slot, *f.card);
@@ -202,14 +202,14 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_delayed_by_pcscd_and_
 }
 
 BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
-    // SCardBeginTransaction would wait for the end of the one that comes then.
+    // SCardBeginTransaction would wait for the end of the transaction that begins then.
     Fixture f("[reader]\nbusy_timeout_ms = 200\n");
     const auto session = f.open_logged_in(auth_slot);
     REQUIRE_OK(sign_init(session, find_key(session)));
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CK_TOKEN_INFO token{};
     jpki::Card::Clock::ahead += 2000;
-    CHECK_RV(C_GetTokenInfo(auth_slot, &token), CKR_FUNCTION_FAILED);  // the other program is met
+    CHECK_RV(C_GetTokenInfo(auth_slot, &token), CKR_FUNCTION_FAILED);  // meets the other program's transaction
     jpki::Card::Clock::ahead = 0;
     fake::other_ends_transaction(reader_name);
     fake::on_call([looks = std::make_shared<int>(0)](fake::Function function) {

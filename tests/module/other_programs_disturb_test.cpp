@@ -1,4 +1,4 @@
-// Other programs that use the card meanwhile: nothing is lost, and nothing of theirs is taken for ours.
+// Other programs use the card at the same time: nothing is lost, and none of their data is taken for ours.
 #include "other_programs_fixture.hpp"
 
 #include <atomic>
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(two_programs_sign_in_parallel_without_loss) {
                               fake::other_transmit(reader_name, sign_command).size() == 258;
             fake::other_ends_transaction(reader_name);
             good ? ++theirs : ++lost;
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it does something else, too
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it does something else too
         }
     });
     std::size_t ours = 0;
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(pin_changed_by_another_program_is_accepted) {
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, auth_pin), 0x9000);
     BOOST_REQUIRE_EQUAL(other_sends({0x00, 0x24, 0x01, 0x98, 0x04, '4', '7', '1', '1'}), 0x9000);
-    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);  // the card still honours our login
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);  // our login is still valid at the card
     REQUIRE_OK(C_Logout(session));
     CHECK_RV(f.login(session, auth_pin), CKR_PIN_INCORRECT);
     REQUIRE_OK(f.login(session, "4711"));
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(card_reset_during_every_second_transaction_stays_usable) {
     for (int round = 0; round < 10; ++round) {
         fake::inject(reader_name, {Fault::Kind::reset, 0});
         CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
-        CHECK_RV(try_sign(session, key), CKR_OK);  // a warm reset keeps the PIN state
+        CHECK_RV(try_sign(session, key), CKR_OK);  // a warm reset keeps the login
         BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     }
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(foreign_cards_get_one_select_until_they_are_removed) {
                 CHECK_RV(C_GetMechanismList(slot, nullptr, &count), CKR_TOKEN_NOT_RECOGNIZED);
                 REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));
                 BOOST_CHECK_EQUAL(count, 0u);
-                BOOST_REQUIRE_EQUAL(fake::open_now().handles, 0u);  // and nobody else is kept from it
+                BOOST_REQUIRE_EQUAL(fake::open_now().handles, 0u);  // and no other program is blocked
             }
     };
     poll();
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(card_reset_repeatedly_is_busy_and_gets_no_pin) {
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 3);
     CHECK_RV(f.login(session, auth_pin), CKR_FUNCTION_FAILED);
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
-    // Twice is what anybody's two resets can do.
+    // Two resets can come from any two programs.
     fake::fail(fake::Function::begin_transaction, SCARD_W_RESET_CARD, 2);
     REQUIRE_OK(f.login(session, auth_pin));
 }

@@ -1,4 +1,4 @@
-// What the tests of other programs share.
+// Shared by the tests of other programs.
 #pragma once
 
 #include "removal_fixture.hpp"
@@ -9,7 +9,7 @@ namespace jpki::test {
 
 inline const std::string impatient = "[reader]\nbusy_timeout_ms = 20\n";
 
-// Of one call: what it answered, and that it did not wait for longer than it was told to.
+// Of one call: its result, and that it did not wait longer than its limit.
 inline CK_RV bounded(const std::function<CK_RV()>& call) {
     const auto before = std::chrono::steady_clock::now();
     const CK_RV rv = call();

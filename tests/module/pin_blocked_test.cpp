@@ -1,4 +1,4 @@
-// Blocked PINs, and the flags that warn of them.
+// Blocked PINs, and the flags that report them.
 #include "pin_fixture.hpp"
 
 using namespace jpki::test;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(verify_of_blocked_pin_is_reported_and_not_repeated) {
         for (const Form query : forms)
             for (const Form verify : forms) {
                 Fixture f(blocked(use, query, verify));
-                const auto session = f.open(slot_of(use));  // nobody has asked the card for the count
+                const auto session = f.open(slot_of(use));  // the retry counter was not queried before
                 for (int i = 0; i < 3; ++i) CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
                 BOOST_CHECK_LE(verifies(*f.card, use), 1u);
                 BOOST_CHECK_EQUAL(pin_flags(slot_of(use)), CKF_USER_PIN_LOCKED);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(retry_counter_query_with_9000_is_neither_counter_nor_fault)
         BOOST_CHECK(token_flags(slot_of(use)) & CKF_USER_PIN_INITIALIZED);
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
-        // It logs nobody in, either.
+        // It does not log in, either.
         REQUIRE_OK(C_Logout(session));
         pin_flags(slot_of(use));
         BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);

@@ -1,4 +1,4 @@
-// C_SetPIN, and what belongs to a security officer.
+// C_SetPIN, and the functions of a security officer.
 #include "pin_fixture.hpp"
 
 #include <cstdlib>
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(new_pin_against_rules_is_rejected_without_command) {
     for (const char* pin : {"", "ABC12", "ABCDEFGHIJ1234567"}) CHECK_RV(set_pin(sign, sign_pin, pin), CKR_PIN_LEN_RANGE);
     for (const char* pin : {"ABC-123", "ABCDEF", "123456", "abcdef", "ABC 12"})
         CHECK_RV(set_pin(sign, sign_pin, pin), CKR_PIN_INVALID);
-    // And an old one that cannot be right.
+    // And an old PIN that cannot be right.
     CHECK_RV(set_pin(auth, "123", "9876"), CKR_PIN_INCORRECT);
     CHECK_RV(set_pin(sign, "", "FRESH99"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(power_off_between_verify_and_change_leaves_old_pin_valid_an
             Fixture f("[log]\nfile = \"" + std::string(log) + "\"\nlevel = \"error\"\n");
             const auto session = f.open(slot_of(use), CKF_RW_SESSION);
             const std::string old = f.card->pin(use);
-            fake::inject(reader_name, {Fault::Kind::card_gone, 2});  // SELECT, VERIFY, then the CHANGE
+            fake::inject(reader_name, {Fault::Kind::card_gone, 2});  // SELECT, VERIFY, then CHANGE REFERENCE DATA
             CHECK_RV(set_pin(session, old, fresh_pin(use)), CKR_DEVICE_REMOVED);
             BOOST_CHECK(!f.card->fault_pending());
             BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);

@@ -1,4 +1,4 @@
-// What ends a consent to one signature before the signature: refusals, other sessions, time.
+// What ends a consent to one signature before the signature: rejected PINs, other sessions, time.
 #include "consent_fixture.hpp"
 
 #include <functional>
@@ -7,7 +7,7 @@ using namespace jpki::test;
 
 namespace {
 
-// One consent given, a second session on the same token, and one on the other.
+// One consent given, a second session on the same token, and one on the other token.
 struct Consented : Begun {
     explicit Consented(const std::string& more_settings = "", bool with_pad = false)
         : Begun(more_settings), second(open(sign_slot, CKF_RW_SESSION)), elsewhere(open(auth_slot)) {
@@ -17,7 +17,7 @@ struct Consented : Begun {
         BOOST_REQUIRE_EQUAL(fake::open_now().transactions, 1u);
     }
     bool held() { return fake::open_now().transactions == 1; }
-    // The consent is gone, the session is a user's, and nothing was signed.
+    // The consent has ended, the session is still a user session, and nothing was signed.
     void check_ended() {
         check_locked();
         CHECK_RV(finish_sign(session), CKR_USER_NOT_LOGGED_IN);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(context_login_with_CKR_PIN_LOCKED_logs_user_out) {
         check_logged_out(f, second);
     }
     {
-        Begun f;  // that it is blocked was heard before
+        Begun f;  // the module already knew that it is blocked
         const auto second = f.open(sign_slot);
         f.card->set_tries(KeyUse::signature, 0);
         BOOST_REQUIRE_EQUAL(pin_flags(sign_slot), CKF_USER_PIN_LOCKED);
@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
             call(f);
             BOOST_CHECK(f.held());
             jpki::Card::Clock::ahead += 30001;
-            BOOST_CHECK(f.held());  // nothing happens by itself
+            BOOST_CHECK(f.held());  // nothing happens without a call
             call(f);
             f.check_ended();
         }

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(context_login_allows_one_signature_in_one_transaction_and_t
     BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
     f.check_locked();
     BOOST_CHECK_EQUAL(f.state(f.session), CKS_RW_USER_FUNCTIONS);
-    // The consent is used up.
+    // The consent was used.
     REQUIRE_OK(sign_init(f.session, f.key));
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     BOOST_CHECK_EQUAL(f.signatures(), 1u);
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(every_end_of_consented_operation_resets_security_status) {
 BOOST_AUTO_TEST_CASE(failed_signature_resets_security_status) {
     for (const auto kind : {Fault::Kind::sw_6f00, Fault::Kind::unknown_status, Fault::Kind::truncated, Fault::Kind::too_long,
                             Fault::Kind::empty, Fault::Kind::bits_flipped, Fault::Kind::reset, Fault::Kind::other_application})
-        for (std::size_t at = 0; at < 2; ++at) {  // the signature, the lock after it
+        for (std::size_t at = 0; at < 2; ++at) {  // the signature, then the reset of the security status
             BOOST_TEST_CONTEXT("fault " << static_cast<int>(kind) << " at " << at) {
                 Begun f;
                 REQUIRE_OK(f.consent());
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(logout_before_signature_ends_consent_also_while_other_key_i
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     check_locked_for_others(KeyUse::signature);
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
-    // What the operation leaves behind does not disturb a later login.
+    // The operation leaves nothing behind that disturbs a later login.
     if (f.state(auth) == CKS_RO_PUBLIC_SESSION) REQUIRE_OK(f.login(auth, auth_pin));
     signed_by(auth, find_key(auth), CKM_SHA256_RSA_PKCS, text);
 }

@@ -1,4 +1,4 @@
-// What the tests of PINs share: short names for calls, and another process that speaks raw APDUs to the same card.
+// Shared by the tests of PINs: short names for calls, and another process that sends raw APDUs to the same card.
 #pragma once
 
 #include "fixture.hpp"
@@ -31,7 +31,7 @@ inline CK_RV set_pin(CK_SESSION_HANDLE session, std::string old_pin, std::string
                     reinterpret_cast<CK_UTF8CHAR*>(new_pin.data()), static_cast<CK_ULONG>(new_pin.size()));
 }
 
-// For the module's own clock: what it heard of the card's counters is too old to be used again.
+// For the module's clock: makes cached retry counters too old.
 inline void let_a_second_pass() { jpki::Card::Clock::ahead += 1010; }
 
 inline constexpr CK_FLAGS count_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
@@ -70,7 +70,7 @@ inline std::uint16_t other_sends(const Bytes& apdu) {
 inline std::uint16_t other_selects_jpki() {
     return other_sends({0x00, 0xA4, 0x04, 0x0C, 0x0A, 0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01});
 }
-// SELECT, and a signature over five bytes: 9000 when the card honours somebody's PIN, 6982 when not.
+// SELECT, and a signature over five bytes: 9000 with an open login, 6982 without.
 inline std::uint16_t other_signs(KeyUse use) {
     BOOST_REQUIRE_EQUAL(other_selects_jpki(), 0x9000);
     return other_sends(
@@ -83,7 +83,7 @@ inline std::uint16_t other_verifies(KeyUse use, const std::string& pin) {
     apdu.insert(apdu.end(), pin.begin(), pin.end());
     return other_sends(apdu);
 }
-// Ends every PIN state of the card (apdu/README.md, State).
+// Ends every login at the card (apdu/README.md, State).
 inline void other_selects_another_application() {
     BOOST_REQUIRE_EQUAL(other_sends({0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00}), 0x9000);
 }

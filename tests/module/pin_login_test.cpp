@@ -1,4 +1,4 @@
-// C_Login: one VERIFY or none; what is known to fail is not sent.
+// C_Login: one VERIFY at most; a PIN that must fail is not sent.
 #include "pin_fixture.hpp"
 
 using namespace jpki::test;

@@ -1,4 +1,5 @@
-// What ends a login does what was asked of it, whatever the card says; only C_Logout reports a card that could not be locked.
+// Calls that end a login take effect with any answer of the card; only C_Logout reports a security status that could not be
+// reset.
 #include "consent_fixture.hpp"
 #include "log_file.hpp"
 
@@ -49,9 +50,9 @@ BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_takes_effect_and_failed_res
             const CK_RV rv = C_GetSessionInfo(session, &info);
             if (way.answer == CKR_OK) BOOST_CHECK(rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
             else BOOST_CHECK_EQUAL(info.state, CKS_RO_PUBLIC_SESSION);
-            // The next command of this process comes after the lock; C_Finalize, whose process sends none, tried.
+            // The next command of this process comes after the reset; C_Finalize, whose process sends none, tried.
             if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) continue;
-            BOOST_CHECK_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // what is still to be done
+            BOOST_CHECK_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // still pending
             pin_flags(auth_slot);
             check_locked_for_others(KeyUse::authentication);
         }
@@ -94,7 +95,7 @@ BOOST_AUTO_TEST_CASE(connection_lost_at_end_of_login_is_error_of_logout_only) {
             const auto session = f.open_logged_in(auth_slot);
             fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
             CHECK_RV(way.call(session), way.answer == CKR_OK ? CKR_OK : CKR_DEVICE_ERROR);
-            check_locked_for_others(KeyUse::authentication);  // its power was taken
+            check_locked_for_others(KeyUse::authentication);  // it was powered off
         }
     }
 }
@@ -166,13 +167,13 @@ BOOST_AUTO_TEST_CASE(answer_of_card_is_returned_although_connection_fails_after_
     {
         Fixture f(impatient);
         const auto session = f.open(auth_slot, CKF_RW_SESSION);
-        fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 3);  // SELECT, VERIFY, CHANGE; then the lock
+        fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 3);  // SELECT, VERIFY, CHANGE; then the reset
         CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_OK);
         BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
         check_locked_for_others(KeyUse::authentication);
     }
     {
-        // The old PIN was wrong; the login that it ended was the last one.
+        // The old PIN was wrong; the login that this ended was the last one.
         Fixture f(impatient);
         const auto session = f.open_logged_in(auth_slot, CKF_RW_SESSION);
         fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 1, 2);

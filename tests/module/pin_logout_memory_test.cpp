@@ -1,5 +1,5 @@
-// The signature certificate holds its owner's name and address: after a logout it is in nobody's memory. Looked at inside of
-// the module, since what was freed cannot be told from what is kept by looking at bytes.
+// The signature certificate contains its holder's name and address: no cache has it after a logout. Checked inside of
+// the module, since freed memory cannot be distinguished from kept memory by its bytes.
 #include "pin_fixture.hpp"
 
 #include "module/runtime.hpp"
@@ -12,8 +12,8 @@ using jpki::Runtime;
 
 namespace {
 
-// The certificate as the module has it, Card and Token alike, with everything else that a search reads: the CA's, and the check
-// against it.
+// The certificate in the module, in Card and Token, with everything else that a search reads: the CA's, and the check
+// with it.
 std::weak_ptr<const jpki::Certificate> kept_certificate(CK_SESSION_HANDLE session) {
     BOOST_REQUIRE_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
     return Runtime::get()->slots.insertion(sign_slot)->token(jpki::KeyUse::signature).certificate();
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(signature_certificate_is_read_and_checked_again_after_logou
     kept_certificate(session);
     REQUIRE_OK(C_Logout(session));
     REQUIRE_OK(f.login(session, sign_pin));
-    // On its way a bit flips in the last part, the issuer's signature: only the check against the CA's key can tell.
+    // A bit flips in transfer, in the last part, the issuer's signature: only the check with the CA's key detects it.
     std::atomic<bool> flipped = false;
     fake::on_transmit([&](const std::string&, model::ByteView command) {
         const bool last_part = command[1] == 0xB0 && command[2] == 0x06;  // READ BINARY at 0600

@@ -1,4 +1,4 @@
-// A logout is real: the card itself does not honour the PIN any more.
+// A logout reaches the card: the card itself does not accept the login any more.
 #include "pin_fixture.hpp"
 
 #include <functional>
@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_CASE(another_process_cannot_sign_after_any_kind_of_logout) {
                     Fixture f;
                     const auto session = f.open_logged_in(slot_of(use));
                     if (signs) signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
-                    BOOST_CHECK_EQUAL(other_signs(use), 0x9000);  // what a logout has to end
+                    BOOST_CHECK_EQUAL(other_signs(use), 0x9000);  // what a logout must end
                     way(session, slot_of(use));
                     check_locked_for_others(use);
                 }
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(logout_of_one_key_keeps_login_of_other) {
 }
 
 BOOST_AUTO_TEST_CASE(security_status_is_reset_if_login_of_other_key_is_lost_after_logout) {
-    // Logged out in this process only, since the other key was logged in; then that one's login ends by a wrong PIN.
+    // Logged out in this process only, since the other key was logged in; then the other login ends by a wrong PIN.
     Fixture f;
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot, CKF_RW_SESSION);
     REQUIRE_OK(C_Logout(auth));
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(security_status_is_reset_if_signature_shows_lost_login_afte
     const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
     const auto key = find_key(sign);
     REQUIRE_OK(C_Logout(auth));
-    BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // what is to end
+    BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);  // what must end
     BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::signature, "WRONG1"), 0x63C4);
     CHECK_RV(try_sign(sign, key), CKR_USER_NOT_LOGGED_IN);
     check_locked_for_others(KeyUse::authentication);
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(private_objects_are_not_found_after_logout_and_their_handle
     all_dead();
     BOOST_CHECK(find(session) == public_ones);
     REQUIRE_OK(f.login(session, sign_pin));
-    all_dead();  // also once logged in again: a new login shows new handles
+    all_dead();  // also after another login: a new login has new handles
     BOOST_CHECK_EQUAL(find(session).size(), 4u);
 }
 
@@ -166,9 +166,9 @@ BOOST_AUTO_TEST_CASE(logout_delayed_by_another_program_is_completed_later) {
     CHECK_RV(C_Logout(session), CKR_FUNCTION_FAILED);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
     fake::other_ends_transaction(reader_name);
-    pin_flags(auth_slot);  // anything that speaks to the card
+    pin_flags(auth_slot);  // any call that sends a command
     check_locked_for_others(KeyUse::authentication);
-    // And where nothing more is asked of the card, at C_Finalize.
+    // And without further calls, at C_Finalize.
     REQUIRE_OK(f.login(session, auth_pin));
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     REQUIRE_OK(C_CloseSession(session));

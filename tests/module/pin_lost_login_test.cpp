@@ -1,18 +1,18 @@
-// A login that the card does not honour any more: said, shown in the session states, and never replayed.
+// A login that the card does not accept any more: reported, visible in the session states, and never repeated.
 #include "pin_fixture.hpp"
 
 using namespace jpki::test;
 
 namespace {
 
-// Logged in, and one signature made.
+// A login, and one signature made.
 struct LoggedIn : Fixture {
     explicit LoggedIn(KeyUse use_, Knobs knobs = {})
         : Fixture(std::move(knobs)), use(use_), session(open_logged_in(slot_of(use))), key(find_key(session)) {
         signed_by(session, key, CKM_SHA256_RSA_PKCS, text);
     }
 
-    // The login is gone at the card, and the next signature finds out.
+    // The login is lost at the card, and the next signature detects it.
     void check_lost() {
         const auto second = open(slot_of(use), CKF_RW_SESSION);
         card->reset_counts();
@@ -22,7 +22,7 @@ struct LoggedIn : Fixture {
         BOOST_CHECK_EQUAL(find_class(session, CKO_PRIVATE_KEY).size(), 0u);
         CHECK_RV(sign_init(session, key), CKR_KEY_HANDLE_INVALID);
         CHECK_RV(C_Logout(session), CKR_USER_NOT_LOGGED_IN);
-        BOOST_CHECK_EQUAL(verifies(*card, use), 0u);  // nothing was replayed
+        BOOST_CHECK_EQUAL(verifies(*card, use), 0u);  // no PIN was sent again
         REQUIRE_OK(login(session, card->pin(use)));
         signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
     }

@@ -7,7 +7,7 @@ using fake::PinPadRequest;
 
 namespace {
 
-// The pad is there before the module looks for it.
+// The pad is present before the module looks for it.
 struct Padded : Fixture {
     explicit Padded(const std::string& settings = "", fake::PinPad pad = {}, Knobs knobs = {})
         : Fixture(settings, std::move(knobs)) {
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(wrong_pins_at_pad_cost_one_try_each_and_block) {
         CHECK_RV(f.pad_login(session), expected);
     }
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 0);
-    CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);  // nobody is asked to type what is not sent
+    CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);  // no entry is requested for a PIN that is not sent
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 3u);
 }
 
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(password_with_letters_is_entered_at_pad_only_with_pinpad_le
     const auto request = fake::pad_requests(reader_name).front();
     BOOST_CHECK_EQUAL(int{request.min_digits}, 6);
     BOOST_CHECK_EQUAL(int{request.max_digits}, 16);
-    BOOST_CHECK_EQUAL(request.block_size(), 0u);  // as long as what is typed, without padding
+    BOOST_CHECK_EQUAL(request.block_size(), 0u);  // as long as the entry, without padding
     BOOST_CHECK(request.sent == (Bytes{0x00, 0x20, 0x00, 0x9B, 0x06, 'A', 'B', 'C', '1', '2', '3'}));
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(cancelled_change_at_pad_keeps_old_pin_and_leaves_no_login) 
     }
     Padded f;
     const auto session = f.open(auth_slot, CKF_RW_SESSION);
-    fake::user_will(reader_name, PinEntry::cancelled());  // at the old one already
+    fake::user_will(reader_name, PinEntry::cancelled());  // already at the old one
     CHECK_RV(f.pad_change(session), CKR_FUNCTION_CANCELED);
     fake::user_will(reader_name, PinEntry::typed("0000"));
     CHECK_RV(f.pad_change(session), CKR_PIN_INCORRECT);

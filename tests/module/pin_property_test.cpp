@@ -1,5 +1,5 @@
 // Random sequences of calls with right and wrong PINs, faults, other programs and removals: the tries that the card has
-// left at the end are those that the caller's wrong PINs explain, never one less.
+// left at the end are explained by the caller's wrong PINs, never one less.
 // JPKI_PROPERTY_SEQUENCES runs more of them, JPKI_PROPERTY_SEED others.
 #include "pin_fixture.hpp"
 
@@ -28,7 +28,7 @@ public:
             step();
             for (const KeyUse use : both_keys) BOOST_REQUIRE_EQUAL(f_.card->tries(use), left_[index(use)]);
         }
-        // Whatever happened, C_Finalize leaves nothing open. (A fault that waits could swallow its only command.)
+        // In any case C_Finalize leaves nothing open. (A pending fault could affect its only command.)
         f_.card->inject({});
         REQUIRE_OK(C_Finalize(nullptr));
         for (const KeyUse use : both_keys) BOOST_CHECK_MESSAGE(!f_.card->verified(use), "open after C_Finalize: " << index(use));
@@ -80,7 +80,7 @@ private:
         return handle;
     }
 
-    // One call that gives `pin` as the current PIN of `use`. `call` returns its CK_RV.
+    // One call with `pin` as the current PIN of `use`. `call` returns its CK_RV.
     template <class Call> CK_RV give(KeyUse use, const std::string& pin, Call&& call) {
         const std::size_t at = index(use);
         const bool right = pin == f_.card->pin(use);
@@ -93,7 +93,7 @@ private:
         const std::size_t sent = after.verify[at] - before.verify[at], wrong = after.wrong[at] - before.wrong[at];
         BOOST_REQUIRE_LE(sent, 1u);
         BOOST_REQUIRE_LE(wrong, sent);
-        BOOST_REQUIRE_EQUAL(after.verify[1 - at], before.verify[1 - at]);  // never a PIN to the other key
+        BOOST_REQUIRE_EQUAL(after.verify[1 - at], before.verify[1 - at]);  // a PIN is never sent to the other key
         if (!well_formed(use, pin)) BOOST_REQUIRE_EQUAL(sent, 0u);
         if (right) BOOST_REQUIRE_EQUAL(wrong, 0u);
         if (keep_ && tries_before <= 1) BOOST_REQUIRE_EQUAL(sent, 0u);
@@ -102,7 +102,7 @@ private:
         if (rv == CKR_OK) BOOST_REQUIRE(right);
         const bool struck = fault_waits && !f_.card->fault_pending();
         if (!struck && tries_before > 0 && sent == 1) BOOST_REQUIRE_EQUAL(wrong, right ? 0u : 1u);
-        // What the caller's PIN explains.
+        // Explained by the caller's PIN.
         if (wrong == 1) --left_[at];
         else if (sent == 1 && right && tries_before > 0) left_[at] = knobs_.max_tries[at];
         tries_spent += wrong;
@@ -139,7 +139,7 @@ private:
             break;
         }
         case 12:
-        case 13: {  // a fault somewhere in what comes next
+        case 13: {  // a fault in one of the next commands
             constexpr Fault::Kind kinds[] = {Fault::Kind::card_gone, Fault::Kind::card_gone_after, Fault::Kind::reset,
                                              Fault::Kind::sw_6f00,   Fault::Kind::unknown_status,  Fault::Kind::truncated,
                                              Fault::Kind::too_long,  Fault::Kind::empty,           Fault::Kind::bits_flipped};
@@ -168,7 +168,7 @@ private:
             sessions_ = {};
             forget();
             break;
-        case 18:  // another program burns a try, or brings them all back
+        case 18:  // another program spends a try, or resets the counter
             f_.card->set_tries(
                 use, left_[index(use)] = static_cast<int>(below(static_cast<unsigned>(knobs_.max_tries[index(use)]) + 1)));
             break;
@@ -200,7 +200,7 @@ private:
         else if (one_in(2)) C_SignInit(handle, nullptr, 0);
     }
 
-    // A card that a fault or a step took away comes back.
+    // A card that a fault or a step removed is inserted again.
     void put_in() {
         CK_SLOT_INFO info{};
         if (C_GetSlotInfo(auth_slot, &info) == CKR_OK && (info.flags & CKF_TOKEN_PRESENT)) return;

@@ -1,4 +1,4 @@
-// The PINs that this process saw rejected: not sent again while that is certain, and in no core dump.
+// The PINs that this process saw rejected: not sent again while they must fail, and not in a core dump.
 #include "pin_fixture.hpp"
 
 #include "module/rejected_pins.hpp"
@@ -18,7 +18,7 @@ const std::string& fresh_pin(KeyUse use) {
     return pins[index(use)];
 }
 
-// Another program, or the office, changes the PIN: the counter is full again.
+// Another program, or the office, changes the PIN: the counter is reset.
 void change_elsewhere(Fixture& f, KeyUse use, const std::string& pin) {
     f.card->change_knobs([&](Knobs& knobs) {
         knobs.pins[index(use)] = pin;
@@ -26,7 +26,7 @@ void change_elsewhere(Fixture& f, KeyUse use, const std::string& pin) {
     });
 }
 
-// Where the memory mappings begin that have this flag (proc(5), smaps, VmFlags).
+// The start addresses of the memory mappings with this flag (proc(5), smaps, VmFlags).
 std::set<std::uintptr_t> mappings_with(const std::string& flag) {
     std::set<std::uintptr_t> found;
     std::ifstream smaps("/proc/self/smaps");
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(rejected_pin_takes_one_counter_query_and_no_try_while_count
             CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
             BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // SELECT, and the query
             CHECK_RV(f.login(session, wrong_pin(use)), CKR_PIN_INCORRECT);
-            BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // within a second it is not asked again
+            BOOST_CHECK_EQUAL(commands(*f.card), 2u);  // within a second the counter is not queried again
             BOOST_CHECK_EQUAL(verifies(*f.card, use), 0u);
             BOOST_CHECK_EQUAL(f.card->tries(use), now);
         }
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_after_later_tries) {
             CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
             change_elsewhere(f, KeyUse::authentication, "9999");
             way(f, session);
-            BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 2);  // as it was when 9999 was rejected
+            BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 2);  // the counter as it was when 9999 was rejected
             let_a_second_pass();
             CHECK_RV(f.login(session, "9999"), CKR_OK);
         }

@@ -1,6 +1,6 @@
-// A card that lost its power in between: nothing fails because of it but what needs the login, and the login is over as soon as
-// anybody heard so. pcsc-lite tells a loss of power only where the card has none yet; else it looks like a reset, and the card
-// tells.
+// A card that lost its power in between: only calls that need the login fail because of it, and the login ends as soon as
+// a call detects it. pcsc-lite reports a power loss only while the card has no power; otherwise it looks like a reset, and the
+// card shows it.
 #include "pin_fixture.hpp"
 
 #include "card_model.hpp"

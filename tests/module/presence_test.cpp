@@ -1,4 +1,4 @@
-// "Token present" is true: C_GetSlotInfo and C_GetSlotList(CK_TRUE) look at a new card once, and never wait.
+// "Token present" is true: C_GetSlotInfo and C_GetSlotList(CK_TRUE) examine a new card once, and never wait.
 #include "recognition_fixture.hpp"
 
 using namespace jpki::test;
@@ -11,7 +11,7 @@ const auto both = Slots{auth_slot, sign_slot};
 struct Kind {
     const char* name;
     Slots slots;
-    std::size_t commands;  // of the first look
+    std::size_t commands;  // of the first examination
 };
 const std::vector<Kind> kinds = {
     {"adult", both, 2},      {"child", {auth_slot}, 3}, {"child-empty", {auth_slot}, 3}, {"no-authentication", {sign_slot}, 3},
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(existence_file_is_read_from_card_recognised_by_session) {
     Fixture f(knobs_of("child"));
     const auto session = f.open(auth_slot);
     BOOST_CHECK(slots_with_token() == Slots{auth_slot});
-    BOOST_CHECK_LE(commands(*f.card), 4u);  // and nothing is believed that another application may have said
+    BOOST_CHECK_LE(commands(*f.card), 4u);  // no answer of another application is trusted
     BOOST_CHECK(slots_with_token() == Slots{auth_slot});
     BOOST_CHECK_LE(commands(*f.card), 4u);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(existence_file_is_read_from_card_recognised_by_session) {
 
 BOOST_AUTO_TEST_CASE(token_presence_does_not_wait_for_transaction_and_correction_is_event) {
     Fixture f(patient, knobs_of("child"));
-    const auto session = f.open(auth_slot);  // recognised, not yet asked for its keys
+    const auto session = f.open(auth_slot);  // recognised, its keys not yet read
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     const auto took = time_of([] {
         for (int i = 0; i < 10; ++i) {
@@ -135,14 +135,14 @@ BOOST_AUTO_TEST_CASE(threads_in_parallel_all_see_new_card) {
     fake::on_transmit([&, stopped = std::make_shared<bool>(false)](const std::string&, jpki::model::ByteView) {
         if (!std::exchange(*stopped, true)) gate.wait_here();
     });
-    // Not by the fixture's functions: Boost.Test's checks are for one thread at a time.
+    // Not the fixture's functions: Boost.Test's checks are for one thread at a time.
     const auto lists_both = [] {
         CK_SLOT_ID slots[4];
         CK_ULONG count = 4;
         return C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK && count == 2;
     };
     auto first = std::async(std::launch::async, lists_both);
-    gate.until_somebody_waits();  // in the middle of the SELECT that recognises the card
+    gate.until_somebody_waits();  // during the SELECT that recognises the card
     auto second = std::async(std::launch::async, lists_both);
     auto third = std::async(std::launch::async, [] {
         CK_SLOT_INFO info{};

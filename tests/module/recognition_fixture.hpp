@@ -1,4 +1,4 @@
-// What the tests of recognising cards share.
+// Shared by the tests of card recognition.
 #pragma once
 
 #include "other_programs_fixture.hpp"
@@ -23,7 +23,7 @@ inline Knobs knobs_of(const char* kind) {
     return knobs;
 }
 
-// What these functions need; by exception, since threads use them and Boost.Test's checks are for one thread at a time.
+// Requirements of these functions; by exception, since threads use them and Boost.Test's checks are for one thread at a time.
 inline void need_ok(CK_RV rv) {
     if (rv != CKR_OK) throw std::runtime_error(rv_name(rv));
 }
@@ -42,7 +42,7 @@ inline Slots slots_with_token() {
     return slots;
 }
 
-// Everything that C_WaitForSlotEvent has to report, in ascending order.
+// All pending events of C_WaitForSlotEvent, in ascending order.
 inline Slots slot_events() {
     Slots all;
     CK_SLOT_ID slot = 99;
@@ -66,7 +66,7 @@ inline CK_RV open_session(CK_SLOT_ID slot) {
     return rv;
 }
 
-// What NSS asks of every slot before a TLS handshake. What is checked: each call's answer.
+// What NSS reads of every slot before a TLS handshake. Checks each call's result.
 inline void nss_looks(CK_RV token, CK_RV session) {
     slots_with_token();
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {

@@ -1,5 +1,5 @@
-// A card that goes: its sessions, handles and login go with it, nothing of it is served any more, and the next
-// C_OpenSession works without C_Finalize, whatever call is the first one afterwards.
+// A removed card: its sessions, handles and login end with it, none of its data is returned, and the next
+// C_OpenSession works without C_Finalize, after any other call.
 #include "removal_fixture.hpp"
 
 using namespace jpki::test;
@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(every_call_after_removal_finds_session_invalid) {
                 going.goes(f.card, other);
                 CHECK_RV(first.call(session, key), CKR_SESSION_HANDLE_INVALID);
                 for (const SessionCall& next : session_calls()) CHECK_RV(next.call(session, key), CKR_SESSION_HANDLE_INVALID);
-                // Nothing was said to the card that is there now, and no PIN was sent to anybody.
+                // No command was sent to the inserted card, and no PIN to either.
                 BOOST_CHECK_EQUAL(other->counts().commands, 0u);
                 BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
             }
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(next_open_session_uses_inserted_card) {
                 const auto old_objects = find(old);
                 going.goes(f.card, other);
                 going.comes(f.card, other);
-                // C_OpenSession is the first call that could notice anything.
+                // C_OpenSession is the first call that could detect it.
                 const auto session = serves(f, slot, going.then_the_other ? *other : *f.card);
                 BOOST_CHECK_NE(session, old);
                 const auto objects = find(session);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(swap_unnoticed_by_service_returns_no_data_of_earlier_card) 
     const auto session = serves(f, auth_slot, *f.card);
     const auto key = find_key(session);
     fake::swap_unnoticed(reader_name, other);
-    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);  // the resource manager says that a command failed, no more
+    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);  // the resource manager only reports that a command failed
     CK_SESSION_INFO info{};
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
     BOOST_CHECK_EQUAL(other->counts().commands, 0u);
@@ -124,10 +124,10 @@ BOOST_AUTO_TEST_CASE(swap_noticed_only_by_another_program_is_detected_from_card_
         const auto session = serves(f, slot, *f.card);
         const auto key = find_key(session);
         CK_TOKEN_INFO token{};
-        REQUIRE_OK(C_GetTokenInfo(slot, &token));  // what a list of tokens asks
+        REQUIRE_OK(C_GetTokenInfo(slot, &token));  // what a program reads for a list of tokens
         other_selects_jpki();
         fake::swap_unnoticed(reader_name, other);
-        BOOST_CHECK_THROW(other_selects_jpki(), fake::OtherFailed);  // the failed command is theirs
+        BOOST_CHECK_THROW(other_selects_jpki(), fake::OtherFailed);  // the failed command is the other program's
         CHECK_RV(try_sign(session, key), CKR_DEVICE_REMOVED);
         CK_SESSION_INFO info{};
         CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(mute_card_is_absent_and_next_good_card_is_present) {
 }
 
 BOOST_AUTO_TEST_CASE(reset_keeps_session_and_login_follows_card) {
-    // Suspend and resume are a reset, or a loss of power, that the card stays in the reader for.
+    // Suspend and resume are a reset, or a loss of power, with the card in the reader.
     for (const auto how : std::initializer_list<DWORD>{SCARD_RESET_CARD, SCARD_UNPOWER_CARD})
         for (const bool clears : {false, true}) {
             Knobs knobs;

@@ -13,7 +13,7 @@ namespace {
 const std::string second_reader = "Another Reader 01 00";
 using Slots = std::vector<CK_SLOT_ID>;
 
-// Everything that there is to report, in ascending order; each change must be in it once.
+// All pending events, in ascending order; each change must be in it once.
 Slots events() {
     Slots all;
     for (;;) {
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(reader_replugged_between_two_calls_is_reported_once_if_its_
     Fixture f;
     f.open(auth_slot);
     fake::remove_reader(reader_name);
-    fake::add_reader(reader_name, f.card);  // the counter begins anew, and shows what it showed
+    fake::add_reader(reader_name, f.card);  // the counter starts again, with the value it had before
     BOOST_CHECK(events() == (Slots{auth_slot, sign_slot}));
     BOOST_CHECK(events().empty());
     serves(f, auth_slot, *f.card);
@@ -163,13 +163,13 @@ BOOST_AUTO_TEST_CASE(other_application_or_reset_is_not_event) {
 BOOST_AUTO_TEST_CASE(events_of_two_readers_are_kept_apart) {
     Fixture f;
     fake::add_reader(second_reader, card_of_person(1));
-    BOOST_CHECK(events() == (Slots{2, 3}));  // a new reader that brings a card
+    BOOST_CHECK(events() == (Slots{2, 3}));  // a new reader with a card
     fake::remove_card(second_reader);
     BOOST_CHECK(events() == (Slots{2, 3}));
     fake::remove_card(reader_name);
     BOOST_CHECK(events() == (Slots{0, 1}));
     fake::add_reader("Third Reader 02 00");
-    BOOST_CHECK(events().empty());  // one without
+    BOOST_CHECK(events().empty());  // a new reader without a card
 }
 
 BOOST_AUTO_TEST_CASE(blocking_wait_ends_with_removal_insertion_and_swap) {
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(blocking_wait_ends_at_stop_and_start_of_service) {
     auto answer = waiting_and_blocked();
     fake::stop_service();
     check_reports(answer, auth_slot);
-    answer = waiting();  // on nothing but time
+    answer = waiting();  // only on time
     fake::start_service();
     check_reports(answer, auth_slot);
 }
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_all_waits) {
 }
 
 BOOST_AUTO_TEST_CASE(finalize_just_before_wait_begins_ends_it) {
-    // PC/SC forgets a cancel that comes before the wait: it is found within half a second.
+    // PC/SC ignores a cancel before the wait: it is noticed within half a second.
     Fixture f;
     std::atomic<bool> done = false;
     fake::on_wait([&] {

@@ -1,4 +1,4 @@
-// What the tests of cards and readers that come and go share.
+// Shared by the tests of removed and inserted cards and readers.
 #pragma once
 
 #include "pin_fixture.hpp"
@@ -25,7 +25,7 @@ inline Bytes shown_certificate(CK_SESSION_HANDLE session, CK_SLOT_ID slot) {
     return attribute(session, found.front(), CKA_VALUE);
 }
 
-// A session on `slot` from the beginning serves `card` and nothing else: no login, then its certificate and signature.
+// A new session on `slot` uses `card` and no other: no login, then its certificate and signature.
 inline CK_SESSION_HANDLE serves(Fixture& f, CK_SLOT_ID slot, const CardModel& card) {
     const auto session = f.open(slot);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
@@ -38,7 +38,7 @@ inline CK_SESSION_HANDLE serves(Fixture& f, CK_SLOT_ID slot, const CardModel& ca
     return session;
 }
 
-// Every function that takes a session, called in the simplest way.
+// Every function that takes a session, with simple arguments.
 struct SessionCall {
     const char* name;
     std::function<CK_RV(CK_SESSION_HANDLE, CK_OBJECT_HANDLE)> call;
@@ -97,12 +97,12 @@ inline const std::vector<SessionCall>& session_calls() {
     return all;
 }
 
-// A way for the card to be gone, or not to be there without an interruption, and what it takes until there is one again.
+// A kind of removal or interruption, and how a card is present again afterwards.
 struct Going {
     const char* name;
     std::function<void(const fake::Card& card, const fake::Card& other)> goes;
     std::function<void(const fake::Card& card, const fake::Card& other)> comes;
-    bool then_the_other;  // whose card is there in the end
+    bool then_the_other;  // the card present at the end
 };
 inline const std::vector<Going>& goings() {
     using C = const fake::Card&;

@@ -1,4 +1,4 @@
-// A card that is pulled while a call is under way: CKR_DEVICE_REMOVED, and everything as after any other removal.
+// A card that is removed during a call: CKR_DEVICE_REMOVED, and then as after any other removal.
 #include "removal_fixture.hpp"
 
 #include <atomic>
@@ -35,7 +35,7 @@ std::vector<Pull> pulls() {
              [](const fake::Card&) { fake::start_service(); }}};
 }
 
-// Pulls at the n-th command whose instruction is `ins` from now on.
+// Removes the card at the n-th command with the instruction `ins` from now on.
 void pull_at(std::uint8_t ins, int n, const Pull& pull, const fake::Card& other) {
     const auto left = std::make_shared<std::atomic<int>>(n);
     fake::on_transmit([=](const std::string&, jpki::model::ByteView command) {
@@ -43,7 +43,7 @@ void pull_at(std::uint8_t ins, int n, const Pull& pull, const fake::Card& other)
     });
 }
 
-// `prepare` makes a session, `call` is the call in which the card goes.
+// `prepare` makes a session, `call` is the call during which the card is removed.
 void check_pulled_in(std::uint8_t ins, int n, CK_SLOT_ID slot, const std::function<void(Fixture&, CK_SESSION_HANDLE)>& prepare,
                      const std::function<CK_RV(Fixture&, CK_SESSION_HANDLE, CK_OBJECT_HANDLE)>& call) {
     for (const Pull& pull : pulls()) {
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(repeated_swaps_during_first_reads_end_with_token_not_presen
 }
 
 BOOST_AUTO_TEST_CASE(card_replaced_and_reset_before_transaction_is_not_taken_for_first) {
-    // pcsc-lite tells a connection of its last event only: a reset, it says, of the card that it was made to.
+    // pcsc-lite reports only the last event to a connection: here a reset, of the card of the connection.
     Fixture f;
     const auto other = card_of_person(1);
     const auto session = f.open_logged_in(auth_slot);

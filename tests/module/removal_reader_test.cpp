@@ -1,4 +1,4 @@
-// Readers and the service: ids that keep their meaning, readers that appear late, a service that is away for a while.
+// Readers and the service: slot ids keep their meaning, readers appear later, the service stops for a while.
 #include "log_file.hpp"
 #include "removal_fixture.hpp"
 
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(reader_that_appears_after_initialize_is_listed_when_count_i
     const auto session = f.open_logged_in(auth_slot);
     const auto other = card_of_person(1);
     fake::add_reader(second_reader, other);
-    // The list belongs to the count that was asked before: a caller's buffer of two is not too small by surprise.
+    // The list has the length that was returned before: a caller's buffer of two is not too small later.
     CK_SLOT_ID ids[2];
     CK_ULONG count = 2;
     REQUIRE_OK(C_GetSlotList(CK_TRUE, ids, &count));
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(refusal_by_polkit_is_logged_once_with_remedy_and_access_res
                              [](const std::string& line) { return line.find("(polkit)") != std::string::npos; });
     };
     Fixture f(log.settings());
-    REQUIRE_OK(C_Finalize(nullptr));  // with the context that the fixture's look at the slots has opened
+    REQUIRE_OK(C_Finalize(nullptr));  // with the context that the fixture's slot list has opened
     fake::fail(fake::Function::establish_context, static_cast<LONG>(SCARD_W_SECURITY_VIOLATION), 40);
     REQUIRE_OK(C_Initialize(nullptr));
     for (int i = 0; i < 3; ++i) BOOST_CHECK(slots(false).empty());

@@ -1,4 +1,4 @@
-// What the tests of settings share: files, environment variables, and what can be seen of the settings from outside.
+// Shared by the tests of settings: files, environment variables, and the visible effects of settings.
 #pragma once
 
 #include "fixture.hpp"
@@ -41,13 +41,13 @@ struct Environment {
     ~Environment() { ::unsetenv(name); }
 };
 
-// What this build takes for /etc/jpki-pkcs11.toml.
+// This build's path of /etc/jpki-pkcs11.toml.
 struct SystemFile {
     explicit SystemFile(const std::string& text) { std::ofstream(JPKI_SYSTEM_SETTINGS) << text; }
     ~SystemFile() { ::unlink(JPKI_SYSTEM_SETTINGS); }
 };
 
-// What can be seen of the settings from outside.
+// The visible effects of the settings.
 inline bool consent_each(Fixture& f) {
     const auto session = f.open_logged_in(sign_slot);
     const bool each = attribute(session, find_key(session), CKA_ALWAYS_AUTHENTICATE) == Bytes{1};

@@ -1,5 +1,5 @@
-// Which source of settings wins: the system's file, the user's, the one that is named, the environment. And what reaches the
-// log, and when it cannot be written.
+// Which source of settings takes precedence: the system's file, the user's, the named one, the environment. And the contents of
+// the log, and a log that cannot be written.
 #include "settings_fixture.hpp"
 
 #include <chrono>
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(user_file_overrides_system_file_and_named_file_replaces_bot
         Fixture f;  // names an empty file
         BOOST_CHECK(!consent_each(f) && offers_pss());
     }
-    // What a fixture's own file would hide: the library by itself.
+    // The library without a fixture's own file.
     const auto with = [&](const auto& check) {
         Fixture f;
         REQUIRE_OK(C_Finalize(nullptr));

@@ -1,4 +1,4 @@
-// Every key of the settings through the C ABI, with a good and a bad value; and a broken file, which is one line in the log
+// Every key of the settings through the C ABI, with a good and a bad value; and a broken file: one log line
 // and the defaults.
 #include "settings_fixture.hpp"
 
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(bad_value_keeps_default_and_is_one_log_line) {
                 const std::string line = directory.log().front();
                 BOOST_CHECK_MESSAGE(line.find(":3: " + std::string(row.table) + "." + row.key + " must be ") != std::string::npos,
                                     line);
-                // The defaults, as far as they can be seen at once.
+                // The visible defaults at once.
                 BOOST_CHECK(!consent_each(f));
                 BOOST_CHECK(offers_pss());
                 BOOST_CHECK(takes_pins_at_the_pad(auth_slot) && !takes_pins_at_the_pad(sign_slot));
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(nesting_in_64_kib_does_not_overrun_small_stack) {
     all = &texts;
     static std::size_t complaints;
     complaints = 0;
-    // 128 KiB: what musl gives a thread, and the smallest that hosts with many threads choose.
+    // 128 KiB: musl's thread stack, and the smallest size that hosts with many threads choose.
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     BOOST_REQUIRE(pthread_attr_setstacksize(&attributes, 128 * 1024) == 0);

@@ -1,5 +1,5 @@
-// A wrong signature never leaves: always checked with the signature key, and with the authentication key whenever its
-// certificate is in memory.
+// A wrong signature is never returned: always checked with the signature key, and with the authentication key if its
+// certificate is cached.
 #include "pki_copy.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr CK_MECHANISM_TYPE all[] = {CKM_RSA_PKCS,        CKM_SHA256_RSA_PKCS, C
                                      CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS,    CKM_SHA256_RSA_PKCS_PSS};
 const Bytes hash(32, 0x11);
 
-// C_Sign into a buffer that must not receive a byte of what is wrong.
+// C_Sign into a buffer that must not receive a byte of a wrong signature.
 CK_RV sign_watched(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type) {
     CK_MECHANISM mechanism = {type, nullptr, 0};
     if (type == CKM_RSA_PKCS_PSS || type == CKM_SHA256_RSA_PKCS_PSS) mechanism = pss_mechanism(type);
@@ -29,7 +29,7 @@ CK_RV sign_watched(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_MECHANISM
     return rv;
 }
 
-// The same card with both keys exchanged: its signatures are well made, and not by the certificate's key.
+// The same card with both keys exchanged: its signatures are well-formed, and not by the certificate's key.
 std::shared_ptr<const TestPki> keys_exchanged() {
     const auto pki = copy_of_shared();
     std::swap(pki->authentication_key, pki->signature_key);
@@ -42,12 +42,12 @@ BOOST_AUTO_TEST_CASE(signature_with_flipped_bit_is_never_returned_for_signature_
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);
     const auto key = find_key(session);
-    signed_by(session, key, CKM_RSA_PKCS_PSS, hash);  // nothing is left to be read: the next command is a signature
+    signed_by(session, key, CKM_RSA_PKCS_PSS, hash);  // everything is cached: the next command is a signature
     for (const auto type : all) {
         f.card->inject({Fault::Kind::bits_flipped, 0});
         CHECK_RV(sign_watched(session, key, type), CKR_DEVICE_ERROR);
         BOOST_CHECK(!f.card->fault_pending());
-        CHECK_RV(sign_watched(session, key, type), CKR_OK);  // and the next signature is a good one
+        CHECK_RV(sign_watched(session, key, type), CKR_OK);  // and the next signature is right
     }
 }
 
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(signature_of_wrong_size_is_never_returned_for_either_key) {
     }
 }
 
-// A signature that was begun outlives the login it was begun in; the next login reads the certificate anew.
+// A signature operation survives the end of its login; the next login reads the certificate again.
 BOOST_AUTO_TEST_CASE(signature_key_without_certificate_does_not_sign) {
     Fixture f;
     const auto session = f.open_logged_in(sign_slot);

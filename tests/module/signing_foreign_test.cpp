@@ -1,5 +1,5 @@
-// A signature or a probe that another program's application answered: what that one says of P1 and of PINs is not what ours
-// has and knows (apdu/README.md, State: another program may select another application between two transactions).
+// A signature or a probe that another program's application answered: its status words for P1 and PINs say nothing about our
+// application (apdu/README.md, State: another program may select another application between two transactions).
 #include "pin_fixture.hpp"
 
 #include <atomic>
@@ -10,8 +10,8 @@ namespace {
 
 bool selects_by_aid(model::ByteView command) { return command.size() > 4 && command[1] == 0xA4 && command[2] == 0x04; }
 
-// Answers in the card's place with `status` to everything, until an application is selected: another one that leaves the PIN
-// state alone, which apdu/README.md does not know of any, and which no login of ours may suffer from.
+// Answers `status` in place of the card to every command, until an application is selected: another application that keeps the
+// login, which apdu/README.md does not know of, and which must not end a login of ours.
 class ForeignApplication {
 public:
     explicit ForeignApplication(std::uint16_t status) {
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(pss_probe_uses_our_application_after_another_was_selected) 
                     Fixture f(knobs);
                     if (logged_in) {
                         f.open_logged_in(slot);
-                        pin_flags(slot);  // reads EF 0006, too: the question for PSS begins with the probe then
+                        pin_flags(slot);  // reads EF 0006, too: the probe for PSS is then first
                     }
                     others_come_between_all_transactions(f);
                     BOOST_CHECK_EQUAL(offers_pss(slot), pss);

@@ -1,4 +1,4 @@
-// PSS: only with the card's parameters, and only where the card is known to have it (apdu/README.md, P1 table).
+// PSS: only with the card's parameters, and only if the card is known to have it (apdu/README.md, P1 table).
 #include "fixture.hpp"
 
 #include <set>
@@ -16,7 +16,7 @@ bool offers_pss(CK_SLOT_ID slot) {
     REQUIRE_OK(C_GetMechanismList(slot, list.data(), &count));
     std::size_t listed = 0;
     for (const auto type : list) listed += type == CKM_RSA_PKCS_PSS || type == CKM_SHA256_RSA_PKCS_PSS;
-    // The list, the information and C_SignInit say the same.
+    // The list, the information and C_SignInit agree.
     for (const auto type : pss_mechanisms) {
         CK_MECHANISM_INFO info{};
         CHECK_RV(C_GetMechanismInfo(slot, type, &info), listed ? CKR_OK : CKR_MECHANISM_INVALID);
@@ -102,13 +102,13 @@ BOOST_AUTO_TEST_CASE(unmeasured_model_is_probed_for_pss_without_signature) {
                     knobs.checks_pin_before_p1 = pin_first;
                     knobs.wrong_length_6985 = wrong_length_6985;
                     Fixture f(knobs);
-                    // A card that looks at the PIN first does not get as far as P1: not known to have it.
+                    // A card that checks the PIN first does not reach P1: PSS is not known.
                     BOOST_CHECK_EQUAL(offers_pss(slot), pss && !pin_first);
                     BOOST_CHECK_EQUAL(f.card->counts().signatures[0] + f.card->counts().signatures[1], 0u);
                     BOOST_CHECK_LE(f.card->counts().commands, 5u);
                     f.card->reset_counts();
                     offers_pss(slot);
-                    BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);  // once a stay
+                    BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);  // once per insertion
                 }
 }
 
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(pss_is_withdrawn_after_card_rejected_it) {
             CHECK_RV(try_pss(session, CKM_RSA_PKCS_PSS), CKR_FUNCTION_FAILED);
             BOOST_CHECK(!offers_pss(slot));
             for (const auto type : pss_mechanisms) CHECK_RV(try_pss(session, type), CKR_MECHANISM_INVALID);
-            // The session, the login and PKCS#1 go on.
+            // The session, the login and PKCS#1 still work.
             const Bytes& certificate =
                 slot == auth_slot ? f.card->pki().authentication_certificate : f.card->pki().signature_certificate;
             const Bytes data(10, 1);

@@ -71,7 +71,7 @@ BOOST_FIXTURE_TEST_CASE(one_part_and_many_parts_give_same_signature, Signer) {
                 REQUIRE_OK(sign_in_parts(token->session, token->key, type, data, part, signature));
                 BOOST_CHECK(openssl_verifies(token->certificate, type, data, signature));
             }
-    for (const std::size_t part : {1u, 10u, 51u}) {  // buffered: pkcs11-tool --test asks for it
+    for (const std::size_t part : {1u, 10u, 51u}) {  // buffered: pkcs11-tool --test needs it
         const Bytes info = digest_info_sha256(message(10));
         Bytes signature;
         REQUIRE_OK(sign_in_parts(auth.session, auth.key, CKM_RSA_PKCS, info, part, signature));
@@ -128,7 +128,7 @@ BOOST_FIXTURE_TEST_CASE(pss_without_hash_takes_sha256_hash_and_sends_no_other_le
 }
 
 BOOST_FIXTURE_TEST_CASE(sha1_and_other_hashes_are_signed_by_pkcs1_without_hash_with_their_digest_info, Signer) {
-    // What TLS and OpenSSH with old servers do; the module does not judge what is padded.
+    // As TLS and OpenSSH with old servers do; the module does not check what is padded.
     Bytes sha1 = {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14};
     sha1.resize(35, 0x77);
     for (const Bytes& info : {sha1, message(36)})  // and TLS 1.1's MD5 and SHA-1 together
@@ -143,7 +143,7 @@ BOOST_FIXTURE_TEST_CASE(mechanisms_without_parameter_reject_one, Signer) {
         CHECK_RV(C_SignInit(auth.session, &with, auth.key), CKR_MECHANISM_PARAM_INVALID);
         with = {type, nullptr, 16};
         CHECK_RV(C_SignInit(auth.session, &with, auth.key), CKR_MECHANISM_PARAM_INVALID);
-        // A pointer to nothing is nothing: some programs leave one there.
+        // A pointer to zero bytes is ignored: some programs leave one there.
         with = {type, parameter.data(), 0};
         CHECK_RV(C_SignInit(auth.session, &with, auth.key), CKR_OK);
         CHECK_RV(C_SessionCancel(auth.session, CKF_SIGN), CKR_OK);

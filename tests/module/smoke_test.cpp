@@ -1,4 +1,4 @@
-// The main job, in-process: both tokens list, log in, sign, and OpenSSL agrees.
+// The main use, in-process: both tokens list, log in, sign, and OpenSSL verifies.
 #include "fixture.hpp"
 
 using namespace jpki::test;

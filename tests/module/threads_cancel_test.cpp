@@ -1,4 +1,4 @@
-// pthread_cancel of a host's thread that is inside the module: the call goes on to its end, and then the thread is cancelled.
+// pthread_cancel of a host's thread inside the module: the call runs to its end, and then the thread is cancelled.
 #include "fixture.hpp"
 
 #include <atomic>
@@ -10,14 +10,14 @@ using namespace jpki::test;
 
 namespace {
 
-// A thread of the host that may be cancelled anywhere (the default), and calls `call` once.
+// A thread of the host that can be cancelled anywhere (the default), and calls `call` once.
 class Host {
 public:
     explicit Host(std::function<void()> call) : call_(std::move(call)) {
         BOOST_REQUIRE_EQUAL(::pthread_create(&thread_, nullptr, &Host::run, this), 0);
     }
     void cancel() { BOOST_REQUIRE_EQUAL(::pthread_cancel(thread_), 0); }
-    // Whether the thread was cancelled, rather than ended by itself.
+    // Whether the thread was cancelled, rather than returned.
     bool join() {
         void* result = nullptr;
         BOOST_REQUIRE_EQUAL(::pthread_join(thread_, &result), 0);
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(thread_cancelled_inside_C_Sign_gets_its_signature_first) {
     jpki::fake::on_transmit({});
     CHECK_RV(rv, CKR_OK);
     BOOST_CHECK(openssl_verifies(f.card->pki().authentication_certificate, CKM_SHA256_RSA_PKCS, data, signature));
-    // No lock was left behind.
+    // No lock stays locked.
     signed_by(session, key, CKM_SHA256_RSA_PKCS, data);
 }
 
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(thread_cancelled_inside_C_WaitForSlotEvent_waits_until_C_Fi
     host.cancel();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     BOOST_CHECK(!host.returned);
-    // Other threads are served meanwhile.
+    // Other threads still work.
     const auto session = f.open_logged_in(auth_slot);
     BOOST_CHECK(find_key(session) != CK_INVALID_HANDLE);
     REQUIRE_OK(C_Finalize(nullptr));

@@ -1,4 +1,4 @@
-// What one thread does to a PIN, a login or the library, while another one signs, searches or begins anew.
+// One thread changes a PIN, a login or the library, while another one signs, searches or starts again.
 #include "gate.hpp"
 #include "module/runtime.hpp"
 #include "pin_fixture.hpp"
@@ -14,7 +14,7 @@ using fake::Stop;
 
 namespace {
 
-// A command that `wanted` describes waits before it is sent, once.
+// A command that matches `wanted` waits before it is sent, once.
 void stop_at(Gate& gate, const std::function<bool(model::ByteView)>& wanted) {
     fake::on_transmit(
         [&gate, wanted, done = std::make_shared<std::atomic<bool>>(false)](const std::string&, model::ByteView command) {
@@ -73,7 +73,8 @@ BOOST_AUTO_TEST_CASE(pin_change_does_not_restore_lost_login) {
 }
 
 BOOST_AUTO_TEST_CASE(logout_during_search_leaves_no_certificate_in_memory) {
-    // Nothing can stop a thread between the end of a read and what is kept of it; on a busy machine half of the rounds meet.
+    // A thread cannot be stopped between the end of a read and the store of its result; on a busy machine half of the rounds
+    // meet.
     for (int round = 0; round < 30; ++round) {
         Fixture f;
         const auto session = f.open_logged_in(sign_slot), second = f.open(sign_slot);
@@ -126,7 +127,7 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_log_out_next_initialised_library) {
         last_one_ended.wait_here();
         signature = try_sign(session, find_key(session));
     });
-    // It waits for the end of the last one, or it does not and logs in.
+    // It waits for the end of the last one, or it logs in without waiting.
     for (int i = 0; i < 50 && !logged_in; ++i) {
         fake::until_it_sleeps(thread);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

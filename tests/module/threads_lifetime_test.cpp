@@ -1,4 +1,4 @@
-// C_Initialize and C_Finalize: with calls running in other threads, a thousand times, and in a child after fork.
+// C_Initialize and C_Finalize: with calls running in other threads, 1000 times, and in a child after fork.
 #include "removal_fixture.hpp"
 
 #include <atomic>
@@ -13,7 +13,7 @@ using namespace jpki::test;
 
 namespace {
 
-// Whole of what malloc handed out. 0 where a sanitizer has its own malloc.
+// All memory that malloc has allocated. 0 if a sanitizer has its own malloc.
 std::size_t heap() { return mallinfo2().uordblks; }
 
 std::size_t resident_kib() {
@@ -23,7 +23,7 @@ std::size_t resident_kib() {
     return 0;
 }
 
-// Runs `work` in a child after fork; it returns the number of the first thing that was not as it should be, or 0.
+// Runs `work` in a child after fork; it returns the number of the first failed check, or 0.
 int in_child(const std::function<int()>& work) {
     std::fflush(nullptr);
     const pid_t pid = ::fork();
@@ -37,7 +37,7 @@ int in_child(const std::function<int()>& work) {
     return WEXITSTATUS(status);
 }
 
-// Every kind of entry point of a library that is not initialised. The number of the first that says something else.
+// Every kind of function of a library that is not initialised. The number of the first one with another result.
 int not_initialised(CK_SESSION_HANDLE session) {
     CK_INFO info{};
     CK_ULONG count = 0;
@@ -58,7 +58,7 @@ int not_initialised(CK_SESSION_HANDLE session) {
     return 0;
 }
 
-// What a program does that has just initialised: 0 when a signature came of it.
+// What a program does after C_Initialize: 0 if it made a signature.
 int use_the_card() {
     CK_ULONG count = 0;
     if (C_GetSlotList(CK_TRUE, nullptr, &count) != CKR_OK || count != 2) return 31;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(finalize_during_calls_of_other_threads_ends_them) {
         signatures += done;
         CHECK_RV(odd.load(), CKR_OK);
         BOOST_CHECK(fake::open_now() == fake::Open{});
-        // A login that was under way when the library was finalised is not left open at the card.
+        // A login in progress when the library is finalised does not stay open at the card.
         for (const KeyUse use : both_keys) check_locked_for_others(use);
         REQUIRE_OK(C_Initialize(nullptr));
         BOOST_REQUIRE_EQUAL(use_the_card(), 0);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(finalize_during_command_returns) {
     fake::on_transmit([&](const std::string&, jpki::model::ByteView command) {
         if (command[1] != 0x2A) return;
         finalizing = std::thread([] { C_Finalize(nullptr); });
-        // It cannot get past our command; what it does is done after it.
+        // It cannot pass our command; its own commands come later.
         while (C_GetSessionInfo(0, nullptr) != CKR_CRYPTOKI_NOT_INITIALIZED) std::this_thread::yield();
     });
     const CK_RV rv = try_sign(session, key);
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_repeated_1000_times_do_not_grow) {
                C_Finalize(nullptr) == CKR_OK && fake::open_now() == fake::Open{};
     };
     int good = 0;
-    for (int i = 0; i < 100; ++i) good += round(true);  // what malloc and OpenSSL keep for good is there after these
+    for (int i = 0; i < 100; ++i) good += round(true);  // permanent allocations of malloc and OpenSSL exist after these
     const std::size_t heap_before = heap(), resident_before = resident_kib();
     for (int i = 0; i < 900; ++i) good += round(i % 2 == 1);
     const std::size_t heap_after = heap(), resident_after = resident_kib();
@@ -170,8 +170,8 @@ BOOST_AUTO_TEST_CASE(initialize_and_finalize_repeated_1000_times_do_not_grow) {
     BOOST_TEST_MESSAGE("counted: "
                        << "1000 rounds; heap " << heap_before << " -> " << heap_after << " bytes, resident " << resident_before
                        << " -> " << resident_after << " KiB in the last 900");
-    // Free chunks in a thread's cache of malloc count as handed out. From glibc 2.41 on calloc() fills that cache too, up to 230
-    // KB in random order, so ctest switches it off (GLIBC_TUNABLES). One chunk lost in every second round would be 450 times 32
+    // Free chunks in a thread's cache of malloc count as allocated. From glibc 2.41 on calloc() fills that cache too, up to 230
+    // KB in random order, so ctest disables it (GLIBC_TUNABLES). One chunk lost in every second round would be 450 times 32
     // bytes at least.
     BOOST_CHECK_LT(heap_after, heap_before + 450 * 32);
     if (heap_before != 0) BOOST_CHECK_LE(resident_after, resident_before + 512);
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_can_initialise_and_does
         const auto open = fake::open_now();
         const std::size_t calls = fake::calls();
         if (const int odd = not_initialised(session)) return odd;
-        if (fake::calls() != calls) return 20;  // not one word through the parent's connections
+        if (fake::calls() != calls) return 20;  // no command on the parent's connections
         if (C_Initialize(nullptr) != CKR_OK || C_Initialize(nullptr) != CKR_CRYPTOKI_ALREADY_INITIALIZED) return 21;
         CK_SESSION_INFO info{};
         if (C_GetSessionInfo(session, &info) != CKR_SESSION_HANDLE_INVALID) return 22;
@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(child_after_fork_is_not_initialised_can_initialise_and_does
         ::waitpid(pid, &status, 0);
         if (status != 0) return 25;
         if (C_Finalize(nullptr) != CKR_OK) return 26;
-        if (!(fake::open_now() == open)) return 27;  // the parent's contexts and handles, and no others
+        if (!(fake::open_now() == open)) return 27;  // only the parent's contexts and handles
         return not_initialised(session);
     });
     BOOST_CHECK_EQUAL(child, 0);

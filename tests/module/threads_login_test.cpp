@@ -1,4 +1,4 @@
-// Logins and logouts of two threads, in the orders that matter, one after the other.
+// Logins and logouts of two threads, in the critical orders, one after the other.
 #include "gate.hpp"
 #include "pin_fixture.hpp"
 
@@ -28,7 +28,7 @@ void until_closed(CK_SESSION_HANDLE session) {
     while (C_GetSessionInfo(session, &info) == CKR_OK) std::this_thread::yield();
 }
 
-// What the login answers whose session is closed while the PIN is on its way.
+// The result of a login whose session is closed during its VERIFY.
 CK_RV login_while_its_session_is_closed(Fixture& f, CK_SESSION_HANDLE session, KeyUse use) {
     Gate gate;
     CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(login_overtaken_by_close_of_last_session_leaves_no_login) {
         for (const char* settings : {"", consent_each.c_str()}) {
             Fixture f(settings);
             const auto session = f.open(slot_of(use));
-            // Both have found the session; then the close goes all its way, and only then the login goes on.
+            // Both have found the session; then the close runs to its end, and only then the login continues.
             Stop closing(Function::get_attrib), logging_in(Function::get_status_change);
             CK_RV closed = CKR_GENERAL_ERROR, logged_in = CKR_GENERAL_ERROR;
             fake::on_call(fake::stop_where_told);
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(logout_of_one_key_during_verify_of_other_is_decided_by_card
         }
 }
 
-// signature.consent = "each": one session's operation ends while another session's consent is on its way.
+// signature.consent = "each": one session's operation ends while another session's consent is being given.
 BOOST_AUTO_TEST_CASE(end_of_operation_keeps_consent_being_given_by_another_session) {
     Fixture f(consent_each);
     const auto session = f.open_logged_in(sign_slot), second = f.open(sign_slot);
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(end_of_operation_keeps_consent_being_given_by_another_sessi
     std::thread user([&] { consented = f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC); });
     gate.until_somebody_waits();
     std::thread other([&] { ended = C_SignInit(session, nullptr, 0); });
-    // Time for the other thread to get as far as it can; too little of it only makes this test see less.
+    // Time for the other thread to get as far as it can; too little only makes this test weaker.
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     gate.open();
     user.join();

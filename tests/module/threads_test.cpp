@@ -1,4 +1,4 @@
-// Any entry point from any thread. To be run under ThreadSanitizer too (-DJPKI_SANITIZE=thread).
+// Any function from any thread. Run it under ThreadSanitizer too (-DJPKI_SANITIZE=thread).
 #include "removal_fixture.hpp"
 
 #include <array>
@@ -9,7 +9,7 @@ using namespace jpki::test;
 
 namespace {
 
-// Runs `work(n)` in `count` threads. Boost's checks are not for threads: `work` says by its value whether all was well.
+// Runs `work(n)` in `count` threads. Boost's checks are not for threads: `work` returns whether all was well.
 std::size_t good_threads(std::size_t count, const std::function<bool(std::size_t)>& work) {
     std::atomic<std::size_t> good = 0;
     std::vector<std::thread> threads;
@@ -40,7 +40,7 @@ bool login_of(CK_SESSION_HANDLE session, const std::string& pin) {
     return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN;
 }
 
-// The codes with which a call may answer while cards come and go and others use the same session.
+// The codes that a call may return while cards are swapped and others use the same session.
 bool standard(CK_RV rv) {
     switch (rv) {
     case CKR_OK:
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(eight_threads_sign_100_times_each_with_both_keys) {
     });
     BOOST_CHECK_EQUAL(good, 8u);
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0] + f.card->counts().signatures[1], 800u);
-    for (const KeyUse use : both_keys) BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);  // one login, however many asked
+    for (const KeyUse use : both_keys) BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);  // one login for all requests
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
 }
 
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(every_function_is_safe_while_cards_are_swapped) {
             Bytes signature;
             note(sign(session, key, CKM_SHA256_RSA_PKCS, text, signature));
             for (const SessionCall& call : session_calls()) {
-                // C_Login and C_SetPIN share a buffer there, and PINs are not to be guessed here.
+                // C_Login and C_SetPIN share a buffer there, and PINs must not be guessed here.
                 if (const std::string name = call.name; name == "C_GetSessionInfo" || name == "C_FindObjectsInit" ||
                                                         name == "C_FindObjectsFinal" || name == "C_GetObjectSize" ||
                                                         name == "C_GetAttributeValue" || name == "C_CloseSession")

@@ -1,6 +1,7 @@
-// A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* come before libpcsclite's.
-//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: the card's security status is reset, and no connection is
-//   left each time exit MODULE     logs in and ends without either
+// A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* are bound before libpcsclite's.
+//   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: each time the card's security status is reset, and no
+//                   connection stays open
+//   exit MODULE     logs in and ends without either
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
 #include "test_pki.hpp"
@@ -76,8 +77,8 @@ int unload_many_times(const char* path) {
     return 0;
 }
 
-// The fake ends with the process, and the module's destructor runs after this program's own: what the card was asked is seen
-// by the parent, in memory that both have.
+// The fake ends with the process, and the module's destructor runs after this program's own: the parent reads what the card
+// received, in shared memory.
 int exit_without_a_word(const char* path) {
     struct Seen {
         bool locked;

@@ -1,4 +1,4 @@
-// The variants: a module that shows one key shows nothing of the other, not a slot, not a command.
+// The variants: a module with one key shows nothing of the other, not a slot, not a command.
 #include "fixture.hpp"
 
 using namespace jpki::test;
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(variant_token_lists_and_signs_without_using_other_key) {
     REQUIRE_OK(C_Logout(session));
     f.card->on_command({});
     BOOST_CHECK(!f.card->verified(KeyUse::authentication) && !f.card->verified(KeyUse::signature));
-    // Not one command names a file, PIN or key of the other key (the authentication certificate is the card's face).
+    // No command names a file, PIN or key of the other key (the authentication certificate is the card's identity).
     const std::vector<std::uint8_t> of_the_other =
         auth ? std::vector<std::uint8_t>{0x01, 0x02, 0x1A, 0x1B} : std::vector<std::uint8_t>{0x0B, 0x17, 0x18};
     for (const Bytes& command : commands)

@@ -1,5 +1,5 @@
-// The applet through PC/SC (the fake's) on the card model: every kind of card, the two forms, the repeat after a cold reset,
-// and reads that end where the certificate ends.
+// The applet through the fake of PC/SC on the card model: every kind of card, the two forms, the repeat after a cold reset,
+// and reads that end at the end of the certificate.
 #include "apdu/applet.hpp"
 #include "apdu/card.hpp"
 #include "apdu/certificate_file.hpp"
@@ -59,7 +59,7 @@ PinAnswer verify(OnReader& on, KeyUse use, const std::string& text) {
     return on.applet->verify(use, pin);
 }
 
-// A file with a certificate of exactly `size` bytes, as far as a reader of files looks: a SEQUENCE.
+// A file with a certificate of exactly `size` bytes, for a reader of its length: a SEQUENCE.
 std::shared_ptr<const model::TestPki> pki_with_certificate_of(std::size_t size) {
     auto pki = std::make_shared<model::TestPki>();
     Bytes der(size);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
             model::Knobs knobs;
             kind.adjust(knobs);
             OnReader on(knobs);
-            if (!knobs.is_jpki && knobs.other_card_answer != 0x6A82) {  // not a clean "no"
+            if (!knobs.is_jpki && knobs.other_card_answer != 0x6A82) {  // not 6A82 or 6A81
                 BOOST_CHECK_THROW(on.applet->select(true), CardFault);
                 continue;
             }
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 const bool has = use == KeyUse::authentication ? knobs.has_authentication : knobs.has_signature;
                 const TriesAnswer tries = on.applet->tries(use);
                 if (!has) {
-                    // Not there, blocked for good, or (its certificate was taken away) as ever.
+                    // Not found, permanently blocked, or (certificate removed) unchanged.
                     BOOST_CHECK(tries == std::nullopt || *tries == 0 || knobs.missing_file == model::Knobs::Missing::filler);
                     BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind != FileAnswer::Kind::read);
                     continue;
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(form_is_found_by_retry_counter_query_which_costs_no_try) {
         BOOST_REQUIRE(on.applet->select(true));
         on.card->reset_counts();
         BOOST_CHECK_EQUAL(on.applet->tries(KeyUse::signature).value_or(-1), 5);
-        BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 3u);  // SFI refused, SELECT EF, query
+        BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 3u);  // SFI rejected, SELECT EF, query
         on.card->reset_counts();
         on.applet->tries(KeyUse::signature);
         BOOST_CHECK_EQUAL(on.commands(), short_forms ? 1u : 2u);
@@ -212,9 +212,9 @@ BOOST_AUTO_TEST_CASE(certificates_of_any_size_are_read_exactly) {
                         const FileAnswer answer = on.applet->read_certificate(Ef::authentication_certificate);
                         BOOST_REQUIRE(answer.kind == FileAnswer::Kind::read);
                         BOOST_CHECK(answer.data == on.card->pki().authentication_certificate);
-                        // No byte of filler beyond the first 256, and not many more commands than the bytes need.
+                        // No byte of filler beyond the first 256, and few more commands than the bytes need.
                         BOOST_CHECK_LE(on.commands(), (size + 255) / 256 + 2);
-                        // Going on after a first look gives the same bytes.
+                        // Reading on after the head gives the same bytes.
                         const FileAnswer start = on.applet->read_start(Ef::authentication_certificate, 256);
                         BOOST_REQUIRE(start.kind == FileAnswer::Kind::read);
                         BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate, start.data).data == answer.data);
@@ -222,14 +222,14 @@ BOOST_AUTO_TEST_CASE(certificates_of_any_size_are_read_exactly) {
 }
 
 BOOST_AUTO_TEST_CASE(second_read_from_another_file_is_detected) {
-    // After the first read by SFI another file is the current one: without the overlap its bytes would be taken.
+    // After the first read by SFI another file is the current one: without the overlap its bytes would be returned.
     model::Knobs knobs;
     knobs.sfi_read_sets_current_file = false;
     OnReader on(knobs);
     BOOST_REQUIRE(on.applet->select(true));
     on.applet->tries(KeyUse::authentication);
     BOOST_CHECK(on.applet->read_certificate(Ef::authentication_certificate).data == on.card->pki().authentication_certificate);
-    // Now that file is selected, and the CA's is asked for.
+    // Now that file is selected, and the CA's is read.
     BOOST_CHECK(on.applet->read_certificate(Ef::authentication_ca).data == on.card->pki().authentication_ca);
     BOOST_CHECK(!on.profile.sfi_read_selects);
 }
@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_apdu_readme_says) {
         BOOST_CHECK(answer.kind == row.kind);
         BOOST_CHECK_EQUAL(answer.tries_left, row.left);
     }
-    // The low digit of another status word counts nothing.
+    // The low digit of another status word is not a counter.
     for (const int status : {0x6900, 0x69C2, 0x6300, 0x6303, 0x62C3, 0x9001, 0x6F00, 0x0000, 0xFFFF, 0x6982})
         BOOST_CHECK_THROW(Applet::pin_answer(static_cast<std::uint16_t>(status)), CardFault);
 }

@@ -1,4 +1,4 @@
-// What one thread decides about a card while another one's command is under way.
+// Decisions of one thread about a card during a command of another thread.
 #include "apdu/card.hpp"
 #include "apdu/pcsc_link.hpp"
 
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(security_status_is_reset_only_after_running_verify) {
         verifying.join();
         locking.join();
         fake::on_transmit({});
-        // Accepted: the login stands, and with it the PIN state of the other key. Refused: nobody is left, nothing is open.
+        // Accepted: the login stays, and with it that of the other key. Rejected: no user is logged in, no login stays open.
         BOOST_CHECK_EQUAL(card.verified(KeyUse::signature), right);
         BOOST_CHECK_EQUAL(chip->verified(model::KeyUse::signature), right);
         BOOST_CHECK_EQUAL(chip->verified(model::KeyUse::authentication), right);
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(security_status_is_reset_only_after_running_verify) {
     fake::reset_everything();
 }
 
-// The card has no logout for one key: it is our word alone that ends a login while the other key keeps the card open.
+// The card has no logout for one key: our state alone ends a login while the other key keeps the card open.
 BOOST_AUTO_TEST_CASE(key_after_logout_neither_signs_nor_reads_although_card_would) {
     for (const KeyUse use : all_key_uses) {
         Inserted inserted;

@@ -1,4 +1,4 @@
-// Reading certificates: every field is what OpenSSL's X509 says it is, and what is not exactly one certificate is refused.
+// Reading certificates: every field equals that of OpenSSL's X509, and anything but exactly one certificate is rejected.
 #include "apdu/certificate.hpp"
 
 #include "openssl_certificates.hpp"
@@ -36,7 +36,7 @@ void check_key(const PublicKey& key, X509* x509) {
     const EVP_PKEY* const theirs = X509_get0_pubkey(x509);
     ERR_clear_error();
     if (key.type == KeyType::other) return;
-    BOOST_REQUIRE(theirs != nullptr || key.type == KeyType::ec);  // ours does not look whether a point is on its curve
+    BOOST_REQUIRE(theirs != nullptr || key.type == KeyType::ec);  // our parser does not check that a point is on its curve
     if (!theirs) return;
     BOOST_CHECK_EQUAL(EVP_PKEY_is_a(theirs, key.type == KeyType::rsa ? "RSA" : "EC"), 1);
     BOOST_CHECK_EQUAL(key.bits, static_cast<std::size_t>(EVP_PKEY_get_bits(theirs)));
@@ -62,7 +62,7 @@ void check_fields(const Certificate& certificate, ByteView der, X509* x509) {
     BOOST_CHECK(certificate.issuer == der_of<X509_NAME>(X509_get_issuer_name(x509), i2d_X509_NAME));
     BOOST_CHECK(certificate.serial_number == der_of<ASN1_INTEGER>(X509_get0_serialNumber(x509), i2d_ASN1_INTEGER));
     BOOST_CHECK(certificate.public_key_info == der_of<X509_PUBKEY>(X509_get_X509_PUBKEY(x509), i2d_X509_PUBKEY));
-    // Times with offsets or without seconds are BER's: OpenSSL takes them, and ours says that it does not know.
+    // Times with offsets or without seconds are BER's: OpenSSL accepts them, our parser returns no date.
     const std::string start = date_of(X509_get0_notBefore(x509)), end = date_of(X509_get0_notAfter(x509));
     BOOST_CHECK(certificate.start_date == start || certificate.start_date.empty());
     BOOST_CHECK(certificate.end_date == end || certificate.end_date.empty());
@@ -79,12 +79,12 @@ void check_fields(const Certificate& certificate, ByteView der, X509* x509) {
     check_key(certificate.key, x509);
 }
 
-// Reads `der` both ways. Returns ours.
+// Reads `der` with both parsers. Returns ours.
 std::shared_ptr<const Certificate> read_both_ways(ByteView der) {
     const auto certificate = parse_certificate(der);
     if (certificate) {
         const X509Pointer x509 = openssl_reads(der);
-        // OpenSSL also looks at the characters of names and the parameters of algorithms.
+        // OpenSSL also checks the characters of names and the parameters of algorithms.
         if (x509) check_fields(*certificate, der, x509.get());
     }
     ERR_clear_error();
@@ -93,7 +93,7 @@ std::shared_ptr<const Certificate> read_both_ways(ByteView der) {
 
 Bytes der_of_certificate(const X509Pointer& certificate) { return der_of<X509>(certificate.get(), i2d_X509); }
 
-// Where `part` is in `all`. Not std::ranges::search, whose result clang 14 cannot make with this library.
+// The position of `part` in `all`. Not std::ranges::search, whose result clang 14 cannot compile with this library.
 template <class All, class Part> auto position(All& all, const Part& part) {
     const auto at = std::search(all.begin(), all.end(), std::begin(part), std::end(part));
     BOOST_REQUIRE(at != all.end());
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(truncated_and_extended_inputs_are_rejected) {
     const auto pki = model::TestPki::shared();
     for (const auto* der : {&pki->authentication_certificate, &pki->signature_certificate}) {
         for (std::size_t size = 0; size < der->size(); ++size) {
-            // A copy of exactly that size, for AddressSanitizer to see a look beyond it.
+            // A copy of exactly that size, so that AddressSanitizer detects a read beyond it.
             const Bytes part(der->begin(), der->begin() + static_cast<std::ptrdiff_t>(size));
             BOOST_REQUIRE(parse_certificate(part) == nullptr);
         }
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(lengths_that_der_forbids_are_rejected) {
     indefinite.insert(indefinite.end(), {0x00, 0x00});
     BOOST_CHECK(openssl_reads(indefinite) != nullptr);
     BOOST_CHECK(parse_certificate(indefinite) == nullptr);
-    // Lengths that no memory has.
+    // Lengths larger than any memory.
     for (const int octets : {0x84, 0x88, 0xFE, 0xFF}) {
         Bytes huge = good;
         huge[1] = static_cast<std::uint8_t>(octets);
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(changed_certificate_that_both_accept_is_read_as_openssl_rea
             changed[at] = static_cast<std::uint8_t>(changed[at] ^ (1 + random() % 255));
             if (read_both_ways(changed)) ++accepted;
         }
-        BOOST_CHECK_GT(accepted, der->size() / 3);  // in keys, names and the signature there is nothing to refuse
+        BOOST_CHECK_GT(accepted, der->size() / 3);  // in keys, names and the signature nothing can be rejected
         BOOST_CHECK_LT(accepted, der->size());
     }
 }

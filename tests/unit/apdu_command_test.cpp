@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(command_is_repeated_once_with_le_of_6cxx) {
     ScriptedLink stubborn{"6C03"};
     BOOST_CHECK_EQUAL(Link::Transaction(stubborn).transmit(Command({0, 0xB0, 0, 0}, {}, 256)).status, 0x6C03);
     BOOST_CHECK_EQUAL(stubborn.commands.size(), 2u);
-    // Without an Le there is none to replace: a VERIFY is never said twice.
+    // Without Le there is nothing to replace: a VERIFY is never repeated.
     ScriptedLink verify{"6C03"};
     BOOST_CHECK_EQUAL(Link::Transaction(verify).transmit(Command({0, 0x20, 0, 0x98}, hex("31323334"))).status, 0x6C03);
     BOOST_CHECK_EQUAL(verify.commands.size(), 1u);

@@ -1,4 +1,4 @@
-// A host may have made an ENGINE the default for everything (default_algorithms = ALL in openssl.cnf): it is never asked.
+// A host may have made an ENGINE the default for everything (default_algorithms = ALL in openssl.cnf): it is never used.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "apdu/signature_check.hpp"
 
@@ -14,7 +14,7 @@ using namespace jpki::test;
 
 namespace {
 
-int asked;  // how often the engine was, for whatever
+int asked;  // how often the engine was used, for anything
 
 // A default for RSA and EC keys, for operations with keys and for SHA-2, for as long as it lives.
 class DefaultEngine {
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(hosts_default_engine_is_never_used_for_key_hash_or_signatur
         BOOST_CHECK(!verify_rsa_pkcs1(context, ca->key, Bytes(32), Bytes(256, 1)));
     }
     BOOST_CHECK_EQUAL(asked, 0);
-    // The engine does count: with a library context of its own and a fetched algorithm, OpenSSL's EVP functions do ask it.
+    // The engine does count: OpenSSL's EVP functions use it even with their own library context and a fetched algorithm.
     OSSL_LIB_CTX* const library = OSSL_LIB_CTX_new();
     EVP_PKEY_CTX* const context = EVP_PKEY_CTX_new_from_name(library, "RSA", "provider=default");
     BOOST_CHECK_GT(asked, 0);

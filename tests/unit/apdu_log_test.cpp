@@ -1,4 +1,4 @@
-// The log writes to what it was told to, and to nothing else; it does not wait and raises no signal.
+// The log writes only to its configured target; it does not block and raises no signal.
 #include "apdu/log.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -39,9 +39,9 @@ std::string content(const std::string& path) {
 
 bool opens(const std::string& path) { return Log().open(path, LogLevel::info); }
 
-// Runs `f` in a process of its own, since it takes away descriptors or may be killed by a signal. Returns its wait status.
+// Runs `f` in its own process, since it closes descriptors or may be killed by a signal. Returns its wait status.
 template <class F> int in_child(F&& f) {
-    std::fflush(nullptr);  // what the parent has not written yet is not the child's to write
+    std::fflush(nullptr);  // the parent's buffered output must not be written by the child
     const pid_t child = ::fork();
     if (child == 0) {
         ::alarm(20);  // instead of waiting forever
@@ -53,7 +53,7 @@ template <class F> int in_child(F&& f) {
     return status;
 }
 
-// The standard error output of this process is `descriptor` for as long as it lives.
+// Makes `descriptor` the standard error of this process during its lifetime.
 struct StandardError {
     int kept = ::dup(STDERR_FILENO);
     explicit StandardError(int descriptor) { ::dup2(descriptor, STDERR_FILENO); }
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(file_that_is_not_regular_is_rejected_without_waiting) {
          {directory.file("fifo"), directory.file("link"), directory.path, std::string("/dev/null"), std::string("/dev/full"),
           directory.file("no/directory"), std::string(), std::string("/tmp/a\0b", 8)})
         BOOST_CHECK_MESSAGE(!opens(path), path);
-    // Nor with a reader at the other end.
+    // The same with a reader at the other end.
     const int reader = ::open(directory.file("fifo").c_str(), O_RDONLY | O_NONBLOCK);
     BOOST_CHECK(!opens(directory.file("fifo")));
     ::close(reader);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(log_survives_closefrom_and_writes_into_no_file_of_host) {
                           if (!log.open(directory.file("log"), LogLevel::info)) ::_exit(1);
                           log.info("before");
                           ::closefrom(0);
-                          // Takes every number that was free, the standard ones included.
+                          // Takes every free number, also the standard ones.
                           for (int i = 0; i < 20; ++i)
                               ::open(directory.file("hosts").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
                           log.info("after");

@@ -1,4 +1,4 @@
-// A PIN goes to a card once, unless it is certain that the first command reached no PIN; and to no card that was exchanged.
+// A PIN is sent to a card once, unless it is certain that the first command reached no PIN; and never to a replaced card.
 #include "apdu/applet.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/pcsc_link.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 const std::string reader = "Fake Reader 00 00";
 
-// What VERIFY says to a card that gives these answers, and how often the PIN was sent.
+// The result of VERIFY with a card that gives these answers, and how often the PIN was sent.
 struct Sent {
     PinAnswer answer;
     std::size_t pins;

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(signature_password_has_6_to_16_letters_and_digits_in_upper_
                               "\xE3\x81\x82"
                               "ABC1"})
         BOOST_CHECK(shape(KeyUse::signature, wrong) == PinShape::wrong_alphabet);
-    // For a login the composition is the card's affair; for a new password it is the office's rule.
+    // At a login the card decides about the composition; for a new password the office's rule applies.
     BOOST_CHECK(shape(KeyUse::signature, "ABCDEF") == PinShape::good);
     for (const char* wrong : {"ABCDEF", "abcdef", "123456"})
         BOOST_CHECK(new_shape(KeyUse::signature, wrong) == PinShape::wrong_composition);
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(short_or_binary_token_information_is_ignored) {
     hole[3] = 0;  // a NUL in the middle
     BOOST_CHECK(!parse_token_information(hole));
     hole = good;
-    hole[40] = 0xFF;  // the manufacturer is not looked at
+    hole[40] = 0xFF;  // the manufacturer is ignored
     BOOST_CHECK(parse_token_information(hole));
 }
 

@@ -1,4 +1,4 @@
-// Hashes and signature checks give what OpenSSL's own EVP functions give.
+// Hashes and signature checks give the results of OpenSSL's EVP functions.
 #include "apdu/signature_check.hpp"
 
 #include "openssl_certificates.hpp"
@@ -21,7 +21,7 @@ Bytes openssl_hash(Hash hash, ByteView data) {
     return digest;
 }
 
-// The public key as a certificate has it.
+// The public key in the form of a certificate.
 PublicKey public_key(EVP_PKEY* key, EVP_PKEY* issuer) {
     const auto certificate = parse_certificate(der_of<X509>(make_certificate(key, issuer).get(), i2d_X509));
     BOOST_REQUIRE(certificate != nullptr);
@@ -58,7 +58,7 @@ Bytes plain(const Bytes& signature, std::size_t size) {
     return bytes;
 }
 
-// No byte of what is checked may be another.
+// Any changed byte must fail.
 template <class Check> void check_every_byte_counts(const Bytes& original, const Check& check) {
     BOOST_REQUIRE(check(original));
     for (std::size_t at = 0; at < original.size(); ++at) {
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_changed_ones_do_not) {
             Bytes other = digest;
             other[0] ^= 1;
             BOOST_CHECK(!verify_rsa_pss(context, ours, hash, other, sign(key.get(), digest, hash, size)));
-            // Another size of salt, and a PKCS#1 signature of the same hash.
+            // Another salt length, and a PKCS#1 signature of the same hash.
             BOOST_CHECK(!verify_rsa_pss(context, ours, hash, digest, sign(key.get(), digest, hash, size - 1)));
             BOOST_CHECK(!verify_rsa_pss(context, ours, hash, digest, sign(key.get(), digest, hash, 0)));
             BOOST_CHECK(!verify_rsa_pss(context, ours, hash, digest, sign(key.get(), digest_info(hash, digest))));

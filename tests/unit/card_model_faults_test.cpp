@@ -1,4 +1,4 @@
-// Faults, interference by other programs, hooks, counters, and what a log may show.
+// Faults, interference by other programs, hooks, counters, and the masking of logs.
 #include <boost/test/unit_test.hpp>
 
 #include "card_kinds.hpp"
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(every_jpki_kind_is_recognised_and_foreign_kinds_are_not) {
         kind.adjust(knobs);
         Card card(knobs);
         if (knobs.first_command_6f00) card.sw(select_jpki);
-        // sw() is 0 for an answer without a status.
+        // sw() is 0 for an answer without a status word.
         BOOST_TEST(card.sw(select_jpki) == (knobs.is_jpki ? 0x9000U : knobs.other_card_answer.value_or(0)), kind.name);
         BOOST_TEST(jpki::model::find_card_kind(kind.name) == &kind);
     }

@@ -1,4 +1,4 @@
-// A card model that is spoken to in hexadecimal.
+// A card model with commands and answers in hexadecimal.
 #pragma once
 
 #include "card_model.hpp"
@@ -63,7 +63,7 @@ struct Card : CardModel {
     }
 };
 
-// With the application selected, as nearly every test wants it.
+// With the application selected, as almost every test needs it.
 struct OpenCard : Card {
     explicit OpenCard(const Knobs& knobs = {}) : Card(knobs) { sw(select_jpki); }
 };

@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(login_ends_at_power_off_and_select_of_another_application) 
     BOOST_TEST(!card.application_selected());
     card.sw(select_jpki);
     card.sw(verify_auth);
-    card.power_on();  // it is on: nothing happens
+    card.power_on();  // it is on: no change
     BOOST_TEST(card.verified(KeyUse::authentication));
     card.other_program_selects_another_application();
     BOOST_TEST(!card.verified(KeyUse::authentication));

@@ -27,7 +27,7 @@ const Bytes& certificate(KeyUse use) {
     return use == KeyUse::signature ? TestPki::shared()->signature_certificate : TestPki::shared()->authentication_certificate;
 }
 
-// What the card padded: the whole block of 256 bytes.
+// The padded block of 256 bytes that the card signed.
 Bytes opened(KeyUse use, const Bytes& signature) {
     const Key key = public_key(certificate(use));
     const Context context(EVP_PKEY_CTX_new(key.get(), nullptr), &EVP_PKEY_CTX_free);

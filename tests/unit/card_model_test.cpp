@@ -1,4 +1,4 @@
-// The card model against apdu/README.md, Commands and State: selecting, reading, random bytes, bytes that are no command.
+// The card model against apdu/README.md, Commands and State: selecting, reading, random bytes, malformed commands.
 #include <boost/test/unit_test.hpp>
 
 #include "card_model_fixture.hpp"
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(storage_card_returns_no_byte) {
     BOOST_TEST(card.transmit(hex("00B08A00 00")).empty());
     BOOST_TEST(card.counts().commands == 2U);
     BOOST_TEST(card.counts().bytes_out == 0U);
-    card.inject({Fault::Kind::truncated, 0});  // there is nothing to spoil
+    card.inject({Fault::Kind::truncated, 0});  // there is nothing to corrupt
     BOOST_TEST(card.transmit(hex(select_jpki)).empty());
 }
 

@@ -1,4 +1,4 @@
-// The fake of PC/SC: cards that come and go, and what handles and waits see of it.
+// The fake of PC/SC: insertion and removal of cards, and their effect on handles and waits.
 #include "fake_pcsc_fixture.hpp"
 
 using namespace jpki::fake;
@@ -11,7 +11,7 @@ namespace {
 const std::string pnp = "\\\\?PnP?\\Notification";
 
 struct Waiting : Fixture {
-    // dwEventState of our reader, as for a caller who knows nothing.
+    // dwEventState of our reader, for a caller without a known state.
     DWORD look() const {
         SCARD_READERSTATE state{};
         state.szReader = reader_name.c_str();
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(handle_is_invalid_after_removal) {
 }
 
 BOOST_AUTO_TEST_CASE(reset_by_another_program_hides_removal) {
-    // As in pcsc-lite: an event overwrites the one before it, and reconnecting forgets either.
+    // As in pcsc-lite: an event replaces the one before it, and reconnecting clears either.
     const SCARDHANDLE handle = connect();
     const Card second = make_card();
     swap_card(reader_name, second);
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(unplugged_reader_leaves_only_invalid_handles) {
     CHECK_RC(SCardStatus(handle, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), SCARD_E_READER_UNAVAILABLE);
     CHECK_RC(wait(reader_name, SCARD_STATE_UNAWARE, 0), SCARD_E_UNKNOWN_READER);
     add_reader(reader_name, make_card());
-    // Plugged again with another card in it: the counter tells nothing.
+    // Plugged again with another card: the counter shows no change.
     BOOST_CHECK_EQUAL(look() >> 16, before >> 16);
     CHECK_RC(SCardStatus(handle, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), SCARD_E_INVALID_VALUE);
     CHECK_RC(SCardDisconnect(handle, SCARD_RESET_CARD), SCARD_S_SUCCESS);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(removal_during_command_is_reported) {
     BOOST_CHECK_EQUAL(events(reader_name), 4U);
     on_transmit(nullptr);
 
-    // A long command does not outlast its card.
+    // A long command ends with its card.
     insert_card(reader_name, card);
     delay_commands(reader_name, 1h);
     handle = connect();
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(reset_inside_transaction_keeps_other_programs_out) {
     BOOST_CHECK_EQUAL(status_of(handle, tries_left), 0x63C3);
     CHECK_RC(transmit(handle, tries_left), SCARD_W_RESET_CARD);
     BOOST_CHECK(!card->application_selected());
-    // As in pcsc-lite: the end of the transaction fails for the event's sake, and nothing is unlocked.
+    // As in pcsc-lite: the end of the transaction fails because of the event, and the lock stays.
     CHECK_RC(SCardEndTransaction(handle, SCARD_LEAVE_CARD), SCARD_W_RESET_CARD);
     BOOST_CHECK(!other_begins_transaction(reader_name));
     CHECK_RC(reconnect(handle), SCARD_S_SUCCESS);

@@ -1,4 +1,4 @@
-// What every test of the fake begins with: a running service, one reader, one card in it.
+// The start of every test of the fake: a running service, one reader, one card in it.
 #pragma once
 
 #include "tests/fake_pcsc/fake_pcsc.hpp"
@@ -22,7 +22,7 @@ inline const Bytes select_jpki = {0x00, 0xA4, 0x04, 0x0C, 0x0A, 0xD3, 0x92, 0xF0
 inline const Bytes tries_left = {0x00, 0x20, 0x00, 0x98};
 inline const Bytes right_pin = {0x00, 0x20, 0x00, 0x98, 0x04, '1', '2', '3', '4'};
 
-// No test here signs or reads, so no key is needed, and making keys is slow.
+// No test here signs or reads, so no key is needed, and key generation is slow.
 inline Card make_card(model::Knobs knobs = {}) {
     static const auto no_keys = std::make_shared<const model::TestPki>();
     return std::make_shared<model::CardModel>(no_keys, std::move(knobs));

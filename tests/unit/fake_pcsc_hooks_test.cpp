@@ -1,4 +1,4 @@
-// The hooks that let a test step between two threads of the module, and speak in the card's place.
+// The hooks that let a test act between two threads of the module, and answer in place of the card.
 #include "fake_pcsc_fixture.hpp"
 
 #include "tests/fake_pcsc/gate.hpp"
@@ -17,10 +17,10 @@ BOOST_AUTO_TEST_CASE(call_can_be_held_at_its_start_while_others_run) {
     on_call(stop_where_told);
     std::thread asking([&] {
         stop = &asked;
-        done = get_atr(handle) == SCARD_S_SUCCESS && get_atr(handle) == SCARD_S_SUCCESS;  // once: the second one goes through
+        done = get_atr(handle) == SCARD_S_SUCCESS && get_atr(handle) == SCARD_S_SUCCESS;  // once: the second call is not held
     });
     asked.gate.until_somebody_waits();
-    // No lock of libpcsclite is held by it yet: the same handle serves another thread.
+    // It holds no lock of libpcsclite yet: the same handle works in another thread.
     BOOST_CHECK_EQUAL(status_of(handle, select_jpki), 0x9000);
     BOOST_CHECK(!done);
     asked.gate.open();

@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(pad_reports_cancel_timeout_and_wrong_lengths) {
     BOOST_CHECK_EQUAL(ask(verify_code, request), 0x6400U);
     BOOST_CHECK_EQUAL(ask(verify_code, request), 0x6403U);
     BOOST_CHECK_EQUAL(ask(verify_code, request), 0x6403U);
-    BOOST_CHECK_EQUAL(ask(verify_code, request), 0x6400U);  // nobody there
+    BOOST_CHECK_EQUAL(ask(verify_code, request), 0x6400U);  // no user present
     BOOST_CHECK_EQUAL(card->counts().verify[0], 0U);
 
     PinEntry pulled = PinEntry::typed("1234");
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(pad_changes_pins) {
     BOOST_CHECK_EQUAL(ask(modify_code, request), 0x9000U);
     BOOST_CHECK_EQUAL(card->pin(KeyUse::authentication), "5678");
 
-    // Both PINs into one command. Our card has none such; the model may answer what it likes.
+    // Both PINs in one command. Our card has no such command; the model's answer does not matter.
     const Bytes both = {0x00, 0x24, 0x00, 0x98, 0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     user_will(reader_name, PinEntry::changed("5678", "1234"));
     ask(modify_code, modify(both, 4, 4, 4, 3, 0, 4));
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(pad_rejects_malformed_structures) {
     rejected(verify_code, with(good, 2, 0x83));             // no such coding
     rejected(verify_code, with(good, 2, 0x8A));             // block beyond the data
     rejected(verify_code, with(good, 3, 0x05));             // block longer than the data
-    rejected(verify_code, with(good, 3, 0x00));             // no block, yet data
+    rejected(verify_code, with(good, 3, 0x00));             // no block, but data
     rejected(verify_code, with(good, 4, 0x20));             // RFU
     rejected(verify_code, with(good, 5, 3));                // maximum below minimum
     rejected(verify_code, with(good, 7, 0));                // never ends

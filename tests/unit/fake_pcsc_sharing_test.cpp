@@ -1,4 +1,4 @@
-// The fake of PC/SC: two programs at one card.
+// The fake of PC/SC: two programs with one card.
 #include "fake_pcsc_fixture.hpp"
 
 #include <atomic>
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(reset_by_another_program_is_reported_once) {
     CHECK_RC(reconnect(handle), SCARD_S_SUCCESS);
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     CHECK_RC(SCardEndTransaction(handle, SCARD_UNPOWER_CARD), SCARD_S_SUCCESS);
-    // Now the other one has to reconnect, and does.
+    // Now the other program has to reconnect, and does.
     BOOST_CHECK_EQUAL(other_transmit(reader_name, select_jpki).size(), 2U);
 }
 

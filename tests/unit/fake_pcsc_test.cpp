@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(dispositions_leave_reset_or_power_off_card) {
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
     CHECK_RC(SCardEndTransaction(handle, SCARD_RESET_CARD), SCARD_S_SUCCESS);
     BOOST_CHECK(verified() && !card->application_selected());
-    // The reset is news to the handle that made it, too.
+    // The handle that caused the reset gets the event too.
     CHECK_RC(SCardBeginTransaction(handle), SCARD_W_RESET_CARD);
     CHECK_RC(reconnect(handle), SCARD_S_SUCCESS);
     CHECK_RC(SCardBeginTransaction(handle), SCARD_S_SUCCESS);
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(stopped_service_is_reported_as_missing) {
     CHECK_RC(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &second), SCARD_E_NO_SERVICE);
     start_service();
     BOOST_CHECK_EQUAL(events(reader_name), 0U);
-    // The old context never comes back to life.
+    // The old context never becomes valid again.
     CHECK_RC(transmit(handle, tries_left), SCARD_E_NO_SERVICE);
     CHECK_RC(SCardIsValidContext(context), SCARD_S_SUCCESS);
     CHECK_RC(SCardReleaseContext(context), SCARD_E_NO_SERVICE);
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(stop_of_service_ends_waiting_call) {
     std::thread waiting([&] {
         SCARDHANDLE handle = 0;
         DWORD protocol = 0;
-        // pcscd waits for the other program's transaction even to connect.
+        // pcscd waits for the other program's transaction even in connect.
         rc = SCardConnect(context, reader_name.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_ANY, &handle, &protocol);
     });
     BOOST_CHECK(wait_until_blocked(Function::connect));

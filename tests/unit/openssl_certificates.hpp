@@ -1,4 +1,4 @@
-// Keys and certificates made with OpenSSL's own X509 and EVP_PKEY, for tests of what reads and verifies without them.
+// Keys and certificates made with OpenSSL's X509 and EVP_PKEY, for tests of code that reads and verifies without them.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -27,7 +27,7 @@ inline Key rsa_key(unsigned bits) {
     BOOST_REQUIRE(key != nullptr);
     return key;
 }
-// A key whose modulus has exactly so many bits, which OpenSSL's own generator does not make of odd numbers.
+// A key whose modulus has exactly this many bits, which OpenSSL's generator does not make for odd numbers.
 inline Key odd_rsa_key(unsigned bits) {
     const auto number = [] { return std::unique_ptr<BIGNUM, Freed<BN_free>>(BN_new()); };
     const std::unique_ptr<BN_CTX, Freed<BN_CTX_free>> context(BN_CTX_new());
@@ -101,7 +101,7 @@ inline X509Pointer make_certificate(EVP_PKEY* subject_key, EVP_PKEY* issuer_key,
     return certificate;
 }
 
-// NULL when OpenSSL does not take it for one certificate and nothing else.
+// NULL if OpenSSL does not accept it as exactly one certificate.
 inline X509Pointer openssl_reads(ByteView der) {
     const unsigned char* at = der.data();
     X509Pointer certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));

@@ -1,4 +1,4 @@
-// A Link whose card says what a test has written down for it.
+// A Link whose card gives the answers that a test lists.
 #pragma once
 
 #include "apdu/link.hpp"
@@ -32,7 +32,7 @@ public:
         for (const auto answer : answers_) answers.push_back(hex(answer));
     }
     std::deque<Bytes> answers;    // the last one is given repeatedly
-    std::vector<Bytes> commands;  // what was sent
+    std::vector<Bytes> commands;  // commands sent
     int begun = 0, ended = 0, powered_off = 0;
 
 protected:

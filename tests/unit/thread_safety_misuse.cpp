@@ -1,4 +1,4 @@
-// For the compiler alone (CMakeLists.txt): a guarded member that is read without its mutex is refused, and with it is not.
+// For the compiler only (CMakeLists.txt): reading a guarded member without its mutex is rejected, with it accepted.
 #include "apdu/thread_safety.hpp"
 
 namespace {

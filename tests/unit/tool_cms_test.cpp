@@ -1,4 +1,4 @@
-// jpki-tool's CMS: what it builds as OpenSSL reads it, what OpenSSL makes as it judges it, and files that are neither.
+// jpki-tool's CMS: OpenSSL reads what it builds, it verifies what OpenSSL makes, and it rejects other files.
 #include "cms_build.hpp"
 #include "cms_encoding.hpp"
 #include "cms_judge.hpp"
@@ -55,7 +55,7 @@ void extend(X509* certificate, int nid, const char* value) {
 }
 void sign_certificate(X509* certificate, EVP_PKEY* key) { BOOST_REQUIRE(X509_sign(certificate, key, EVP_sha256()) > 0); }
 
-// A CA and a holder. Made once for a key size, keys are slow.
+// A CA and a holder. Made once for each key size: key generation is slow.
 struct Pki {
     Key ca_key = rsa_key(2048), key;
     X509Pointer ca, holder;
@@ -286,7 +286,7 @@ BOOST_AUTO_TEST_CASE(included_ca_counts_by_its_fingerprint_only) {
 }
 
 BOOST_AUTO_TEST_CASE(signing_certificate_attribute_of_another_certificate_does_not_verify) {
-    // The same key in another certificate: only the attribute tells which one the signer meant.
+    // The same key in another certificate: only the attribute identifies the certificate that the signer meant.
     Pki twin({}, "critical,digitalSignature", Key((EVP_PKEY_up_ref(pki().key.get()), pki().key.get())));
     const auto mine = parse_certificate(twin.holder_der());
     const auto other = parse_certificate(pki().holder_der());
@@ -363,7 +363,7 @@ BOOST_AUTO_TEST_CASE(every_truncation_and_flipped_bit_is_rejected_or_checked_wit
         for (std::size_t at = 0; at < der.size(); at += 7) {
             Bytes changed = der;
             changed[at] ^= 0x80;
-            try_it(changed);  // some bytes are nobody's signature (the CA's own); what counts is that nothing breaks
+            try_it(changed);  // some bytes belong to no signature (the CA's own); the check is that nothing crashes
         }
     }
 }
@@ -387,7 +387,7 @@ BOOST_AUTO_TEST_CASE(sizes_above_four_gibibytes_are_encoded_and_read) {
     const auto certificate = parse_certificate(pki().holder_der());
     const Bytes attributes = tool::signed_attributes(*certificate, Bytes(32), tool::now());
     const auto frame = tool::cms_frame(*certificate, {}, attributes, Bytes(256), size);
-    // The content is the last thing in the head: its own header says the size.
+    // The content is last in the head: its own header has the size.
     const Bytes header = tool::der::header(der::octet_string, size);
     BOOST_TEST(std::ranges::equal(ByteView(frame.before).last(header.size()), header));
     const std::uint64_t outer = frame.before.size() + size + frame.after.size();

@@ -1,4 +1,4 @@
-// jpki-tool doctor: every machine that the findings speak of, made up; and what survey may send.
+// jpki-tool doctor: a simulated machine for each finding; and the commands that survey may send.
 #include "doctor.hpp"
 #include "survey_card.hpp"
 
@@ -47,7 +47,7 @@ void finds(const Facts& facts, const std::string& code, Verdict verdict) {
     BOOST_TEST((!otherwise || otherwise->verdict == Verdict::ok), code + " on a machine where all is well");
 }
 
-// A directory tree that is gone afterwards.
+// A directory tree that is removed at the end.
 struct Tree {
     std::filesystem::path root;
     Tree() {

@@ -1,4 +1,4 @@
-// jpki-tool's smaller parts: dates as the offices count them, width on a terminal, text from outside, exit statuses.
+// Small parts of jpki-tool: dates as the offices count them, width on a terminal, untrusted text, exit statuses.
 #include "dates.hpp"
 #include "exit_status.hpp"
 #include "i18n.hpp"
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(days_left_count_calendar_days_in_japan) {
     BOOST_TEST(tool::days_left(end, utc(2026, 5, 10, 14, 59, 59)) == 0);
     BOOST_TEST(tool::days_left(end, utc(2026, 5, 10, 15, 0, 0)) == -1);
     BOOST_TEST(tool::days_left(end, utc(2026, 5, 20, 15, 0, 0)) == -11);
-    // A test certificate that ends at noon: over is over, on the same day too.
+    // A test certificate that expires at noon: expired on the same day too.
     BOOST_TEST(tool::days_left(utc(2026, 5, 10, 3), utc(2026, 5, 10, 4)) == -1);
 }
 
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(exit_statuses_are_distinct_and_named) {
     for (const auto& status : tool::exit_statuses()) {
         values.insert(static_cast<int>(status.value));
         names.insert(status.name);
-        BOOST_TEST(static_cast<int>(status.value) < 126);  // the shell's own begin there
+        BOOST_TEST(static_cast<int>(status.value) < 126);  // the shell's own statuses begin there
         BOOST_TEST(tool::name_of(status.value) == std::string(status.name));
     }
     BOOST_TEST(values.size() == tool::exit_statuses().size());
