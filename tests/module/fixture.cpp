@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
@@ -157,14 +159,15 @@ Bytes attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE
 }
 
 std::vector<std::pair<CK_ATTRIBUTE_TYPE, Bytes>> all_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
+    // All types in one call: what the object lacks is marked, and the rest is answered (PKCS#11 3.0, 5.7.5).
+    std::vector<CK_ATTRIBUTE> wanted;
+    for (CK_ATTRIBUTE_TYPE type = 0; type < 0x700; ++type) wanted.push_back({type, nullptr, 0});
+    wanted.push_back({CKA_ALLOWED_MECHANISMS, nullptr, 0});
+    const CK_RV rv = C_GetAttributeValue(session, object, wanted.data(), wanted.size());
+    BOOST_REQUIRE_MESSAGE(rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE, rv_name(rv));
     std::vector<std::pair<CK_ATTRIBUTE_TYPE, Bytes>> all;
-    const auto ask = [&](CK_ATTRIBUTE_TYPE type) {
-        CK_ATTRIBUTE wanted = {type, nullptr, 0};
-        if (C_GetAttributeValue(session, object, &wanted, 1) != CKR_OK) return;
-        all.emplace_back(type, attribute(session, object, type));
-    };
-    for (CK_ATTRIBUTE_TYPE type = 0; type < 0x700; ++type) ask(type);
-    ask(CKA_ALLOWED_MECHANISMS);
+    for (const CK_ATTRIBUTE& one : wanted)
+        if (one.ulValueLen != CK_UNAVAILABLE_INFORMATION) all.emplace_back(one.type, attribute(session, object, one.type));
     return all;
 }
 
@@ -204,12 +207,27 @@ Bytes digest_info_sha256(const Bytes& data) {
     return info;
 }
 
+namespace {
+
+// The public key of a certificate, decoded once: OpenSSL's decoder takes longer than a verification. NULL: no certificate.
+EVP_PKEY* key_of(const Bytes& certificate) {
+    static std::mutex mutex;
+    static std::map<Bytes, std::unique_ptr<X509, decltype(&X509_free)>> decoded;
+    const std::lock_guard lock(mutex);
+    auto found = decoded.find(certificate);
+    if (found == decoded.end()) {
+        const unsigned char* at = certificate.data();
+        X509* x509 = d2i_X509(nullptr, &at, static_cast<long>(certificate.size()));
+        found = decoded.emplace(certificate, std::unique_ptr<X509, decltype(&X509_free)>(x509, &X509_free)).first;
+    }
+    return found->second ? X509_get0_pubkey(found->second.get()) : nullptr;
+}
+
+}  // namespace
+
 bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, const Bytes& data, const Bytes& signature) {
-    const unsigned char* at = certificate.data();
-    const std::unique_ptr<X509, decltype(&X509_free)> x509(d2i_X509(nullptr, &at, static_cast<long>(certificate.size())),
-                                                           &X509_free);
-    if (!x509) return false;
-    EVP_PKEY* key = X509_get0_pubkey(x509.get());
+    EVP_PKEY* key = key_of(certificate);
+    if (!key) return false;
     const EVP_MD* md = nullptr;
     if (mechanism == CKM_SHA256_RSA_PKCS || mechanism == CKM_SHA256_RSA_PKCS_PSS) md = EVP_sha256();
     if (mechanism == CKM_SHA384_RSA_PKCS) md = EVP_sha384();

@@ -3,6 +3,8 @@
 // JPKI_PROPERTY_SEQUENCES runs more of them, JPKI_PROPERTY_SEED others.
 #include "pin_fixture.hpp"
 
+#include "apdu/pcsc_link.hpp"
+
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -21,6 +23,7 @@ public:
     explicit Sequence(unsigned seed)
         : random_(seed), knobs_(random_knobs()), keep_(one_in(4)), each_(one_in(3)), f_(settings(), knobs_) {
         for (const KeyUse use : both_keys) left_[index(use)] = knobs_.tries[index(use)];
+        jpki::PcscLink::removal_news = std::chrono::milliseconds(1);  // the fake knows of a removal before the command fails
     }
 
     void run(int steps) {

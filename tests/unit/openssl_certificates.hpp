@@ -5,6 +5,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "kept_keys.hpp"
+
+#include <map>
 #include <memory>
 #include <openssl/asn1.h>
 #include <openssl/core_names.h>
@@ -22,36 +25,62 @@ template <auto free> struct Freed {
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using X509Pointer = std::unique_ptr<X509, Freed<X509_free>>;
 
-inline Key rsa_key(unsigned bits) {
-    Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(bits)));
+// Each call of one process gives another key. They are the same in each run (kept_keys.hpp).
+inline Key next_kept_key(const std::string& kind, const std::function<EVP_PKEY*()>& generate) {
+    static std::map<std::string, unsigned> given;
+    Key key(model::kept_key(kind + "-" + std::to_string(++given[kind]), generate));
     BOOST_REQUIRE(key != nullptr);
     return key;
 }
-// A key whose modulus has exactly this many bits, which OpenSSL's generator does not make for odd numbers.
-inline Key odd_rsa_key(unsigned bits) {
-    const auto number = [] { return std::unique_ptr<BIGNUM, Freed<BN_free>>(BN_new()); };
+inline Key rsa_key(unsigned bits) {
+    return next_kept_key("rsa-" + std::to_string(bits),
+                         [&] { return EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(bits)); });
+}
+
+using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
+inline Number number() { return Number(BN_new()); }
+
+// A private key of the primes p and q; NULL when e has no inverse.
+inline EVP_PKEY* rsa_key_of_primes(const BIGNUM* p, const BIGNUM* q, const BIGNUM* e) {
     const std::unique_ptr<BN_CTX, Freed<BN_CTX_free>> context(BN_CTX_new());
-    const auto p = number(), q = number(), n = number(), e = number(), d = number(), phi = number();
-    BN_set_word(e.get(), 65537);
-    do {
-        BOOST_REQUIRE(BN_generate_prime_ex(p.get(), static_cast<int>(bits / 2), 0, nullptr, nullptr, nullptr) == 1);
-        BOOST_REQUIRE(BN_generate_prime_ex(q.get(), static_cast<int>(bits - bits / 2), 0, nullptr, nullptr, nullptr) == 1);
-        BN_mul(n.get(), p.get(), q.get(), context.get());
-        BN_sub(phi.get(), n.get(), p.get());
-        BN_sub(phi.get(), phi.get(), q.get());
-        BN_add_word(phi.get(), 1);
-    } while (BN_num_bits(n.get()) != static_cast<int>(bits) || !BN_mod_inverse(d.get(), e.get(), phi.get(), context.get()));
+    const Number n = number(), d = number(), p1 = number(), q1 = number(), phi = number(), dp = number(), dq = number(),
+                 inverse = number();
+    BN_mul(n.get(), p, q, context.get());
+    BN_sub(p1.get(), p, BN_value_one());
+    BN_sub(q1.get(), q, BN_value_one());
+    BN_mul(phi.get(), p1.get(), q1.get(), context.get());
+    if (!BN_mod_inverse(d.get(), e, phi.get(), context.get())) return nullptr;
+    BN_mod(dp.get(), d.get(), p1.get(), context.get());
+    BN_mod(dq.get(), d.get(), q1.get(), context.get());
+    BN_mod_inverse(inverse.get(), q, p, context.get());
     const std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
-    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get());
-    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get());
-    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, d.get());
+    const std::pair<const char*, const BIGNUM*> parts[] = {
+        {OSSL_PKEY_PARAM_RSA_N, n.get()},          {OSSL_PKEY_PARAM_RSA_E, e},
+        {OSSL_PKEY_PARAM_RSA_D, d.get()},          {OSSL_PKEY_PARAM_RSA_FACTOR1, p},
+        {OSSL_PKEY_PARAM_RSA_FACTOR2, q},          {OSSL_PKEY_PARAM_RSA_EXPONENT1, dp.get()},
+        {OSSL_PKEY_PARAM_RSA_EXPONENT2, dq.get()}, {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, inverse.get()}};
+    for (const auto& [name, value] : parts) OSSL_PARAM_BLD_push_BN(builder.get(), name, value);
     const std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
     const std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>> key_context(
         EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
     EVP_PKEY* key = nullptr;
     BOOST_REQUIRE(EVP_PKEY_fromdata_init(key_context.get()) == 1 &&
                   EVP_PKEY_fromdata(key_context.get(), &key, EVP_PKEY_KEYPAIR, parameters.get()) == 1);
-    return Key(key);
+    return key;
+}
+// A key whose modulus has exactly this many bits, which OpenSSL's generator does not make for odd numbers.
+inline Key odd_rsa_key(unsigned bits) {
+    return next_kept_key("odd-rsa-" + std::to_string(bits), [&] {
+        const Number p = number(), q = number(), e = number();
+        BN_set_word(e.get(), 65537);
+        for (;;) {
+            BOOST_REQUIRE(BN_generate_prime_ex(p.get(), static_cast<int>(bits / 2), 0, nullptr, nullptr, nullptr) == 1);
+            BOOST_REQUIRE(BN_generate_prime_ex(q.get(), static_cast<int>(bits - bits / 2), 0, nullptr, nullptr, nullptr) == 1);
+            EVP_PKEY* key = rsa_key_of_primes(p.get(), q.get(), e.get());
+            if (key && EVP_PKEY_get_bits(key) == static_cast<int>(bits)) return key;
+            EVP_PKEY_free(key);
+        }
+    });
 }
 inline Key ec_key(const char* curve) {
     Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve));

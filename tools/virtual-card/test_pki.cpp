@@ -1,5 +1,6 @@
 #include "test_pki.hpp"
 
+#include "kept_keys.hpp"
 #include "test_certificates.hpp"
 
 #include <openssl/rsa.h>
@@ -17,8 +18,10 @@ namespace jpki::model {
 
 namespace {
 
-EVP_PKEY* generate_key(bool p384 = false) {
-    EVP_PKEY* key = p384 ? EVP_EC_gen("P-384") : EVP_RSA_gen(2048);
+// `name` says whose key it is, where keys are kept.
+EVP_PKEY* generate_key(const std::string& name, const TestPki::Options& options, bool p384 = false) {
+    EVP_PKEY* key = kept_key(name + (p384 ? "-p384-" : "-rsa2048-") + std::to_string(options.seed),
+                             [&] { return p384 ? EVP_EC_gen("P-384") : EVP_RSA_gen(2048); });
     require(key != nullptr, "key generation");
     return key;
 }
@@ -85,12 +88,12 @@ TestPki::~TestPki() {
 std::shared_ptr<const TestPki> TestPki::make(const Options& options) {
     auto pki = std::make_shared<TestPki>();
     // Key generation takes most of the time.
-    auto other_half = std::async(std::launch::async, [&pki] {
-        pki->authentication_ca_key = generate_key();
-        pki->signature_ca_key = generate_key();
+    auto other_half = std::async(std::launch::async, [&] {
+        pki->authentication_ca_key = generate_key("authentication-ca", options);
+        pki->signature_ca_key = generate_key("signature-ca", options);
     });
-    pki->authentication_key = generate_key(options.p384);
-    pki->signature_key = generate_key(options.p384);
+    pki->authentication_key = generate_key("authentication", options, options.p384);
+    pki->signature_key = generate_key("signature", options, options.p384);
     other_half.get();
 
     std::mt19937_64 random(options.seed);

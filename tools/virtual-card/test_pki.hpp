@@ -17,9 +17,9 @@ public:
     struct Options {
         std::string name = "試験 花子";                          // goes into the signature certificate's subjectAltName (UTF-8)
         std::string address = "東京都見本市試験町一丁目2番3号";  // also there
-        std::uint64_t seed = 1;                                  // seeds serial numbers and common names; keys are always random
-        int authentication_not_before_days = -30;                // relative to now
-        int not_after_days = 1500;                               // negative: expired
+        std::uint64_t seed = 1;                    // seeds serial numbers and common names; keys are random (kept_keys.hpp)
+        int authentication_not_before_days = -30;  // relative to now
+        int not_after_days = 1500;                 // negative: expired
         std::size_t authentication_size =
             1570;  // size of the DER in bytes (padded with a long policy text); real ones: about 1550-1600
         std::size_t signature_size = 1745;
