@@ -1,48 +1,21 @@
 #include "apdu/applet.hpp"
 
 #include "apdu/errors.hpp"
+#include "apdu/iso7816.hpp"
 
 namespace jpki {
 
 namespace {
 
-// P2 for "the file that is selected"; with the short form the SFI is added.
-constexpr std::uint8_t current_file = 0x80;
-
-constexpr std::uint8_t short_reference(Ef ef) noexcept { return static_cast<std::uint8_t>(current_file | sfi_of(ef)); }
+constexpr std::uint8_t short_reference(Ef ef) noexcept { return iso7816::by_sfi(sfi_of(ef)); }
 
 [[noreturn]] void unexpected(const char* what, std::uint16_t status) {
     throw CardFault(std::string(what) + ": status " + hex16(status));
 }
 
-constexpr bool is_blocked(std::uint16_t status) noexcept {
-    return status == 0x63C0 || status == sw::authentication_method_blocked || status == sw::reference_data_not_usable;
-}
-
 // An answer to a retry counter query or a VERIFY that shows that the card knows the PIN.
 constexpr bool is_pin_answer(std::uint16_t status) noexcept {
-    return status == sw::ok || sw::counts_tries(status) || is_blocked(status);
-}
-
-// Checking errors of ISO/IEC 7816-4 (5.1.3, table 5) that say: no such reference, file or parameter here. The command was not
-// executed.
-constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
-    switch (status) {
-    case sw::file_not_found:
-    case sw::incorrect_data:
-    case 0x6A81:
-    case 0x6A83:
-    case sw::incorrect_p1_p2:
-    case 0x6A88:
-    case sw::wrong_offset:
-    case 0x6981:
-    case 0x6985:
-    case 0x6986:
-    case sw::wrong_length:
-    case sw::instruction_not_supported:
-    case sw::class_not_supported: return true;
-    default: return false;
-    }
+    return status == sw::ok || sw::counts_tries(status) || sw::is_blocked(status);
 }
 
 }  // namespace
@@ -50,9 +23,9 @@ constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
 // One SELECT. No value: an answer that says neither yes nor no.
 std::optional<bool> Applet::try_select(std::string& answer) {
     try {
-        const std::uint16_t status = transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, jpki_aid)).status;
+        const std::uint16_t status = transaction_.transmit(iso7816::select_application(jpki_aid)).status;
         if (status == sw::ok) return true;
-        if (says_no_such_reference(status)) return false;
+        if (sw::says_no_such_reference(status)) return false;
         answer = "status " + hex16(status);
     } catch (const TransportFault&) {
         throw;
@@ -73,15 +46,13 @@ bool Applet::select(bool first_command) {
 }
 
 bool Applet::select_issuer_security_domain() {
-    return transaction_.transmit(Command({0x00, 0xA4, 0x04, 0x0C}, issuer_security_domain_aid)).status == sw::ok;
+    return transaction_.transmit(iso7816::select_application(issuer_security_domain_aid)).status == sw::ok;
 }
 
 bool Applet::select_ef(Ef ef) {
-    const auto id = static_cast<std::uint16_t>(ef);
-    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id & 0xFF)};
-    const std::uint16_t status = transaction_.transmit(Command({0x00, 0xA4, 0x02, 0x0C}, bytes)).status;
+    const std::uint16_t status = transaction_.transmit(iso7816::select_ef(static_cast<std::uint16_t>(ef))).status;
     if (status == sw::ok) return true;
-    if (says_no_such_reference(status)) return false;
+    if (sw::says_no_such_reference(status)) return false;
     unexpected("SELECT EF", status);
 }
 
@@ -89,17 +60,16 @@ bool Applet::select_ef(Ef ef) {
 std::optional<std::uint8_t> Applet::reference(Ef ef) {
     if (profile_.form != CommandProfile::Form::select_ef) return short_reference(ef);
     if (!select_ef(ef)) return std::nullopt;
-    return current_file;
+    return iso7816::current_file;
 }
 
 Response Applet::query(std::uint8_t p2) {
-    const Header header{0x00, 0x20, 0x00, p2};
     if (!profile_.query_with_le) {
-        Response response = transaction_.transmit(Command(header));
+        Response response = transaction_.transmit(iso7816::query_retry_counter(p2, false));
         if (response.status != sw::wrong_length) return response;
     }
     // One reader needed a fifth byte (apdu/README.md, tries left). It is Le: no card takes it for an empty PIN that costs a try.
-    Response response = transaction_.transmit(Command(header, {}, Command::le_max));
+    Response response = transaction_.transmit(iso7816::query_retry_counter(p2, true));
     if (is_pin_answer(response.status)) profile_.query_with_le = true;
     return response;
 }
@@ -114,29 +84,29 @@ TriesAnswer Applet::tries(KeyUse use) {
                 profile_.form = CommandProfile::Form::short_form;
             } else {
                 if (!select_ef(ef)) return std::nullopt;  // neither form finds it: which one the card wants stays open
-                response = query(current_file);
+                response = query(iso7816::current_file);
                 if (is_pin_answer(response.status)) profile_.form = CommandProfile::Form::select_ef;
             }
         }
     } else {
         if (!select_ef(ef)) return std::nullopt;
-        response = query(current_file);
+        response = query(iso7816::current_file);
     }
-    if (is_blocked(response.status)) return 0;
+    if (sw::is_blocked(response.status)) return 0;
     // ISO/IEC 7816-4 lets a card say "verified" here; apdu/README.md knows none that does. A count it is not.
     if (response.ok()) return std::nullopt;
-    if (sw::counts_tries(response.status)) return response.status & 0x0F;
-    if (says_no_such_reference(response.status)) return std::nullopt;
+    if (sw::counts_tries(response.status)) return sw::tries_in(response.status);
+    if (sw::says_no_such_reference(response.status)) return std::nullopt;
     unexpected("retry counter query", response.status);
 }
 
 PinAnswer Applet::pin_answer(std::uint16_t status) {
     if (status == sw::ok) return {PinAnswer::Kind::accepted, 0};
-    if (is_blocked(status)) return {PinAnswer::Kind::blocked, 0};
-    if (sw::counts_tries(status)) return {PinAnswer::Kind::rejected, status & 0x0F};
+    if (sw::is_blocked(status)) return {PinAnswer::Kind::blocked, 0};
+    if (sw::counts_tries(status)) return {PinAnswer::Kind::rejected, sw::tries_in(status)};
     if (status == sw::pad_timeout || status == sw::pad_cancelled) return {PinAnswer::Kind::cancelled, 0};
     if (status == sw::pad_pins_differ || status == sw::pad_pin_size) return {PinAnswer::Kind::not_entered, 0};
-    if (says_no_such_reference(status)) return {PinAnswer::Kind::absent, 0};
+    if (sw::says_no_such_reference(status)) return {PinAnswer::Kind::absent, 0};
     unexpected("VERIFY", status);
 }
 
@@ -149,15 +119,15 @@ std::optional<std::uint8_t> Applet::pin_reference(KeyUse use) {
 PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
     const auto p2 = reference(facts_of(use).pin);
     if (!p2) return {PinAnswer::Kind::absent, 0};
-    const std::uint16_t status = transaction_.transmit(Command({0x00, 0x20, 0x00, *p2}, pin.view())).status;
+    const std::uint16_t status = transaction_.transmit(iso7816::verify(*p2, pin.view())).status;
     if (profile_.form == CommandProfile::Form::unknown) {
         if (is_pin_answer(status)) {
             profile_.form = CommandProfile::Form::short_form;
-        } else if (says_no_such_reference(status)) {
+        } else if (sw::says_no_such_reference(status)) {
             // The retry counter query settles the form at no cost. When the card does know the PIN in the other form, the command
             // above reached no PIN and no try was spent: it may be said once more, the right way.
             if (!tries(use) || profile_.form != CommandProfile::Form::select_ef) return {PinAnswer::Kind::absent, 0};
-            return pin_answer(transaction_.transmit(Command({0x00, 0x20, 0x00, current_file}, pin.view())).status);
+            return pin_answer(transaction_.transmit(iso7816::verify(iso7816::current_file, pin.view())).status);
         }
     }
     return pin_answer(status);
@@ -166,7 +136,7 @@ PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
 PinAnswer::Kind Applet::change(KeyUse use, const Secret& new_pin) {
     const auto p2 = reference(facts_of(use).pin);
     if (!p2) throw CardFault("CHANGE REFERENCE DATA: PIN not found on the card");
-    return change_answer(transaction_.transmit(Command({0x00, 0x24, 0x01, *p2}, new_pin.view())).status);
+    return change_answer(transaction_.transmit(iso7816::change_reference_data(*p2, new_pin.view())).status);
 }
 
 PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
@@ -185,8 +155,7 @@ PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
 SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     const auto p2 = reference(facts_of(use).key);
     if (!p2) return {};
-    Response response =
-        transaction_.transmit(Command({0x80, 0x2A, static_cast<std::uint8_t>(scheme), *p2}, data, Command::le_max));
+    Response response = transaction_.transmit(iso7816::compute_digital_signature(static_cast<std::uint8_t>(scheme), *p2, data));
     if (response.ok()) {
         if (response.data.size() != signature_size) throw CardFault("signature has the wrong size");
         return {SignAnswer::Kind::done, std::move(response.data)};
@@ -194,7 +163,7 @@ SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};
     if (response.status == sw::incorrect_p1_p2 && scheme != SignatureScheme::pkcs1_padding)
         return {SignAnswer::Kind::scheme_unknown, {}};
-    if (says_no_such_reference(response.status)) return {};
+    if (sw::says_no_such_reference(response.status)) return {};
     unexpected("signature", response.status);
 }
 
@@ -202,7 +171,7 @@ std::uint16_t Applet::probe_sign(KeyUse use, std::uint8_t p1) {
     static constexpr std::uint8_t one_byte[1] = {0};
     const auto p2 = reference(facts_of(use).key);
     if (!p2) return sw::file_not_found;
-    return transaction_.transmit(Command({0x80, 0x2A, p1, *p2}, one_byte, Command::le_max)).status;
+    return transaction_.transmit(iso7816::compute_digital_signature(p1, *p2, one_byte)).status;
 }
 
 }  // namespace jpki

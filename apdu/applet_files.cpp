@@ -2,6 +2,7 @@
 #include "apdu/applet.hpp"
 #include "apdu/certificate_file.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/iso7816.hpp"
 
 #include <algorithm>
 
@@ -13,42 +14,27 @@ namespace {
 // the first: what comes from another file shows.
 constexpr std::size_t overlap = 16;
 
-Command read_command(std::uint8_t p1, std::size_t p2, std::size_t size) {
-    return Command({0x00, 0xB0, p1, static_cast<std::uint8_t>(p2 & 0xFF)}, {}, size);
-}
-
-Command read_at(std::size_t offset, std::size_t size) {
-    return read_command(static_cast<std::uint8_t>(offset >> 8 & 0x7F), offset, size);
-}
-
-// Beyond the end, no such file: all that a card may say of a file that is not there.
-bool says_nothing_there(std::uint16_t status) noexcept {
-    return status == sw::file_not_found || status == 0x6986 || status == sw::wrong_offset || status == sw::incorrect_p1_p2 ||
-           status == 0x6A88 || status == 0x6985;
-}
-
 }  // namespace
 
 // The first read of a file, in the form that this card wants. `offset` at most 255, as the SFI form has it.
 Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
-    const auto p1 = static_cast<std::uint8_t>(0x80 | sfi_of(ef));
     if (profile_.form != CommandProfile::Form::select_ef) {
-        Response response = transaction_.transmit(read_command(p1, offset, size));
+        Response response = transaction_.transmit(iso7816::read_binary_by_sfi(sfi_of(ef), offset, size));
         if (profile_.form == CommandProfile::Form::short_form || response.ok() ||
             response.status == sw::security_status_not_satisfied)
             return response;
     }
     if (!select_ef(ef)) return {{}, sw::file_not_found};
-    return transaction_.transmit(read_at(offset, size));
+    return transaction_.transmit(iso7816::read_binary(offset, size));
 }
 
 FileAnswer Applet::read_start(Ef ef, std::size_t size) {
     Response response = read_first(ef, 0, size);
     if (response.status == sw::security_status_not_satisfied) return {FileAnswer::Kind::locked, {}};
     if (response.ok() && response.data.empty()) return {FileAnswer::Kind::absent, {}, true};
-    if (response.ok() || response.status == 0x6282)  // 6282: the file ended before Le
+    if (response.ok() || response.status == sw::end_of_file_before_le)
         return {response.data.empty() ? FileAnswer::Kind::absent : FileAnswer::Kind::read, std::move(response.data)};
-    if (says_nothing_there(response.status)) return {FileAnswer::Kind::absent, {}};
+    if (sw::says_nothing_to_read(response.status)) return {FileAnswer::Kind::absent, {}};
     throw CardFault("READ BINARY: status " + hex16(response.status));
 }
 
@@ -90,7 +76,7 @@ FileAnswer Applet::read_rest(Ef ef, Bytes data, std::size_t total) {
     while (data.size() < total) {
         const std::size_t again = current ? 0 : std::min(overlap, data.size());
         const std::size_t from = data.size() - again;
-        Response response = transaction_.transmit(read_at(from, std::min(Command::le_max, total - from)));
+        Response response = transaction_.transmit(iso7816::read_binary(from, std::min(Command::le_max, total - from)));
         const bool usable = response.ok() && response.data.size() > again &&
                             std::equal(data.end() - static_cast<std::ptrdiff_t>(again), data.end(), response.data.begin());
         if (usable) {

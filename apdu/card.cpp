@@ -1,6 +1,7 @@
 #include "apdu/card.hpp"
 
 #include "apdu/card_scope.hpp"
+#include "apdu/iso7816.hpp"
 #include "apdu/patience.hpp"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apdu/bytes.hpp"
+#include "apdu/status_words.hpp"
 
 #include <array>
 #include <optional>
@@ -45,7 +46,7 @@ struct Response {
     Bytes data;
     std::uint16_t status = 0;
 
-    bool ok() const noexcept { return status == 0x9000; }
+    bool ok() const noexcept { return status == sw::ok; }
 };
 
 }  // namespace jpki

@@ -1,4 +1,5 @@
-// What apdu/README.md says of the JPKI application, as constants: identifiers, files, PIN rules, status words.
+// What apdu/README.md says of the JPKI application, as constants: identifiers, files, PIN rules. Status words are the
+// standard's (status_words.hpp).
 #pragma once
 
 #include "apdu/key_use.hpp"
@@ -55,29 +56,5 @@ enum class SignatureScheme : std::uint8_t {
 };
 // A value of P1 that no table names: the card says 6A86 to it.
 inline constexpr std::uint8_t unassigned_signature_scheme = 0x7F;
-
-namespace sw {
-inline constexpr std::uint16_t ok = 0x9000;
-inline constexpr std::uint16_t security_status_not_satisfied = 0x6982;
-inline constexpr std::uint16_t authentication_method_blocked = 0x6983;
-inline constexpr std::uint16_t reference_data_not_usable = 0x6984;
-inline constexpr std::uint16_t wrong_length = 0x6700;
-inline constexpr std::uint16_t incorrect_data = 0x6A80;
-inline constexpr std::uint16_t file_not_found = 0x6A82;
-inline constexpr std::uint16_t incorrect_p1_p2 = 0x6A86;
-inline constexpr std::uint16_t no_precise_diagnosis = 0x6F00;
-inline constexpr std::uint16_t wrong_offset = 0x6B00;
-inline constexpr std::uint16_t class_not_supported = 0x6E00;
-inline constexpr std::uint16_t instruction_not_supported = 0x6D00;
-
-// What a reader with a PIN pad says itself (PC/SC part 10, 2.5.2).
-inline constexpr std::uint16_t pad_timeout = 0x6400;
-inline constexpr std::uint16_t pad_cancelled = 0x6401;
-inline constexpr std::uint16_t pad_pins_differ = 0x6402;
-inline constexpr std::uint16_t pad_pin_size = 0x6403;
-
-// 63Cx: x tries left. Only this form counts tries; the low digit of any other status word means nothing.
-constexpr bool counts_tries(std::uint16_t status) noexcept { return (status & 0xFFF0) == 0x63C0; }
-}  // namespace sw
 
 }  // namespace jpki

@@ -1,6 +1,7 @@
 #include "apdu/link.hpp"
 
 #include "apdu/errors.hpp"
+#include "apdu/iso7816.hpp"
 
 #include <array>
 
@@ -33,16 +34,16 @@ Response Link::Transaction::exchange_once(const Command& command) {
 
 Response Link::Transaction::transmit(Command& command) {
     Response response = exchange_once(command);
-    if ((response.status & 0xFF00) == 0x6C00 && command.has_le()) {
-        command.replace_le(static_cast<std::uint8_t>(response.status & 0xFF));
+    if (sw::asks_for_other_le(response.status) && command.has_le()) {
+        command.replace_le(sw::sw2(response.status));
         response = exchange_once(command);
     }
-    for (int round = 0; (response.status & 0xFF00) == 0x6100; ++round) {
+    for (int round = 0; sw::announces_more(response.status); ++round) {
         if (round == rounds_max) throw CardFault("too many 61xx answers to " + command.header_text());
-        const std::size_t more = response.status & 0xFF;
-        Response rest = exchange_once(Command({0x00, 0xC0, 0x00, 0x00}, {}, more == 0 ? 256 : more));
+        const std::size_t more = sw::sw2(response.status);
+        Response rest = exchange_once(iso7816::get_response(more == 0 ? Command::le_max : more));
         // An error of GET RESPONSE says nothing of the command that it belongs to: it was carried out, its answer is lost.
-        if (!rest.ok() && (rest.status >> 8) >= 0x64)
+        if (sw::is_error(rest.status))
             throw CardFault("GET RESPONSE after " + command.header_text() + ": status " + hex16(rest.status));
         response.data.insert(response.data.end(), rest.data.begin(), rest.data.end());
         response.status = rest.status;

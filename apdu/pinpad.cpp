@@ -1,6 +1,7 @@
 #include "apdu/pinpad.hpp"
 
 #include "apdu/errors.hpp"
+#include "apdu/iso7816.hpp"
 
 #include <array>
 #include <cstring>
@@ -83,7 +84,7 @@ Bytes PinPad::verify_structure(KeyUse use, std::uint8_t p2) {
     append<std::uint16_t>(s, language);
     s.push_back(0);           // bMsgIndex
     s.insert(s.end(), 3, 0);  // bTeoPrologue
-    append_template(s, {0x00, 0x20, 0x00, p2}, facts);
+    append_template(s, iso7816::verify_header(p2), facts);
     return s;
 }
 
@@ -102,7 +103,7 @@ Bytes PinPad::modify_structure(KeyUse use, std::uint8_t p2) {
     s.push_back(2);           // bMsgIndex2
     s.push_back(0);           // bMsgIndex3
     s.insert(s.end(), 3, 0);  // bTeoPrologue
-    append_template(s, {0x00, 0x24, 0x01, p2}, facts);
+    append_template(s, iso7816::change_reference_data_header(p2), facts);
     return s;
 }
 

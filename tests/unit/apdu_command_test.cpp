@@ -1,6 +1,7 @@
 // Command and response forms (ISO/IEC 7816-4, 5.1), 61xx and 6Cxx within bounds (5.3.4), transactions.
 #include "apdu/command.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/iso7816.hpp"
 #include "scripted_link.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -34,6 +35,23 @@ BOOST_AUTO_TEST_CASE(command_has_one_of_four_short_forms) {
     BOOST_CHECK_EQUAL(Command(header, Bytes(255)).wire().size(), 260u);
     BOOST_CHECK_EQUAL(Command(header, Bytes(255), 256).wire().size(), 261u);
     BOOST_CHECK_EQUAL(Command(header, hex("31323334")).header_text(), "00A4 020C");  // never the data
+}
+
+// The bytes of apdu/README.md, Commands.
+BOOST_AUTO_TEST_CASE(iso7816_commands_have_the_bytes_that_the_card_knows) {
+    const Bytes aid = hex("D392F000260100000001");
+    BOOST_CHECK(wire(iso7816::select_application(aid)) == hex("00A4040C0AD392F000260100000001"));
+    BOOST_CHECK(wire(iso7816::select_ef(0x001B)) == hex("00A4020C02001B"));
+    BOOST_CHECK(wire(iso7816::read_binary(0x0123, 256)) == hex("00B0012300"));
+    BOOST_CHECK(wire(iso7816::read_binary(0x7FFF, 1)) == hex("00B07FFF01"));
+    BOOST_CHECK(wire(iso7816::read_binary_by_sfi(0x0A, 255, 4)) == hex("00B08AFF04"));
+    BOOST_CHECK(wire(iso7816::query_retry_counter(0x98, false)) == hex("00200098"));
+    BOOST_CHECK(wire(iso7816::query_retry_counter(0x98, true)) == hex("0020009800"));
+    BOOST_CHECK(wire(iso7816::verify(0x98, hex("31323334"))) == hex("002000980431323334"));
+    BOOST_CHECK(wire(iso7816::change_reference_data(0x80, hex("31323334"))) == hex("002401800431323334"));
+    BOOST_CHECK(wire(iso7816::compute_digital_signature(0x04, 0x97, hex("AB"))) == hex("802A049701AB00"));
+    BOOST_CHECK(wire(iso7816::get_challenge(8)) == hex("0084000008"));
+    BOOST_CHECK(wire(iso7816::get_response(256)) == hex("00C0000000"));
 }
 
 BOOST_AUTO_TEST_CASE(command_without_short_form_is_not_built) {

@@ -6,10 +6,12 @@
 #include "known_cas.hpp"
 
 #include "apdu/certificate_file.hpp"
+#include "apdu/iso7816.hpp"
 #include "apdu/log.hpp"
 #include "apdu/token_information.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace jpki::tool {
 
@@ -18,8 +20,7 @@ namespace {
 using Answer = SurveyCard::Answer;
 using Lines = std::vector<SurveyLine>;
 
-constexpr std::uint8_t current_file = 0x80;
-std::uint8_t short_reference(Ef ef) { return static_cast<std::uint8_t>(current_file | sfi_of(ef)); }
+constexpr std::uint8_t short_reference(Ef ef) { return iso7816::by_sfi(sfi_of(ef)); }
 std::string number(std::size_t value) { return std::to_string(value); }
 
 struct KnownFile {
@@ -116,14 +117,15 @@ void measure_reading(SurveyCard& card, const Signals& signals, Lines& lines) {
                                                  : "no",
                      "either; found out before it is relied on"});
     card.select_ef(static_cast<std::uint16_t>(ef));
-    const Answer extended = card.send({0x00, 0xB0, 0x00, 0x00, 0x00, 0x02, 0x00});
+    // No Command: those are short ones.
+    const Bytes extended_le = {0x00, iso7816::ins::read_binary, 0x00, 0x00, 0x00, 0x02, 0x00};
+    const Answer extended = card.send(extended_le);
     lines.push_back({"extended-le", "READ with an extended Le of 512", answer_text(extended), "never used"});
     lines.push_back({"no-such-file", "READ of a short file identifier that no file has",
-                     answer_text(card.send({0x00, 0xB0, 0x9E, 0x00, 0x01})), "any error: no such file"});
+                     answer_text(card.send(iso7816::read_binary_by_sfi(0x1E, 0, 1))), "any error: no such file"});
     lines.push_back({"read-pin-file", "READ of the PIN's file", answer_text(card.read_short_form(Ef::authentication_pin, 0, 1)),
                      "never done"});
-    lines.push_back(
-        {"challenge", "GET CHALLENGE of 8 bytes", answer_text(card.send({0x00, 0x84, 0x00, 0x00, 0x08})), "never used"});
+    lines.push_back({"challenge", "GET CHALLENGE of 8 bytes", answer_text(card.send(iso7816::get_challenge(8))), "never used"});
 }
 
 void measure_tries(SurveyCard& card, Lines& lines) {
@@ -136,10 +138,10 @@ void measure_tries(SurveyCard& card, Lines& lines) {
         lines.push_back({"tries-le-" + name, "the same with a fifth byte 00",
                          answer_text(card.query_tries(short_reference(pin), true)), "used once after 6700"});
         const Answer selected = card.select_ef(static_cast<std::uint16_t>(pin));
-        lines.push_back(
-            {"tries-selected-" + name, "the same after SELECT EF",
-             selected.status == sw::ok ? answer_text(card.query_tries(current_file, false)) : "SELECT " + hex16(selected.status),
-             "as the short form"});
+        lines.push_back({"tries-selected-" + name, "the same after SELECT EF",
+                         selected.status == sw::ok ? answer_text(card.query_tries(iso7816::current_file, false))
+                                                   : "SELECT " + hex16(selected.status),
+                         "as the short form"});
         lines.push_back({"tries-again-" + name, "tries query again: it costs no try",
                          card.query_tries(short_reference(pin), false).status == query.status ? "unchanged" : "CHANGED",
                          "unchanged"});
@@ -148,10 +150,11 @@ void measure_tries(SurveyCard& card, Lines& lines) {
 
 void measure_signing(SurveyCard& card, Lines& lines) {
     const std::uint8_t key = short_reference(Ef::authentication_key);
+    constexpr std::array<std::uint8_t, 1> too_short = {0};
     for (const std::uint8_t p1 : {std::uint8_t{0x02}, std::uint8_t{0x04}, unassigned_signature_scheme}) {
         const std::string form = hex(ByteView(&p1, 1));
         lines.push_back({"sign-p1-" + form, "sign command, P1 = " + form + ", one byte of data, no PIN verified",
-                         answer_text(card.send({0x80, 0x2A, p1, key, 0x01, 0x00, 0x00})),
+                         answer_text(card.send(iso7816::compute_digital_signature(p1, key, too_short))),
                          p1 == 0x04                          ? "otherwise than P1 = 7F: has PSS"
                          : p1 == unassigned_signature_scheme ? "6A86, or 6982 where the PIN comes first"
                                                              : "6982 or 6700"});

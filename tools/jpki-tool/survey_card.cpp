@@ -3,6 +3,8 @@
 #include "exit_status.hpp"
 #include "i18n.hpp"
 
+#include "apdu/iso7816.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -13,8 +15,9 @@ namespace jpki::tool {
 
 namespace {
 
-bool begins_with(ByteView apdu, std::initializer_list<std::uint8_t> header) {
-    return apdu.size() >= header.size() && std::equal(header.begin(), header.end(), apdu.begin());
+bool begins_with(ByteView apdu, const Header& header) {
+    const std::array<std::uint8_t, 4> bytes = {header.cla, header.ins, header.p1, header.p2};
+    return apdu.size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), apdu.begin());
 }
 
 bool ends_with(ByteView apdu, ByteView data) {
@@ -35,15 +38,17 @@ bool cannot_sign(ByteView apdu) {
 }  // namespace
 
 bool is_harmless(ByteView apdu) {
-    if (begins_with(apdu, {0x00, 0xA4, 0x04, 0x0C}))
+    if (apdu.size() < 4) return false;
+    const std::uint8_t p1 = apdu[2], p2 = apdu[3];
+    if (begins_with(apdu, iso7816::select_application_header))
         return ends_with(apdu, jpki_aid) || ends_with(apdu, issuer_security_domain_aid);
-    if (begins_with(apdu, {0x00, 0xA4, 0x02, 0x0C, 0x02})) return apdu.size() == 7;
-    if (begins_with(apdu, {0x00, 0xB0})) return apdu.size() == 5 || (apdu.size() == 7 && apdu[4] == 0);
-    if (begins_with(apdu, {0x00, 0x84, 0x00, 0x00})) return apdu.size() == 5;
-    if (begins_with(apdu, {0x00, 0xC0, 0x00, 0x00})) return apdu.size() == 5;
+    if (begins_with(apdu, iso7816::select_ef_header)) return apdu.size() == 7 && apdu[4] == 2;
+    if (begins_with(apdu, iso7816::read_binary_header(p1, p2))) return apdu.size() == 5 || (apdu.size() == 7 && apdu[4] == 0);
+    if (begins_with(apdu, iso7816::get_challenge_header)) return apdu.size() == 5;
+    if (begins_with(apdu, iso7816::get_response_header)) return apdu.size() == 5;
     // VERIFY without a byte of data: four bytes, or a fifth that is Le = 00.
-    if (begins_with(apdu, {0x00, 0x20, 0x00})) return apdu.size() == 4 || (apdu.size() == 5 && apdu[4] == 0);
-    if (begins_with(apdu, {0x80, 0x2A})) return cannot_sign(apdu);
+    if (begins_with(apdu, iso7816::verify_header(p2))) return apdu.size() == 4 || (apdu.size() == 5 && apdu[4] == 0);
+    if (begins_with(apdu, iso7816::sign_header(p1, p2))) return cannot_sign(apdu);
     return false;
 }
 
@@ -87,7 +92,7 @@ void SurveyCard::begin() {
     throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
 }
 
-SurveyCard::Answer SurveyCard::send(const Bytes& apdu) {
+SurveyCard::Answer SurveyCard::send(ByteView apdu) {
     if (!is_harmless(apdu)) throw std::logic_error("survey: this command may not be sent");
     begin();
     std::array<std::uint8_t, 4096> buffer;
@@ -103,36 +108,22 @@ SurveyCard::Answer SurveyCard::send(const Bytes& apdu) {
     return answer;
 }
 
-SurveyCard::Answer SurveyCard::select_application() {
-    Bytes apdu{0x00, 0xA4, 0x04, 0x0C, static_cast<std::uint8_t>(jpki_aid.size())};
-    apdu.insert(apdu.end(), jpki_aid.begin(), jpki_aid.end());
-    return send(apdu);
-}
+SurveyCard::Answer SurveyCard::select_application() { return send(iso7816::select_application(jpki_aid)); }
 
 SurveyCard::Answer SurveyCard::select_issuer_security_domain() {
-    Bytes apdu{0x00, 0xA4, 0x04, 0x0C, static_cast<std::uint8_t>(issuer_security_domain_aid.size())};
-    apdu.insert(apdu.end(), issuer_security_domain_aid.begin(), issuer_security_domain_aid.end());
-    return send(apdu);
+    return send(iso7816::select_application(issuer_security_domain_aid));
 }
 
-SurveyCard::Answer SurveyCard::select_ef(std::uint16_t id) {
-    return send({0x00, 0xA4, 0x02, 0x0C, 0x02, static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id & 0xFF)});
-}
+SurveyCard::Answer SurveyCard::select_ef(std::uint16_t id) { return send(iso7816::select_ef(id)); }
 
-SurveyCard::Answer SurveyCard::read(std::size_t offset, std::size_t le) {
-    return send({0x00, 0xB0, static_cast<std::uint8_t>(offset >> 8), static_cast<std::uint8_t>(offset & 0xFF),
-                 static_cast<std::uint8_t>(le & 0xFF)});
-}
+SurveyCard::Answer SurveyCard::read(std::size_t offset, std::size_t le) { return send(iso7816::read_binary(offset, le)); }
 
 SurveyCard::Answer SurveyCard::read_short_form(Ef ef, std::size_t offset, std::size_t le) {
-    return send({0x00, 0xB0, static_cast<std::uint8_t>(0x80 | sfi_of(ef)), static_cast<std::uint8_t>(offset & 0xFF),
-                 static_cast<std::uint8_t>(le & 0xFF)});
+    return send(iso7816::read_binary_by_sfi(sfi_of(ef), offset, le));
 }
 
 SurveyCard::Answer SurveyCard::query_tries(std::uint8_t p2, bool with_le) {
-    Bytes apdu{0x00, 0x20, 0x00, p2};
-    if (with_le) apdu.push_back(0x00);
-    return send(apdu);
+    return send(iso7816::query_retry_counter(p2, with_le));
 }
 
 void SurveyCard::reset() {

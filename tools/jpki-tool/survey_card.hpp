@@ -4,6 +4,7 @@
 #include "card_access.hpp"
 
 #include "apdu/bytes.hpp"
+#include "apdu/command.hpp"
 #include "apdu/facts.hpp"
 
 #include <string>
@@ -29,7 +30,8 @@ public:
     };
     // One command in a transaction of its own; 61xx and 6Cxx are answers. Throws std::logic_error for a command that is not
     // harmless, Failure when the card is gone or busy.
-    Answer send(const Bytes& apdu);
+    Answer send(ByteView apdu);
+    Answer send(const Command& command) { return send(command.wire()); }
 
     Answer select_application();
     Answer select_issuer_security_domain();

@@ -2,13 +2,20 @@
 // or not, and the sign command with data of a wrong length complains of the length, or of the PIN.
 #include "survey.hpp"
 
+#include "apdu/iso7816.hpp"
 #include "apdu/log.hpp"
+
+#include <array>
 
 namespace jpki::tool {
 
 namespace {
 
 using Answer = SurveyCard::Answer;
+
+// P1 = 02 wants a hash of 32 bytes (apdu/README.md, P1 table): one byte can never be signed.
+constexpr std::uint8_t hash_wanted = 0x02;
+constexpr std::array<std::uint8_t, 1> too_short = {0};
 
 enum class State { verified, not_verified, cannot_tell };
 
@@ -19,15 +26,18 @@ State state_of(SurveyCard& card, KeyUse use) {
         if (status == sw::ok) return State::verified;
         return status == sw::security_status_not_satisfied ? State::not_verified : State::cannot_tell;
     }
-    const auto key = static_cast<std::uint8_t>(0x80 | sfi_of(Ef::authentication_key));
-    Answer answer = card.send({0x80, 0x2A, 0x02, key, 0x01, 0x00, 0x00});
-    if (answer.status != sw::security_status_not_satisfied && answer.status != sw::wrong_length && answer.status != 0x6985) {
+    const auto key = iso7816::by_sfi(sfi_of(Ef::authentication_key));
+    const auto complains_of_length = [](std::uint16_t status) {
+        return status == sw::wrong_length || status == sw::conditions_not_satisfied;
+    };
+    Answer answer = card.send(iso7816::compute_digital_signature(hash_wanted, key, too_short));
+    if (answer.status != sw::security_status_not_satisfied && !complains_of_length(answer.status)) {
         // No short form: the key's file is selected.
         card.select_ef(static_cast<std::uint16_t>(Ef::authentication_key));
-        answer = card.send({0x80, 0x2A, 0x02, 0x80, 0x01, 0x00, 0x00});
+        answer = card.send(iso7816::compute_digital_signature(hash_wanted, iso7816::current_file, too_short));
     }
     if (answer.status == sw::security_status_not_satisfied) return State::not_verified;
-    return answer.status == sw::wrong_length || answer.status == 0x6985 ? State::verified : State::cannot_tell;
+    return complains_of_length(answer.status) ? State::verified : State::cannot_tell;
 }
 
 std::string state_text(State state) {
@@ -44,7 +54,7 @@ std::vector<SurveyLine> survey_login(SurveyCard& card, KeyUse use, bool both_ver
         lines.push_back({code + "-" + name, what, measured, assumed});
     };
     add("login", name + " PIN after VERIFY", state_text(state_of(card, use)), "verified");
-    const auto pin = static_cast<std::uint8_t>(0x80 | sfi_of(facts_of(use).pin));
+    const auto pin = iso7816::by_sfi(sfi_of(facts_of(use).pin));
     add("login-query", "tries query after VERIFY", answer_text(card.query_tries(pin, false)), "63Cx: it never tells of a login");
     if (both_verified)
         add("login-other", "the other PIN, verified before", state_text(state_of(card, other(use))),
