@@ -29,7 +29,7 @@ void Card::give_up() noexcept {
     set_gone();
     held_ = false;
     transaction_.reset();
-    end_logins();
+    status_.end_logins();
 }
 
 void Card::check_connection() noexcept {
@@ -37,7 +37,7 @@ void Card::check_connection() noexcept {
     if (!lock || gone() || link_->alive()) return;
     removed_ = true;
     set_gone();
-    end_logins();
+    status_.end_logins();
 }
 
 void Card::connect() {
@@ -47,7 +47,7 @@ void Card::connect() {
 
 void Card::let_go() noexcept {
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock || gone() || transaction_ || reset_due_ || may_be_open()) return;
+    if (!lock || gone() || transaction_ || status_.reset_due() || may_be_open()) return;
     link_->let_go();
     was_let_go_ = true;
     selected_ = false;
@@ -139,7 +139,7 @@ std::optional<bool> Card::look() {
     } at_once(*link_);
     try {
         return watched_locked([&] {
-            if (reset_due_) reset_security_status_now();
+            if (status_.reset_due()) reset_security_status_now();
             return in_transaction([&](Scope& scope) { return look_in(scope); });
         });
     } catch (const CardBusy&) {
@@ -175,7 +175,7 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
     const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
     // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
     if (again.kind == FileAnswer::Kind::locked && authentication_read_with_pin_) {
-        verified_[index_of(KeyUse::authentication)] = false;
+        status_.log_out(KeyUse::authentication);
         return;
     }
     if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
@@ -189,7 +189,7 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
 // is logged in, a token information file that only our application has shows that nothing else is selected.
 void Card::confirm_selected(Scope& scope) {
     if (selected_now_) return;
-    if (!selected_ || !(verified_[0] || verified_[1])) return select_now(scope);
+    if (!selected_ || !(status_.any_verified())) return select_now(scope);
     bool ours = false;
     try {
         const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
@@ -212,7 +212,7 @@ SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
         if (!selected_) reselect(scope);
         // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
         // a PIN is being changed.
-        if (!verified_[index_of(use)]) return SignAnswer{SignAnswer::Kind::not_verified, {}};
+        if (!status_.verified(use)) return SignAnswer{SignAnswer::Kind::not_verified, {}};
         SignAnswer answer = scope.applet().sign(use, scheme, data);
         if (answer.kind != SignAnswer::Kind::done && !selected_now_) {
             // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
@@ -221,10 +221,10 @@ SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
             answer = scope.applet().sign(use, scheme, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("card does not find its private key");
-        if (answer.kind == SignAnswer::Kind::done) login_in_doubt_[index_of(use)] = false;
+        if (answer.kind == SignAnswer::Kind::done) status_.confirm_login(use);
         if (answer.kind == SignAnswer::Kind::scheme_unknown) pss_ = false;
         if (answer.kind == SignAnswer::Kind::not_verified) {
-            verified_[index_of(use)] = open_[index_of(use)] = false;
+            status_.refused(use);
             leave_if_unused(scope);
         }
         return answer;
@@ -233,16 +233,16 @@ SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
 
 bool Card::still_verified(KeyUse use) {
     return run([&](Scope& scope) {
-        auto& verified = verified_[index_of(use)];
-        if (!verified || !std::exchange(login_in_doubt_[index_of(use)], false)) return verified.load();
+        if (!status_.verified(use) || !status_.in_doubt(use)) return status_.verified(use);
+        status_.confirm_login(use);
         reselect(scope);
         // What only a login opens: the signature certificate; and the sign command, with too little to sign.
         const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
                                  : scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) ==
                                        sw::security_status_not_satisfied;
-        if (refused) verified = open_[index_of(use)] = false;
-        return verified.load();
+        if (refused) status_.refused(use);
+        return status_.verified(use);
     });
 }
 
@@ -266,7 +266,7 @@ bool Card::has_pss(Scope& scope, KeyUse use) {
         return *pss_;
     }
     // It does not get as far as looking at P1: nothing is known.
-    pss_asked_[index_of(use)] = verified_[index_of(use)] ? PssAsked::logged_in : PssAsked::logged_out;
+    pss_asked_[index_of(use)] = status_.verified(use) ? PssAsked::logged_in : PssAsked::logged_out;
     return false;
 }
 

@@ -5,6 +5,7 @@
 #include "apdu/applet.hpp"
 #include "apdu/card_known.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/security_status.hpp"
 #include "apdu/thread_safety.hpp"
 #include "apdu/token_information.hpp"
 
@@ -149,13 +150,13 @@ public:
 
     // Whether the last VERIFY of `use` was accepted and nothing was heard since that ends it. Does not wait.
     // (After a reset that may have been a loss of power the next signature tells; still_verified() asks.)
-    bool verified(KeyUse use) const noexcept { return !gone() && verified_[index_of(use)].load(std::memory_order_acquire); }
+    bool verified(KeyUse use) const noexcept { return !gone() && status_.verified(use); }
     // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is
     // asked with something that cannot sign (2 commands): a login is over when it says so.
     bool still_verified(KeyUse use);
     // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status()
     // ends that.
-    bool may_be_open() const noexcept { return !gone() && (open_[0] || open_[1]); }
+    bool may_be_open() const noexcept { return !gone() && status_.may_be_open(); }
     // Takes it that `use` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
     bool forget(KeyUse use);
@@ -217,12 +218,10 @@ private:
     void bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age);
     bool has_pss(Scope& scope, KeyUse use);
     void remember_start(Ef ef, const Bytes& data);
-    void note(KeyUse use, const PinAnswer& answer);
     VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
                            const std::function<PinAnswer(Applet)>& ask);
     ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
     void give_up() noexcept;
-    void end_logins() noexcept;
     void select_issuer_security_domain(Scope& scope);
     void leave_if_unused(Scope& scope);
     void begin_hold(Holder hold);
@@ -261,11 +260,7 @@ private:
     bool foreign_ = false;
     int looks_ = 0;  // at EF 0008, with an odd answer
     CommandProfile profile_;
-    bool reset_due_ = false;
-    std::array<std::atomic<bool>, 2> verified_{};  // written under mutex_, read by anyone
-    std::array<std::atomic<bool>, 2> open_{};      // the same; see may_be_open()
-    std::array<bool, 2> login_in_doubt_{};         // the card was reset since, and may have lost its power
-    std::array<HeardTries, 2> heard_{};
+    SecurityStatus status_;  // written under mutex_
     std::optional<Existence> existence_;
     std::array<std::optional<bool>, 2> has_key_{};
     std::optional<std::optional<TokenInformation>> token_information_;

@@ -17,7 +17,7 @@ constexpr std::uint8_t exists = 0x8F;
 // Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
 void Card::remember_start(Ef ef, const Bytes& data) {
     if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
-    authentication_read_with_pin_ = verified_[index_of(KeyUse::authentication)];
+    authentication_read_with_pin_ = status_.verified(KeyUse::authentication);
     authentication_start_.assign(data.begin(),
                                  data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
 }
@@ -89,7 +89,7 @@ void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
     const std::size_t slot = certificate_slot(ef);
     if (file_known_[slot]) return;
     const bool of_holder = ef == facts_of(use).certificate;
-    if (of_holder && certificate_wants_pin(use) && !verified_[index_of(use)]) {
+    if (of_holder && certificate_wants_pin(use) && !status_.verified(use)) {
         files_[slot] = {FileAnswer::Kind::locked, nullptr};
         return;
     }
@@ -109,7 +109,7 @@ void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
     if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
     if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
     // A login that opens nothing is none.
-    if (answer.kind == FileAnswer::Kind::locked && of_holder) verified_[index_of(use)] = false;
+    if (answer.kind == FileAnswer::Kind::locked && of_holder) status_.log_out(use);
     files_[slot] = {answer.kind, nullptr};
 }
 

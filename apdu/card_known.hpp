@@ -4,35 +4,19 @@
 
 #include "apdu/applet.hpp"
 #include "apdu/certificate.hpp"
+#include "apdu/security_status.hpp"
 #include "apdu/token_information.hpp"
 
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <memory>
 #include <optional>
 
 namespace jpki {
 
-// A steady clock that the tests can put forward, so that none of them has to wait for a second to pass.
-struct CardClock : std::chrono::steady_clock {
-    static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
-    static inline std::atomic<long> ahead = 0;
-};
-
 // A certificate file as the card has it. `certificate` only when read.
 struct CertificateFile {
     FileAnswer::Kind kind = FileAnswer::Kind::absent;
     std::shared_ptr<const Certificate> certificate;
-};
-
-// The count of tries that a key's PIN had when it was last heard.
-struct HeardTries {
-    TriesAnswer left;
-    CardClock::time_point when{};
-    bool valid = false;
-
-    bool fresh(std::chrono::milliseconds max_age) const noexcept { return valid && CardClock::now() - when < max_age; }
 };
 
 // In which state of a key's login the card was asked for PSS without success: a card that looks at the PIN before it looks at P1

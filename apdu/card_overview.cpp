@@ -19,7 +19,7 @@ void Card::publish() noexcept {
         known.token_information = token_information_;
         if (authentication_locked_) known.certificate_is_public = false;
         else if (!authentication_start_.empty()) known.certificate_is_public = true;
-        known.tries = heard_;
+        known.tries = status_.heard();
         for (std::size_t slot = 0; slot < files_.size(); ++slot)
             if (file_known_[slot]) known.files[slot] = files_[slot];
         known.certificates_doubted = certificates_doubted_;
@@ -141,7 +141,7 @@ Card::Overview Card::overview(KeyUse use, std::chrono::milliseconds max_age) {
         if (!has_key(scope, use)) return {};
         Bytes identity = this->identity(scope);
         bring_tries_up_to_date(scope, use, max_age);
-        return {true, std::move(identity), heard_[index_of(use)].left};
+        return {true, std::move(identity), status_.heard(use).left};
     });
 }
 

@@ -6,29 +6,15 @@
 
 namespace jpki {
 
-void Card::note(KeyUse use, const PinAnswer& answer) {
-    HeardTries& heard = heard_[index_of(use)];
-    switch (answer.kind) {
-    case PinAnswer::Kind::accepted:
-        heard.valid = false;  // a right PIN resets the count; how high is for the card to say
-        break;
-    case PinAnswer::Kind::rejected:
-    case PinAnswer::Kind::blocked: heard = {answer.tries_left, Clock::now(), true}; break;
-    case PinAnswer::Kind::absent:
-    case PinAnswer::Kind::cancelled:
-    case PinAnswer::Kind::not_entered: break;
-    }
-}
-
 void Card::hear_tries(Scope& scope, KeyUse use) {
     confirm_selected(scope);
-    heard_[index_of(use)] = {scope.applet().tries(use), Clock::now(), true};
+    status_.hear(use, scope.applet().tries(use));
 }
 
 void Card::bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age) {
-    if (heard_[index_of(use)].fresh(max_age)) return;
+    if (status_.heard(use).fresh(max_age)) return;
     // A program that polls one token polls the other too: one SELECT serves both.
-    const HeardTries& others = heard_[index_of(other(use))];
+    const HeardTries& others = status_.heard(other(use));
     if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(use));
     hear_tries(scope, use);
 }
@@ -37,7 +23,7 @@ TriesAnswer Card::tries(KeyUse use, std::chrono::milliseconds max_age) {
     if (const HeardTries heard = known()->tries[index_of(use)]; heard.fresh(max_age)) return heard.left;
     return run([&](Scope& scope) {
         bring_tries_up_to_date(scope, use, max_age);
-        return heard_[index_of(use)].left;
+        return status_.heard(use).left;
     });
 }
 
@@ -53,39 +39,26 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, boo
     select_now(scope);
     if (keep_last_try) {
         hear_tries(scope, use);
-        const TriesAnswer left = heard_[index_of(use)].left;
+        const TriesAnswer left = status_.heard(use).left;
         if (left && *left == 0) return {{PinAnswer::Kind::blocked, 0}, false};
         if (left && *left == 1) return {{PinAnswer::Kind::rejected, 1}, true};
     }
-    auto& verified = verified_[index_of(use)];
-    auto& open = open_[index_of(use)];
-    const bool was_verified = verified;
-    const bool was_open = open;
-    const bool known_to_be_there = heard_[index_of(use)].left || was_verified;
-    // Whatever happens to the answer on its way, from here on the old count is void, and the card may be open.
-    heard_[index_of(use)].valid = false;
-    open = true;
+    SecurityStatus::Attempt attempt(status_, use);
     PinAnswer answer;
     try {
         answer = ask(scope.applet());
         // Not a card without this PIN, then, but one that lost the application between two commands.
-        if (answer.kind == PinAnswer::Kind::absent && known_to_be_there)
+        if (answer.kind == PinAnswer::Kind::absent && attempt.pin_known())
             throw CardFault("VERIFY: PIN not found, although the card had it before");
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault&) {
-        // Whether the card took the PIN is not known; nobody is logged in by it.
-        verified = false;
+        attempt.answer_lost();
         leave_if_unused(scope);
         throw;
     }
-    note(use, answer);
-    const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
-    const bool accepted = answer.kind == PinAnswer::Kind::accepted;
-    verified = (for_login && accepted) || (was_verified && !refused);  // at the pad nothing may have been sent
-    if (accepted) login_in_doubt_[index_of(use)] = false;
-    open = accepted || was_open;  // that a failure ends an earlier success is a guess (apdu/README.md, State)
-    if (refused) leave_if_unused(scope);
+    attempt.answered(answer, for_login);
+    if (answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked) leave_if_unused(scope);
     return {answer, false};
 }
 
@@ -172,24 +145,19 @@ void Card::note_reset(const Link::Transaction& transaction) {
     selected_ = false;
     may_stumble_ = true;
     if (!transaction.lost_power()) {
-        for (const KeyUse use : all_key_uses) login_in_doubt_[index_of(use)] = verified_[index_of(use)];
+        status_.doubt_logins();
         return;
     }
-    if (verified_[0] || verified_[1]) log_.info("card lost power; all logins ended");
+    if (status_.any_verified()) log_.info("card lost power; all logins ended");
     for (const KeyUse use : all_key_uses)
-        if (verified_[index_of(use)] && certificate_wants_pin(use)) forget_certificate(use);
-    end_logins();
-}
-
-void Card::end_logins() noexcept {
-    for (auto& verified : verified_) verified.store(false, std::memory_order_release);
-    for (auto& open : open_) open.store(false, std::memory_order_release);
+        if (status_.verified(use) && certificate_wants_pin(use)) forget_certificate(use);
+    status_.end_logins();
 }
 
 // No PIN state is left at the card that nobody here is logged in by. Comes after the answer to what the caller asked, which
 // must be returned whatever becomes of this: a connection that fails here is given up, and the card is powered off.
 void Card::leave_if_unused(Scope& scope) {
-    if (!may_be_open() || verified_[0] || verified_[1]) return;
+    if (!may_be_open() || status_.any_verified()) return;
     try {
         select_issuer_security_domain(scope);
     } catch (const CardRemoved& fault) {
@@ -216,8 +184,7 @@ void Card::select_issuer_security_domain(Scope& scope) {
     } catch (const CardFault& fault) {
         log_.info(fault.what());
     }
-    end_logins();
-    reset_due_ = false;
+    status_.ended();
     if (left) return;
     log_.info("cannot select the issuer security domain; powering the card off to end the login");
     scope.transaction().power_off_at_end();
@@ -225,8 +192,7 @@ void Card::select_issuer_security_domain(Scope& scope) {
 
 void Card::reset_security_status_now() {
     held_ = false;
-    reset_due_ = true;
-    for (auto& verified : verified_) verified = false;
+    status_.demand_reset();
     in_transaction([&](Scope& scope) { select_issuer_security_domain(scope); });
 }
 
@@ -236,7 +202,7 @@ void Card::reset_security_status() {
 
 void Card::reset_security_status_unless_verified(KeyUse use) {
     watched([&] {
-        const bool lock = held_ ? open_[index_of(other(use))].load() : may_be_open() && !verified_[index_of(use)];
+        const bool lock = held_ ? status_.open(other(use)) : may_be_open() && !status_.verified(use);
         if (lock) reset_security_status_now();
     });
 }
@@ -257,7 +223,7 @@ void Card::end_hold_older_than(std::chrono::milliseconds age) {
 bool Card::forget(KeyUse use) {
     const std::scoped_lock lock(mutex_);
     const Publisher publisher(*this);
-    verified_[index_of(use)] = false;
+    status_.log_out(use);
     if (!certificate_wants_pin(use) && !authentication_read_with_pin_) return false;
     forget_certificate(use);
     return true;

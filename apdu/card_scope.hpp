@@ -44,7 +44,7 @@ private:
 
 template <class F> auto Card::run(F&& f) {
     return watched([&] {
-        if (reset_due_ || held_by_somebody_else()) reset_security_status_now();
+        if (status_.reset_due() || held_by_somebody_else()) reset_security_status_now();
         return in_transaction(f);
     });
 }
