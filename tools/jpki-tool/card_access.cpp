@@ -14,7 +14,7 @@ namespace jpki::tool {
 
 namespace {
 
-// How long a transaction of another program is waited for.
+// How long to wait for a transaction of another program.
 constexpr std::chrono::milliseconds patience{3000};
 
 OpenCard::File file_of(const CertificateFile& file) {
@@ -87,7 +87,8 @@ OpenCard::~OpenCard() {
     try {
         if (card_ && card_->may_be_open()) card_->reset_security_status();
     } catch (const std::exception&) {
-        // The card is gone, and its security status with it; or another program holds it: then the disconnect is all there is.
+        // The card was removed, and its security status with it; or another program holds it: then only the disconnect is left to
+        // do.
     }
 }
 
@@ -140,7 +141,7 @@ void rethrow_as_failure() {
     } catch (const CardBusy&) {
         throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
     } catch (const TransportFault& fault) {
-        // What most readers say when the card leaves in the middle of a command.
+        // What most readers return when the card is removed during a command.
         throw Failure(Exit::no_card,
                       fill(_("The card was removed, or lost contact with the reader ({0}). Place it again."), {fault.what()}));
     } catch (const CardFault& fault) {

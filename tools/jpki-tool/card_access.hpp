@@ -1,5 +1,5 @@
-// Readers and cards as the commands use them: one shared connection, one transaction for each question, the card left as it was
-// found. What stands here is all that the commands need to know of PC/SC.
+// Readers and cards for the commands: one shared connection, one transaction for each request, the card left in the state in
+// which it was found. All that the commands need of PC/SC.
 #pragma once
 
 #include "signals.hpp"
@@ -14,25 +14,25 @@
 
 namespace jpki::tool {
 
-// One reader at one moment. Nothing was sent to the card.
+// One reader at one moment. Determined without a command to the card.
 struct ReaderView {
     std::string name;
     bool card = false;       // a card that answered to reset
     bool mute = false;       // a card that did not
-    bool exclusive = false;  // another program has it opened exclusively
-    bool in_use = false;     // another program has it connected
+    bool exclusive = false;  // another program has opened it exclusively
+    bool in_use = false;     // another program is connected to it
     Bytes atr;
 };
 
-// Throws Failure(no_service) when pcscd does not answer.
+// Throws Failure(no_service) if pcscd does not answer.
 std::vector<ReaderView> look_at_readers(PcscContext& pcsc);
 
-// Whether `wanted` (--reader: a number from 1, a name or a part of it; empty for every reader) means the reader with this name
+// Whether `wanted` (--reader: a number from 1, a name or a part of it; empty for every reader) matches the reader with this name
 // and number.
 bool names_reader(const std::string& wanted, const std::string& name, std::size_t number);
 
-// Whether pcscd refuses this user the cards (polkit's "access_card"): what SCardConnect answers then looks like a card that is
-// gone.
+// Whether pcscd refuses this user access to cards (polkit's "access_card"): SCardConnect then returns the same code as for a
+// removed card.
 bool refuses_cards(const std::string& reader);
 
 // A connected card. Its destructor resets the security status that this process set.
@@ -53,7 +53,7 @@ public:
         Kind kind = Kind::absent;
         Bytes der;  // when read
     };
-    // The holder's certificate or that of its CA. Faults of the card come as Failure.
+    // The certificate of the holder or of its CA. Faults of the card are thrown as Failure.
     File certificate(KeyUse use);
     File ca_certificate(KeyUse use);
 
@@ -62,11 +62,11 @@ private:
     std::unique_ptr<Card> card_;
 };
 
-// The card that a command is about: in the reader that `wanted` names (its full name, a part of it, or its number as `status`
-// counts them), otherwise the only My Number Card there is. Throws Failure.
+// The card that a command uses: in the reader that `wanted` names (its full name, a part of it, or its number as `status`
+// counts them), otherwise the only My Number Card present. Throws Failure.
 std::unique_ptr<OpenCard> find_card(Log& log, const std::string& wanted);
 
-// Runs `f` and turns what apdu/ throws into a Failure.
+// Runs `f` and converts exceptions of apdu/ to Failure.
 template <class F> auto on_card(F&& f);
 
 [[noreturn]] void rethrow_as_failure();

@@ -13,7 +13,7 @@ namespace {
 
 using State = CertificateReport::State;
 
-// Whatever is wrong with one file is said beside it; only a card that is gone or busy ends the report.
+// A fault in one file is reported with that file; only a removed or busy card ends the report.
 CertificateReport read_certificate(const std::function<OpenCard::File()>& read) {
     CertificateReport report;
     try {
@@ -48,7 +48,7 @@ CardReport report_card(OpenCard& card, const Signals& signals, Output& output, b
         key.ca = read_certificate([&] { return card.ca_certificate(use); });
         signals.check();
         if (!there) continue;
-        // Without its password nothing of the signature certificate is asked.
+        // Without the password the signature certificate is not read.
         if (use == KeyUse::signature && !with_signature_certificate) {
             key.certificate.state = key.tries ? State::wants_pin : State::absent;
         } else {

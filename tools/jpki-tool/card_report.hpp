@@ -1,4 +1,4 @@
-// What `status` (and `doctor`) know of one card: asked without a PIN, in a few short transactions.
+// What `status` (and `doctor`) read of one card: without a PIN, in a few short transactions.
 #pragma once
 
 #include "card_access.hpp"
@@ -17,20 +17,20 @@ namespace jpki::tool {
 struct CertificateReport {
     enum class State {
         present,
-        wants_pin,  // there, and readable after its PIN only
+        wants_pin,  // exists, and is readable only after its PIN
         absent,
-        unreadable  // `problem` says why
+        unreadable  // the reason is in `problem`
     };
     State state = State::absent;
-    std::optional<CertificateView> view;  // when present
+    std::optional<CertificateView> view;  // if present
     std::string problem;
 };
 
 struct KeyReport {
     CertificateReport certificate, ca;
-    std::optional<int> tries;  // left; no value: the card has no such PIN
+    std::optional<int> tries;  // tries left; no value: the card has no such PIN
     int tries_max = 0;
-    std::optional<CaJudgement> issuer;  // when the certificate is present
+    std::optional<CaJudgement> issuer;  // if the certificate is present
 };
 
 struct CardReport {
@@ -42,7 +42,7 @@ struct CardReport {
     const KeyReport& key(KeyUse use) const { return keys[index_of(use)]; }
 };
 
-// Throws Failure and Interrupted. With `with_signature_certificate` the card must be verified for the signature key.
+// Throws Failure and Interrupted. With `with_signature_certificate` the PIN of the signature key must be verified.
 CardReport report_card(OpenCard& card, const Signals& signals, Output& output, bool with_signature_certificate);
 
 // What the holder should do next, most urgent first.
@@ -52,7 +52,7 @@ struct NextStep {
 };
 std::vector<NextStep> next_steps(const CardReport& card, TimePoint at);
 
-// When a certificate that ends then can be renewed, and whether it can now.
+// When a certificate with this expiry date can be renewed, and whether it can be renewed now.
 struct Renewal {
     Date opens;
     bool open;

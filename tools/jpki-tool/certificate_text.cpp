@@ -63,7 +63,7 @@ std::string extension_name(const X509_EXTENSION* extension) {
     }
 }
 
-// Lines of OpenSSL's own description, each made fit to be shown.
+// Lines of OpenSSL's description, each sanitised for display.
 std::string indented(const std::string& text) {
     std::istringstream lines(text);
     std::string line, result;

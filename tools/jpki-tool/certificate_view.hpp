@@ -32,7 +32,7 @@ public:
     TimePoint not_before() const noexcept { return not_before_; }
     TimePoint not_after() const noexcept { return not_after_; }
     bool valid_at(TimePoint time) const noexcept { return not_before_ <= time && time <= not_after_; }
-    Bytes subject_key_id() const;  // empty when the extension is missing
+    Bytes subject_key_id() const;  // empty if the extension is missing
     Bytes authority_key_id() const;
     std::string sha256() const;           // of the DER, upper-case hexadecimal
     std::string key_description() const;  // "RSA-2048", "EC P-384"
@@ -48,9 +48,9 @@ private:
 
 // Who issued a holder's certificate.
 enum class CaVerdict {
-    known,       // the CA of J-LIS with this key identifier; where its fingerprint is known, that was compared too
+    known,       // the CA of J-LIS with this key identifier; its fingerprint was compared if it is known
     not_known,   // no CA of J-LIS that this program knows
-    contradicts  // the key identifier of a CA of J-LIS, and another certificate than J-LIS's
+    contradicts  // has the key identifier of a CA of J-LIS, but is another certificate
 };
 struct CaJudgement {
     CaVerdict verdict = CaVerdict::not_known;

@@ -1,4 +1,4 @@
-// jpki-tool cert: the certificates of the card, in the forms that other programs want.
+// jpki-tool cert: the certificates of the card, in the formats that other programs need.
 #include "card_report.hpp"
 #include "certificate_text.hpp"
 #include "command.hpp"
@@ -103,7 +103,7 @@ Exit show(Context& context, const Options& options) {
     });
     const std::string bytes = in_form(options, certificate);
     if (!options.file.empty()) {
-        // The signature certificate has name, address and birth date in it: for its owner's eyes.
+        // The signature certificate contains name, address and date of birth: mode 0600.
         OutputFile file(options.file, options.personal() ? 0600 : 0644);
         file.write(bytes);
         file.commit();

@@ -1,4 +1,4 @@
-// jpki-tool doctor: a line for each check, with verdict and remedy, the worst last.
+// jpki-tool doctor: a line for each check, with verdict and remedy, the most severe last.
 #include "command.hpp"
 #include "doctor.hpp"
 #include "i18n.hpp"
@@ -24,7 +24,7 @@ struct Options {
     std::string report, module = JPKI_MODULE_PATH;
 };
 
-// The log of this run, for the report; nothing of it stays on the disk.
+// The log of this run, for the report; it is not stored on disk.
 class LogFile {
 public:
     LogFile() {
@@ -36,7 +36,7 @@ public:
     LogFile& operator=(const LogFile&) = delete;
     const std::string& name() const noexcept { return name_; }
 
-    // Lines without their time and process, and only those of commands: a message may quote a reader's name.
+    // Lines without time and process, and only those of commands: a message may contain a reader's name.
     std::string commands() const {
         std::ifstream stream(name_);
         std::string line, text;

@@ -34,8 +34,8 @@ std::string pem(const CmsFrame& frame) {
     return text + encoder.end();
 }
 
-// user.signingKey "sign" takes the key for digital signature. Everything else, such as git's default of name and address, means
-// the key for user authentication: commits are public, and its certificate says nothing of its holder.
+// user.signingKey "sign" selects the key for digital signature. Everything else, such as git's default of name and address,
+// selects the key for user authentication: commits are public, and its certificate does not identify its holder.
 Exit sign(Context& context, const Options& options) {
     const KeyUse use = options.key == "sign" ? KeyUse::signature : KeyUse::authentication;
     InputFile file("-", context.signals, context.output);
@@ -65,7 +65,7 @@ Exit verify(Context& context, const Options& options) {
     status(options, "NEWSIG");
     for (const SignerJudgement& signer : verdict.signers) {
         const std::string fingerprint = signer.certificate ? signer.certificate->sha256() : "0";
-        // A signer who is not trusted is bad to git too: it takes GOODSIG for enough.
+        // An untrusted signer must be bad for git too: GOODSIG alone would be enough for it.
         status(options, (good ? "GOODSIG " : "BADSIG ") + fingerprint + " " +
                             (signer.certificate ? subject_of(*signer.certificate) : "?"));
         if (good && signer.signing_time)

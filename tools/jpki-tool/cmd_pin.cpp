@@ -23,7 +23,7 @@ std::string new_pin_rules(KeyUse use) {
                                              "upper case.");
 }
 
-// The tries left at the end; the card may be gone by now, and what was done is done.
+// The tries left at the end; if the card was removed meanwhile, the result of the command does not change.
 Json tries_now(OpenCard& card, KeyUse use, std::string& text) {
     try {
         const TriesAnswer tries = card->tries(use, std::chrono::milliseconds(0));
@@ -43,7 +43,7 @@ Exit done(Context& context, KeyUse use, OpenCard& card, std::string text) {
     return Exit::ok;
 }
 
-// The card keeps honouring a PIN until it is locked; a lock that failed is worth an error.
+// A verified PIN stays verified until the security status is reset; a failed reset is an error.
 void reset_security_status(OpenCard& card) {
     on_card([&] {
         if (card->may_be_open()) card->reset_security_status();

@@ -62,7 +62,7 @@ template <class F> void each_piece(InputFile& file, F&& f) {
     while (const std::size_t size = file.read(buffer)) f(ByteView(buffer).first(size));
 }
 
-// What is known before the PIN is asked for; the certificate for digital signature itself is readable only after it.
+// What is known before the PIN entry; the certificate for digital signature itself is readable only after it.
 void say_what_is_signed(Context& context, const Options& options, const std::string& sha256) {
     context.output.note(fill(_("File:    {0}\nSHA-256: {1}"), {printable(options.file), sha256}));
     context.output.note(options.auth ? _("The signature will contain your certificate for user authentication. It has no name or "
@@ -87,8 +87,8 @@ void ask_for_consent(Context& context, const Options& options) {
     if (answer != "yes" && answer != "y" && answer != "はい") throw Failure(Exit::declined, _("Nothing was signed."));
 }
 
-// The head of an attached signature has the size of everything behind it, which is known only now: hence a second reading. That
-// the file is still the one that was signed is checked by the digest of what was written.
+// The head of an attached signature contains the size of everything behind it, which is known only now: hence a second reading.
+// The digest of the written content proves that the file is still the one that was signed.
 void write_attached(SignatureFile& out, InputFile& file, const CardSignature& signature, const ContentDigests& signed_digests) {
     const CmsFrame frame = signature.frame(file.size());
     ContentDigests written;

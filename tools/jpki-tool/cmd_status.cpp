@@ -20,7 +20,7 @@ struct Options {
     bool watch = false, signature = false, personal = false;
 };
 
-// One look at everything.
+// One snapshot of everything.
 struct Look {
     std::string text;
     Json json = Json::array();
@@ -51,7 +51,7 @@ void add_holder_data(const CardReport& report, std::string& text, Json& json) {
     text += std::string(_("Holder, as the certificate for digital signature says")) + "\n" + table.text();
 }
 
-// The card in one reader, with the password asked where it is wanted.
+// The card in one reader, with the PIN entry if requested.
 void add_card(Context& context, const Options& options, OpenCard& card, Look& look, Json& json) {
     if (options.signature) {
         const auto source = make_pin_source(context.pin, context.output, context.signals);
@@ -68,7 +68,7 @@ void add_card(Context& context, const Options& options, OpenCard& card, Look& lo
 
 void add_reader(Context& context, const Options& options, const ReaderView& reader, Look& look, Json& json) {
     const auto worse = [&](Exit exit) {
-        // An empty reader beside one with a card is no news.
+        // An empty reader next to one with a card is not reported.
         if (look.exit == Exit::no_reader || look.exit == Exit::no_card) look.exit = exit;
     };
     const auto say = [&](const char* state, Exit exit, const std::string& text) {
@@ -96,7 +96,7 @@ void add_reader(Context& context, const Options& options, const ReaderView& read
         json["state"] = "card";
         add_card(context, options, card, look, json);
     } catch (const Failure& failure) {
-        // A PIN that was asked for and not accepted is the command's own answer.
+        // A rejected PIN is the result of the whole command.
         switch (failure.exit) {
         case Exit::not_our_card: return say("foreign", failure.exit, _("This card is not a My Number Card."));
         case Exit::no_card: return say("empty", failure.exit, failure.what());
@@ -134,7 +134,7 @@ Exit once(Context& context, const Options& options) {
     return look.exit;
 }
 
-// Which card is where, and nothing that changes when a program connects: our own look would wake us again.
+// Which card is in which reader, without state that changes when a program connects: our own connection would wake us again.
 std::string what_is_there(PcscContext& pcsc, std::vector<std::string>& names, std::vector<DWORD>& raw) {
     raw.clear();
     const auto found = pcsc.readers();

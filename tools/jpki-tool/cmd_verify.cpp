@@ -1,4 +1,4 @@
-// jpki-tool verify: every signer of a CMS signature judged; the content of an attached one written when all are right.
+// jpki-tool verify: checks every signer of a CMS signature; writes attached content if all are valid.
 #include "cms_file.hpp"
 #include "command.hpp"
 #include "holder.hpp"

@@ -1,7 +1,7 @@
 // Building a CMS SignedData (RFC 5652) with one signer, as CAdES-B-B has it (ETSI EN 319 122-1, 6.3): content-type,
 // message-digest, signing-time and signing-certificate-v2 (RFC 5035) signed, the signer's certificate and that of its CA
-// included. SHA-256 and RSASSA-PKCS1-v1_5 only: what the card signs. OpenSSL's CMS functions sign with an EVP_PKEY, which the
-// card is not.
+// included. SHA-256 and RSASSA-PKCS1-v1_5 only, as the card signs. OpenSSL's CMS functions sign with an EVP_PKEY, which does not
+// exist for the card.
 #pragma once
 
 #include "dates.hpp"
@@ -18,9 +18,9 @@ namespace jpki::tool {
 Bytes signed_attributes(const Certificate& signer, ByteView digest, TimePoint signing_time);
 
 struct CmsFrame {
-    Bytes before, after;  // what stands before and behind the content
+    Bytes before, after;  // the bytes before and after the content
 };
-// The DER ContentInfo around a content of so many bytes; without a size it has no content (detached), and is before + after.
+// The DER ContentInfo around a content of this many bytes; without a size it has no content (detached), and is before + after.
 // `ca`: DER, or empty.
 CmsFrame cms_frame(const Certificate& signer, ByteView ca, ByteView attributes, ByteView signature,
                    std::optional<std::uint64_t> content_size);

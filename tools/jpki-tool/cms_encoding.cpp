@@ -65,7 +65,7 @@ void CmsDecoder::decode() {
     out_end_ = static_cast<std::size_t>(decoded);
     in_at_ += size;
     if (in_at_ == in_end_) return;
-    end_ = true;  // what follows the END line is nobody's
+    end_ = true;  // text after the END line is ignored
     int last = 0;
     if (EVP_DecodeFinal(context_.get(), out_.data() + out_end_, &last) != 1) throw MalformedCms("the PEM is not base64");
     out_end_ += static_cast<std::size_t>(last);

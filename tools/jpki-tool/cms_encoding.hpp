@@ -1,4 +1,4 @@
-// The two spellings of a CMS file: DER (or BER) and PEM (RFC 7468).
+// The two encodings of a CMS file: DER (or BER) and PEM (RFC 7468).
 #pragma once
 
 #include "input_file.hpp"
@@ -11,12 +11,12 @@
 
 namespace jpki::tool {
 
-// Whatever is in a file that should be CMS and is not; the text is for a developer, in English.
+// The contents of the file are not valid CMS; the text is for a developer, in English.
 struct MalformedCms : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Binary from a source of either spelling, told apart by the first byte. PEM may have text before and behind it, and the labels
+// DER from a source of either encoding, distinguished by the first byte. PEM may have text before and after it, and the labels
 // that programs use: CMS, PKCS7, "PKCS #7 SIGNED DATA", and "SIGNED MESSAGE" (git).
 class CmsDecoder final : public ByteSource {
 public:

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t largest_ca_file = 1024 * 1024;
 
-// Hashes the content of an attached signature and writes it; of a detached one there is none to take.
+// Hashes the content of an attached signature and writes it; a detached one has no content.
 class Content final : public ContentTaker {
 public:
     Content(ContentDigests& digests, OutputFile* file) : digests_(digests), file_(file) {}
@@ -103,7 +103,7 @@ std::vector<CertificateView> read_ca_file(const std::string& path, const Signals
         OPENSSL_free(out);
         if (view) views.push_back(std::move(*view));
     }
-    // The reader ends with "no start line" at the end of the file, and with anything else at a damaged certificate.
+    // The reader returns "no start line" at the end of the file, and another error at a damaged certificate.
     const bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     if (views.empty() || !whole)
         throw Failure(Exit::file_error, fill(_("{0} has no certificate in PEM or DER, or a damaged one."), {printable(path)}));

@@ -19,7 +19,7 @@ namespace {
 
 using Stack = std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)>;
 
-// How far a clock may be ahead of ours.
+// How far a signer's clock may be ahead of ours.
 constexpr std::chrono::minutes clock_tolerance{5};
 
 std::optional<CertificateView> view_of(X509* certificate) {
@@ -68,7 +68,7 @@ Finding judge_signature(CMS_SignerInfo& signer, const ContentDigests& digests, b
             good ? _("made with the key of this certificate") : _("not made with the key of this certificate, or damaged")};
 }
 
-// The value of an attribute that may be there once; NULL when it is not, `malformed` when it is there otherwise.
+// The value of an attribute that may occur once; NULL if it is absent, `malformed` if it is present in another form.
 template <class T> std::unique_ptr<T, void (*)(T*)> sequence_attribute(CMS_SignerInfo& signer, int nid,
                                                                        T* (*d2i)(T**, const unsigned char**, long),
                                                                        void (*release)(T*), bool& malformed) {
@@ -111,7 +111,7 @@ Finding judge_key_usage(const CertificateView& certificate) {
     return {Aspect::key_usage, good, good ? _("for signatures") : _("the key of this certificate is not for signatures")};
 }
 
-// The signing-time attribute; `stated` tells a malformed one from none.
+// The signing-time attribute; `stated` distinguishes a malformed one from an absent one.
 std::optional<TimePoint> signing_time_of(CMS_SignerInfo& signer, bool& stated) {
     stated = CMS_signed_get_attr_by_NID(&signer, NID_pkcs9_signingTime, -1) >= 0;
     for (const int type : {V_ASN1_UTCTIME, V_ASN1_GENERALIZEDTIME}) {

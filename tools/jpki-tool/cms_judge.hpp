@@ -1,4 +1,4 @@
-// Judging the signers of a CMS SignedData (RFC 5652, 5.6; ETSI EN 319 122-1; RFC 5035 for signing-certificate-v2).
+// Checks the signers of a CMS SignedData (RFC 5652, 5.6; ETSI EN 319 122-1; RFC 5035 for signing-certificate-v2).
 #pragma once
 
 #include "certificate_view.hpp"
@@ -15,23 +15,23 @@ namespace jpki::tool {
 
 using CmsPointer = std::unique_ptr<CMS_ContentInfo, Freer<CMS_ContentInfo_free>>;
 
-// NULL for what OpenSSL does not take for one CMS SignedData.
+// NULL if OpenSSL does not accept the bytes as one CMS SignedData.
 CmsPointer parse_cms(ByteView structure);
 
-// Whom to believe. A known CA counts only where its fingerprint is known and fits: a key identifier alone can be copied.
+// The trusted CAs. A known CA counts only if its fingerprint is known and matches: a key identifier alone can be copied.
 struct Trust {
-    std::vector<CertificateView> anchors;  // given by the user: then no other
+    std::vector<CertificateView> anchors;  // given by the user: then no other CA is trusted
     std::span<const KnownCa> known;
 };
 
 enum class Aspect {
-    certificate,  // the signer's is there
-    digest,       // of the content, by an algorithm that may be relied on
+    certificate,  // the signer's certificate is present
+    digest,       // of the content, by a strong algorithm
     signature,
     signing_certificate,  // signing-certificate(-v2) names the signer's certificate
     key_usage,
     chain,
-    time  // the stated signing time, against the validity of the certificates
+    time  // the stated signing time, compared with the validity of the certificates
 };
 struct Finding {
     Aspect aspect;
@@ -42,21 +42,21 @@ struct SignerJudgement {
     std::optional<CertificateView> certificate;
     std::vector<Finding> findings;
     std::optional<TimePoint> signing_time;  // as the signer states it
-    const KnownCa* known = nullptr;         // the known CA that the chain ends at
+    const KnownCa* known = nullptr;         // the known CA at the end of the chain
 
     bool good() const noexcept;
-    // The same, `aspect` not considered.
+    // The same, without `aspect`.
     bool good_but_for(Aspect aspect) const noexcept;
 };
 
-// Every signer, in the order of the SET. `digests` has seen the content. Empty for a SignedData that nobody signed.
+// Every signer, in the order of the SET. `digests` has processed the content. Empty for a SignedData without signers.
 std::vector<SignerJudgement> judge_signers(CMS_ContentInfo& cms, const ContentDigests& digests, const Trust& trust,
                                            TimePoint now);
 
-// Makes `digests` want what the signers of a detached SignedData need.
+// Adds the algorithms that the signers of a detached SignedData need to `digests`.
 void want_digests_of_signers(CMS_ContentInfo& cms, ContentDigests& digests);
 
-// The certificate's subject on one line, fit to be shown.
+// The certificate's subject on one line, sanitised for display.
 std::string subject_of(const CertificateView& certificate);
 
 const char* name_of(Aspect aspect) noexcept;  // as --json gives it

@@ -25,7 +25,7 @@ struct Header {
     Bytes raw;
 };
 
-// A cursor that knows in which elements it stands.
+// A cursor that tracks the open elements.
 class Reader {
 public:
     explicit Reader(ByteSource& source) : source_(source), buffer_(64 * 1024) {}
@@ -109,7 +109,7 @@ public:
 
 private:
     struct End {
-        std::uint64_t position;  // for an indefinite length that of the element around it
+        std::uint64_t position;  // an indefinite length ends with the element around it
         bool indefinite;
     };
     std::uint64_t bound() const { return ends_.empty() ? std::numeric_limits<std::uint64_t>::max() : ends_.back().position; }

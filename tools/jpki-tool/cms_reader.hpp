@@ -1,4 +1,4 @@
-// Reading a CMS SignedData (RFC 5652, 5.1) of any size in constant memory: the content goes by in pieces, what is around it is
+// Reads a CMS SignedData (RFC 5652, 5.1) of any size in constant memory: the content is passed on in pieces, the rest is
 // kept for OpenSSL's CMS functions, which would keep the content as well.
 #pragma once
 
@@ -10,24 +10,24 @@
 
 namespace jpki::tool {
 
-// Bytes of a SignedData without its content that are accepted; more cannot be certificates and signatures for people.
+// Maximum size of a SignedData without its content; real certificates and signatures need less.
 inline constexpr std::size_t largest_structure = 16 * 1024 * 1024;
 
 class ContentTaker {
 public:
     virtual ~ContentTaker() = default;
-    // Before the first piece; only when there is content. `digest_algorithms`: the SET, as it stands.
+    // Before the first piece; only if there is content. `digest_algorithms`: the SET as encoded.
     virtual void begin(ByteView digest_algorithms) = 0;
     virtual void take(ByteView piece) = 0;
 };
 
 struct ReadCms {
     Bytes structure;        // the ContentInfo without the content, for d2i_CMS_ContentInfo
-    bool attached = false;  // there was content
+    bool attached = false;  // content was present
     std::uint64_t content_size = 0;
 };
 
-// BER and DER, up to the end of the source. Throws MalformedCms, and what source and taker throw.
+// BER and DER, up to the end of the source. Throws MalformedCms, and exceptions of source and taker.
 ReadCms read_cms(ByteSource& source, ContentTaker& taker);
 
 }  // namespace jpki::tool

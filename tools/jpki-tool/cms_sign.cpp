@@ -55,7 +55,7 @@ void check_card_can_sign(Context& context, OpenCard& card, KeyUse use) {
 
 CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteView sha256, const std::string& purpose) {
     const auto source = make_pin_source(context.pin, context.output, context.signals);
-    // Held: no other program's command comes between the PIN and the signature.
+    // In a transaction: no command of another program comes between the PIN and the signature.
     log_in(context, card, use, *source, purpose, [] { return true; });
     context.output.progress(_("Signing ..."));
     CardSignature result;

@@ -8,10 +8,10 @@
 
 namespace jpki::tool {
 
-// What the card made of one SHA-256, and with what. Nothing in it is verified yet.
+// The card's signature over one SHA-256, and its certificates. Not verified yet.
 struct CardSignature {
     std::shared_ptr<const Certificate> certificate;
-    Bytes ca;  // DER; empty when the card has none
+    Bytes ca;  // DER; empty if the card has none
     Bytes attributes, value;
     TimePoint time{};
 
@@ -20,14 +20,14 @@ struct CardSignature {
     }
 };
 
-// Throws Failure(not_on_card, pin_blocked, last_try_withheld) when `use` cannot sign, before anybody is asked for anything.
+// Throws Failure(not_on_card, pin_blocked, last_try_withheld) if `use` cannot sign, before any PIN entry.
 void check_card_can_sign(Context& context, OpenCard& card, KeyUse use);
 
-// Asks for the PIN, which is sent once; reads the certificates, signs and locks the card, in one transaction. Throws Failure,
-// also for a certificate that is not valid now.
+// Asks for the PIN, which is sent once; reads the certificates, signs and resets the security status, in one transaction. Throws
+// Failure, also for a certificate that is not valid now.
 CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteView sha256, const std::string& purpose);
 
-// Judges the signature as verify does, against the CA certificate of the card. Throws Failure(failure) unless all is right.
+// Checks the signature as verify does, with the CA certificate of the card. Throws Failure(failure) unless it is valid.
 void check_own_signature(const CardSignature& signature, const ContentDigests& digests);
 
 }  // namespace jpki::tool

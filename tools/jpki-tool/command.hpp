@@ -1,4 +1,4 @@
-// What every command gets, and the list of commands.
+// The context of every command, and the list of commands.
 #pragma once
 
 #include "exit_status.hpp"
@@ -25,12 +25,12 @@ struct Context {
     Log& log;
     std::string reader;  // --reader
     PinOptions pin;
-    std::string command;        // "pin change", as --json gives it
-    std::function<Exit()> run;  // what the command line asked for
+    std::string command;        // "pin change", the name in --json
+    std::function<Exit()> run;  // set by the command line
 };
 
-// Each adds one command to the command line. The command's function is put into `context.run` when it was asked for; nothing
-// happens while the command line is read.
+// Each adds one command to the command line. If the command was requested, its function is put into `context.run`; parsing
+// the command line has no other effect.
 void add_status(CLI::App& app, Context& context);
 void add_pin(CLI::App& app, Context& context);
 void add_cert(CLI::App& app, Context& context);
@@ -40,13 +40,13 @@ void add_sign(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_git(CLI::App& app, Context& context);
 
-// A subcommand of `app` that runs `run`. `name` is what --json calls it.
+// A subcommand of `app` that runs `run`. `name` is its name in --json.
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
                       std::function<Exit()> run);
 // --pin-fd, --pinentry, --pinentry-program and --last-try.
 void add_pin_options(CLI::App& command, Context& context);
 
-// The whole command line, without CLI11's own words in another language than ours.
+// The whole command line, with CLI11's own texts translated.
 void build_command_line(CLI::App& app, Context& context, bool& json, std::string& log_file);
 
 }  // namespace jpki::tool

@@ -7,7 +7,7 @@ namespace jpki::tool {
 
 namespace {
 
-// CLI11's own words, in the language of the rest.
+// CLI11's own texts, translated.
 void speak(CLI::App& app) {
     auto formatter = std::make_shared<CLI::Formatter>();
     formatter->column_width(28);
@@ -59,7 +59,7 @@ void build_command_line(CLI::App& app, Context& context, bool& json, std::string
     app.add_flag("--json", json, _("Print one JSON document (schema jpki-tool/1) in place of text"));
     app.add_option("--reader", context.reader, _("Use this reader: its number, its name or a part of it"));
     app.add_option("--log", log_file, _("Append a log to this file: command headers and status words, no data"));
-    app.fallthrough();  // the options above are understood behind the command too
+    app.fallthrough();  // the options above are accepted after the command too
     app.require_subcommand(1);
     add_status(app, context);
     add_doctor(app, context);

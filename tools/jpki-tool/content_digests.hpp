@@ -1,4 +1,4 @@
-// The digests of a content that goes by once, for all signers of it.
+// The digests of a content that is read once, for all its signers.
 #pragma once
 
 #include "cms_reader.hpp"
@@ -10,21 +10,21 @@
 
 namespace jpki::tool {
 
-// Whether a digest is one that a signature may still rest on: SHA-2 or SHA-3 of 256 bits or more.
+// Whether a digest is still strong enough for a signature: SHA-2 or SHA-3 of 256 bits or more.
 bool is_strong_digest(int nid) noexcept;
 
 class ContentDigests final : public ContentTaker {
 public:
     ContentDigests();
 
-    // Digests that are not strong are left out: nothing is to be judged by them.
+    // Weak digests are left out: nothing is verified with them.
     void want(int nid);
-    void begin(ByteView digest_algorithms) override;  // wants every algorithm whose OBJECT IDENTIFIER is in there
+    void begin(ByteView digest_algorithms) override;  // adds every algorithm whose OBJECT IDENTIFIER is in the SET
     void take(ByteView piece) override;
 
-    // A chain of BIO_f_md, as CMS_SignerInfo_verify_content(3) takes it.
+    // A chain of BIO_f_md, as CMS_SignerInfo_verify_content(3) expects it.
     BIO* chain() const noexcept { return chain_.get(); }
-    // The digest of what was taken so far; empty when it was not wanted.
+    // The digest of the bytes so far; empty if it was not added.
     Bytes digest(int nid) const;
 
 private:

@@ -16,7 +16,7 @@ Date japan_date(TimePoint time);
 
 TimePoint now();
 
-// Whole calendar days in Japan from `now` to `end`; negative when it is over.
+// Whole calendar days in Japan from `now` to `end`; negative after the end.
 long days_left(TimePoint end, TimePoint now);
 
 // The first day on which a certificate that ends on `last_day` can be renewed: the day after the day three months before
@@ -36,7 +36,7 @@ struct Birth {
     int era_year = 0;  // 1 is the first year (元年); 0: unknown
     int year = 0, month = 0, day = 0;
 };
-// No value for a text of another shape.
+// No value for a text in another form.
 std::optional<Birth> parse_birth(std::string_view text);
 std::string shown(const Birth& birth);
 

@@ -1,5 +1,5 @@
-// `doctor`: what is known of this machine (Facts), and what that means (findings). The two are apart so that the tests can make
-// up every machine.
+// `doctor`: the state of this machine (Facts), and what it means (findings). Separate, so that the tests can simulate
+// every machine.
 #pragma once
 
 #include "card_report.hpp"
@@ -21,7 +21,7 @@ struct Diagnosis {
     std::string code;  // stable: for --json and the tests
     Verdict verdict;
     std::string text;
-    std::string remedy;  // empty when there is nothing to do
+    std::string remedy;  // empty if there is nothing to do
 };
 
 using Version = std::pair<int, int>;  // major, minor
@@ -31,11 +31,11 @@ struct PcscFacts {
     std::optional<Version> pcscd, ccid;  // versions; no value: not found
     enum class Socket {
         missing,
-        refused,  // a file, and nobody listens
-        closed,   // pcscd hung up without an answer: it does not let this user in (polkit)
+        refused,  // the file exists, and no process listens
+        closed,   // pcscd closed the connection without an answer: it refuses this user (polkit)
         answered
     } socket = Socket::missing;
-    Version protocol{0, 0};  // pcscd's, as it answered
+    Version protocol{0, 0};  // pcscd's version, from its answer
     bool answers = false;    // SCardEstablishContext succeeded
     bool over_ssh = false;
 };
@@ -43,7 +43,7 @@ struct PcscFacts {
 struct UsbReader {
     unsigned vendor = 0, product = 0;
     bool ccid = false;           // has an interface of class 0B
-    const char* name = nullptr;  // of a reader that is known to have no CCID interface
+    const char* name = nullptr;  // of a reader known to have no CCID interface
 };
 
 struct ReaderFacts {
@@ -60,7 +60,7 @@ struct ModuleFacts {
     bool exists = false, loads = false;
     std::string problem;
     Version version{0, 0};
-    bool p11_kit_there = false;  // the command p11-kit could be run
+    bool p11_kit_there = false;  // the command p11-kit ran
     bool p11_kit_knows = false;
     int tokens_of_ours = 0;
     int tokens_of_opensc = 0;  // for this card
@@ -98,17 +98,17 @@ std::optional<std::string> output_of(const std::vector<std::string>& command);
 // Counts tokens in the output of `p11-kit list-modules`.
 void read_p11_kit_listing(const std::string& listing, ModuleFacts& facts);
 
-// ---- findings: findings_*.cpp; best first, worst last ----
+// ---- findings: findings_*.cpp; sorted, the most severe last ----
 std::vector<Diagnosis> judge(const Facts& facts);
 void judge_pcsc(const Facts& facts, std::vector<Diagnosis>& findings);
 void judge_readers(const Facts& facts, std::vector<Diagnosis>& findings);
 void judge_card(const ReaderFacts& reader, TimePoint at, std::vector<Diagnosis>& findings);
 void judge_programs(const Facts& facts, std::vector<Diagnosis>& findings);
 
-// What a developer needs, without anything of a person: no serial number, no code, no name, no date (the end of a certificate is
-// a birthday), no name of a user.
+// What a developer needs, without personal data: no serial number, no code, no name, no date (the expiry date of a certificate is
+// a birthday), no user name.
 std::string anonymous_report(const Facts& facts, const std::vector<Diagnosis>& findings, const std::string& log);
-// A reader's name without what stands in brackets: that may be its serial number.
+// A reader's name without the text in brackets: that may be its serial number.
 std::string anonymous_reader(const std::string& name);
 
 }  // namespace jpki::tool

@@ -1,4 +1,4 @@
-// What the facts about pcscd, readers and cards mean.
+// Findings from the facts about pcscd, readers and cards.
 #include "doctor.hpp"
 
 #include "i18n.hpp"
@@ -14,7 +14,7 @@ namespace {
 
 std::string version_text(const Version& version) { return std::to_string(version.first) + "." + std::to_string(version.second); }
 
-// pcscd 2.4 runs as a user of its own; the udev rules that let it at readers come with libccid 1.7 (PCSC issue 239).
+// pcscd 2.4 runs as its own user; the udev rules that give it access to readers come with libccid 1.7 (PCSC issue 239).
 bool driver_too_old(const PcscFacts& pcsc) {
     return pcsc.pcscd && pcsc.ccid && *pcsc.pcscd >= Version{2, 4} && *pcsc.ccid < Version{1, 7};
 }

@@ -1,4 +1,4 @@
-// What the facts about the module and the programs that are to use it mean; the order of findings; the report for developers.
+// Findings from the facts about the module and the programs that use it; the order of findings; the report for developers.
 #include "doctor.hpp"
 
 #include "i18n.hpp"
@@ -116,7 +116,7 @@ void judge_programs(const Facts& facts, std::vector<Diagnosis>& findings) {
 
 std::vector<Diagnosis> judge(const Facts& facts) {
     std::vector<Diagnosis> findings;
-    // The first release of this program: earlier it cannot be.
+    // The date of the first release of this program: a correct clock cannot be earlier.
     if (japan_date(facts.at) < Date(std::chrono::year(2026), std::chrono::month(1), std::chrono::day(1)))
         findings.push_back(
             {"clock", Verdict::fault, fill(_("The clock of this computer is wrong: {0}"), {iso(facts.at)}), _("Set it.")});

@@ -1,4 +1,4 @@
-// What is known of pcscd, its driver and the USB readers.
+// Facts about pcscd, its driver and the USB readers.
 #include "doctor.hpp"
 
 #include "apdu/pcsc_context.hpp"
@@ -94,7 +94,7 @@ struct KnownReader {
     unsigned vendor, product;
     const char* name;
 };
-// Readers that people have and that have no CCID interface (USB ids as nfcpy and the USB id list give them).
+// Common readers without a CCID interface (USB ids from nfcpy and the USB id list).
 constexpr KnownReader without_ccid[] = {
     {0x054C, 0x0193, "Sony PaSoRi (PN531)"},         {0x054C, 0x01BB, "Sony PaSoRi RC-S320"},
     {0x054C, 0x02E1, "Sony PaSoRi RC-S330/360/370"}, {0x054C, 0x06C1, "Sony PaSoRi RC-S380/S"},

@@ -1,4 +1,4 @@
-// What is known of the module and of the programs that are to use it.
+// Facts about the module and the programs that use it.
 #include "doctor.hpp"
 
 #include <cstdlib>
@@ -20,7 +20,7 @@ path from_environment(const char* name, const path& otherwise) {
     return value != nullptr && *value == '/' ? path(value) : otherwise;
 }
 
-// A database of NSS names its modules in pkcs11.txt; p11-kit's proxy brings ours along.
+// An NSS database lists its modules in pkcs11.txt; p11-kit's proxy includes our module.
 bool names_the_module(const path& database) {
     std::ifstream stream(database / "pkcs11.txt");
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
@@ -40,9 +40,9 @@ void add_chromium(const path& database, BrowserFacts::Packaging packaging, std::
         browsers.push_back({BrowserFacts::Kind::chromium, packaging, database.string(), names_the_module(database)});
 }
 
-// Asks the module through its C ABI, as any program does.
+// Calls the module through its C ABI, as any program does.
 void ask_module(ModuleFacts& facts, void* library) {
-    // POSIX promises that a function's address fits into what dlsym returns.
+    // POSIX guarantees that a function's address fits into the result of dlsym.
     const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
     CK_FUNCTION_LIST* f = nullptr;
     if (get == nullptr || get(&f) != CKR_OK || f == nullptr) {
@@ -91,7 +91,7 @@ std::vector<BrowserFacts> look_at_browsers(const Places& places) {
     return browsers;
 }
 
-// Blocks of lines: "module-name: file" at the margin, "    token: label" and what belongs to it indented.
+// Blocks of lines: "module-name: file" at the margin, "    token: label" and its details indented.
 void read_p11_kit_listing(const std::string& listing, ModuleFacts& facts) {
     std::istringstream lines(listing);
     std::string line, module;

@@ -24,7 +24,7 @@ std::string string_of(const ASN1_STRING* string) {
     return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)), static_cast<std::size_t>(ASN1_STRING_length(string))};
 }
 
-// A value that is no UTF8String: its DER, in hexadecimal.
+// A value that is not a UTF8String: its DER, in hexadecimal.
 std::string der_of(const ASN1_TYPE* value) {
     unsigned char* bytes = nullptr;
     const int size = i2d_ASN1_TYPE(value, &bytes);
@@ -37,7 +37,7 @@ std::size_t characters(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// One digit a character, 1 where a substitute stands. No value for flags that do not fit the text.
+// One digit per character, 1 for a substitute. No value for flags that do not match the text.
 std::optional<std::vector<std::size_t>> replaced_characters(std::string_view flags, std::string_view text) {
     if (flags.size() != characters(text) || flags.find_first_not_of("01") != std::string_view::npos) return std::nullopt;
     std::vector<std::size_t> places;
@@ -71,7 +71,7 @@ std::vector<HolderField> holder_fields(const CertificateView& certificate) {
     using Kind = HolderField::Kind;
     const std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.x509(), NID_subject_alt_name, nullptr, nullptr)));
-    std::map<int, std::string> known;  // by the last number of the OID; what comes a second time is shown under its OID
+    std::map<int, std::string> known;  // by the last number of the OID; duplicates are shown under their OID
     std::vector<HolderField> result, rest;
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);

@@ -1,5 +1,5 @@
-// What the signature certificate says of its holder: otherNames of the subjectAltName under 1.2.392.200149.8.5.5 (apdu/README.md,
-// Certificates), in any order. Personal data: shown only when asked for.
+// The holder's data in the signature certificate: otherNames of the subjectAltName under 1.2.392.200149.8.5.5 (apdu/README.md,
+// Certificates), in any order. Personal data: shown only on request.
 #pragma once
 
 #include "certificate_view.hpp"
@@ -14,11 +14,11 @@ struct HolderField {
     enum class Kind { name, sex, birth, address, other };
     Kind kind = Kind::other;
     std::string oid;
-    std::string text;                   // as it stands in the certificate
-    std::vector<std::size_t> replaced;  // characters (from 1) for which a substitute stands; name and address only
+    std::string text;                   // as in the certificate
+    std::vector<std::size_t> replaced;  // positions (from 1) of characters replaced by a substitute; name and address only
 };
 
-// In the order name, address, birth, sex, then what has no known shape, under its OID. Empty when there is no subjectAltName.
+// In the order name, address, birth, sex, then entries of unknown form, under their OID. Empty without a subjectAltName.
 std::vector<HolderField> holder_fields(const CertificateView& certificate);
 
 std::string shown_name(HolderField::Kind kind);

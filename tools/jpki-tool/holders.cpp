@@ -55,7 +55,7 @@ unsigned peer_of(const nlmsghdr* header, std::string_view path) {
     return name == path ? peer : 0;
 }
 
-// pcscd's end of a connection bears the socket's name, the client's end does not: the kernel knows which belong together.
+// pcscd's end of a connection has the socket's name, the client's end does not: the kernel tells which ends belong together.
 Inodes client_inodes(const std::string& path) {
     Inodes inodes;
     const Descriptor netlink{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)};

@@ -11,7 +11,7 @@ struct Holder {
     std::string program;  // /proc/PID/comm
 };
 
-// Processes other than this one with a connection to the socket at `path`. Those of other users are seen by root only.
+// Processes other than this one with a connection to the socket at `path`. Those of other users are visible to root only.
 std::vector<Holder> connected_to(const std::string& path);
 
 // The socket that libpcsclite connects to: PCSCLITE_CSOCK_NAME, or the place that is compiled into it.

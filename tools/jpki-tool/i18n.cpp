@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* domain = "jpki-tool";
 
-// Never from the environment: a catalogue decides what the user is told before a PIN is typed.
+// Never from the environment: the catalogue determines the text that the user reads before a PIN entry.
 std::filesystem::path catalogue_directory() {
     std::error_code error;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", error);

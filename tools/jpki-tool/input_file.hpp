@@ -17,13 +17,13 @@ namespace jpki::tool {
 class ByteSource {
 public:
     virtual ~ByteSource() = default;
-    // At most so many bytes; 0 only at the end.
+    // At most this many bytes; 0 only at the end.
     virtual std::size_t read(std::span<std::uint8_t> into) = 0;
 };
 
 class InputFile final : public ByteSource {
 public:
-    // "-" is standard input. Throws Failure(file_error), for everything that is not a regular file too: a FIFO or a device may
+    // "-" is standard input. Throws Failure(file_error), also for anything but a regular file: a FIFO or a device may
     // never end, and cannot be read twice.
     InputFile(const std::string& path, const Signals& signals, Output& output);
     ~InputFile() override;
@@ -31,11 +31,11 @@ public:
     InputFile& operator=(const InputFile&) = delete;
 
     const std::string& path() const noexcept { return path_; }
-    // Of a regular file, in bytes, when it was opened.
+    // Size of a regular file in bytes when it was opened.
     std::uint64_t size() const noexcept { return static_cast<std::uint64_t>(opened_.st_size); }
     bool is_standard_input() const noexcept { return descriptor_ == 0; }
     bool is_same_file(const std::string& path) const;
-    // To the beginning again. For a regular file.
+    // Back to the start. For a regular file.
     void rewind();
 
     // Shows progress for a file that takes long. Throws Failure(file_error), at the end also when the file was changed since it

@@ -1,5 +1,5 @@
-// The certification authorities of J-LIS that are known (apdu/README.md, Certificates), by key identifier: their names are all
-// the same.
+// The known certification authorities of J-LIS (apdu/README.md, Certificates), by key identifier: they all have the same
+// name.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -12,10 +12,10 @@ namespace jpki::tool {
 
 struct KnownCa {
     KeyUse use;
-    int generation;             // 1, 2, 3: the key pairs in the order of their years
+    int generation;             // 1, 2, 3: generation of the key pair
     std::string_view from, to;  // validity, ISO 8601 dates
-    std::string_view key_id;    // upper-case hexadecimal: all 20 bytes, or the beginning where no more is known
-    std::string_view sha256;    // of the CA certificate's DER; empty where it is not known
+    std::string_view key_id;    // upper-case hexadecimal: all 20 bytes, or the known first bytes
+    std::string_view sha256;    // of the CA certificate's DER; empty if not known
 };
 
 std::span<const KnownCa> known_cas() noexcept;

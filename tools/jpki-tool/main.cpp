@@ -21,7 +21,7 @@ int end_with(Output& output, const std::string& command, Exit exit, const std::s
         if (tries_left >= 0) error["tries_left"] = tries_left;
         output.failure(command, exit, error);
     } catch (const Failure&) {
-        // Standard output cannot be written, which was said on standard error.
+        // Standard output cannot be written, which was reported on standard error.
     }
     return static_cast<int>(exit);
 }
@@ -36,7 +36,7 @@ int run(Context& context) {
     }
 }
 
-// The word that stands where a command should; NULL when there is none, or it is one.
+// The word in the place of a command; NULL if there is none, or if it is a command.
 const char* unknown_command(const CLI::App& app, int argc, char** argv) {
     char** const found = std::find_if(argv + 1, argv + argc, [](const char* word) { return word[0] != '-'; });
     if (found == argv + argc) return nullptr;
@@ -49,7 +49,7 @@ const char* unknown_command(const CLI::App& app, int argc, char** argv) {
 int main(int argc, char** argv) {
     init_messages();
     const Signals signals;
-    // Known before the command line is understood: a usage error is a document too.
+    // Determined before the command line is parsed: a usage error is a document too.
     bool json = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
     Output output(json);
     Log log;
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& asked) {  // --help, --version
         return app.exit(asked, std::cout, std::cerr);
     } catch (const CLI::RequiredError& error) {
-        // CLI11 says of an unknown command only that one is required.
+        // For an unknown command CLI11 only reports that one is required.
         const char* word = unknown_command(app, argc, argv);
         return end_with(output, context.command, Exit::usage,
                         word == nullptr ? fill(_("{0} (\"jpki-tool --help\" lists commands and options)"), {error.what()})

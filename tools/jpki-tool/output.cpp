@@ -30,7 +30,7 @@ Json head(const std::string& command, Exit exit) {
 }
 
 std::string serialised(const Json& document, int indent) {
-    // What came from a card may be malformed UTF-8; that is no reason to print nothing.
+    // Data of a card may be malformed UTF-8; the document is printed in any case.
     return document.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

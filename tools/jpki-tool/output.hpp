@@ -1,4 +1,4 @@
-// What a command says: text for a person, or one JSON document for a program (--json).
+// A command's output: text for a user, or one JSON document for a program (--json).
 #pragma once
 
 #include "exit_status.hpp"
@@ -12,7 +12,7 @@ namespace jpki::tool {
 
 using Json = nlohmann::ordered_json;
 
-// The version of what --json prints. Members may be added within a version; a change of meaning makes a new one.
+// The version of the output of --json. Members may be added within a version; a changed meaning needs a new one.
 inline constexpr const char* json_schema = "jpki-tool/1";
 
 class Output {
@@ -21,9 +21,9 @@ public:
 
     bool json() const noexcept { return json_; }
 
-    // Text on standard output; with --json nothing. Throws Failure when standard output cannot be written.
+    // Text on standard output; nothing with --json. Throws Failure if standard output cannot be written.
     void text(std::string_view text);
-    // A line on standard error, with --json too: what a person at the terminal must know now.
+    // A line on standard error, also with --json: what the user at the terminal must know now.
     void note(std::string_view text);
     // The result of `command`, with --json only.
     void document(const std::string& command, Exit exit, const Json& result);

@@ -1,4 +1,4 @@
-// A file that is there whole or not at all: written beside its final name and renamed at the end.
+// A file that is complete or absent: written next to its final name and renamed at the end.
 #pragma once
 
 #include <string>
@@ -9,16 +9,16 @@ namespace jpki::tool {
 
 class OutputFile {
 public:
-    // Throws Failure(file_error): a directory that cannot be written, a name that is taken by something other than a regular
+    // Throws Failure(file_error): a directory that cannot be written, a name of something other than a regular
     // file. `mode` as for open(2), before the umask.
     OutputFile(const std::string& path, mode_t mode);
-    ~OutputFile();  // without commit() nothing is left
+    ~OutputFile();  // without commit() no file stays
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;
 
-    // Throws Failure(file_error), on a full disk for instance.
+    // Throws Failure(file_error), for example on a full disk.
     void write(std::string_view bytes);
-    // On the disk, and under its name. Replaces an older file of that name.
+    // Syncs the file and gives it its name. Replaces an older file of that name.
     void commit();
 
 private:

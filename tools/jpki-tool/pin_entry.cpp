@@ -17,7 +17,7 @@ namespace jpki::tool {
 
 namespace {
 
-// A line, byte by byte: nothing of a PIN is left in a buffer, and nothing behind the line is taken from the next reader.
+// A line, byte by byte: no PIN stays in a buffer, and bytes after the line are left for the next reader.
 // False at the end of the input without a line.
 bool read_line(int descriptor, const Signals& signals, Entered& entered) {
     bool any = false;
@@ -50,7 +50,7 @@ private:
     const Signals& signals_;
 };
 
-// Echo off for as long as it lives; restored whatever happens, signals included (they are exceptions here).
+// Echo off during its lifetime; restored on every path, signals included (they are exceptions here).
 class Quiet {
 public:
     explicit Quiet(int terminal) : terminal_(terminal) {
@@ -58,7 +58,7 @@ public:
         termios quiet = before_;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHOE | ECHOK | ECHONL);
         quiet.c_lflag |= ICANON | ISIG;
-        quiet.c_cc[VSUSP] = _POSIX_VDISABLE;  // stopped, the shell would be left without echo
+        quiet.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped process would leave the shell without echo
         changed_ = ::tcsetattr(terminal_, TCSAFLUSH, &quiet) == 0;
     }
     ~Quiet() {

@@ -1,5 +1,5 @@
-// Where PINs come from: the terminal, a descriptor (--pin-fd) or a pinentry program (--pinentry). Never the command line or the
-// environment. What is typed lives in jpki::Secret only.
+// Sources of PINs: the terminal, a descriptor (--pin-fd) or a pinentry program (--pinentry). Never the command line or the
+// environment. Entered PINs are in jpki::Secret only.
 #pragma once
 
 #include "output.hpp"
@@ -18,11 +18,11 @@ std::string pin_name(KeyUse use);
 
 struct PinRequest {
     std::string title;   // one line: which PIN of which card
-    std::string detail;  // what must be known before: tries left, rules
+    std::string detail;  // shown before the entry: tries left, rules
     std::string prompt;  // "Authentication PIN"
 };
 
-// What was entered: at most Secret::capacity bytes, more are counted only.
+// The entry: at most Secret::capacity bytes, more are only counted.
 struct Entered {
     Secret bytes;
     bool too_long = false;
@@ -31,10 +31,10 @@ struct Entered {
 class PinSource {
 public:
     virtual ~PinSource() = default;
-    // Throws Failure(pin_not_sent) when the entry is cancelled or there is no more input, Failure(usage) when there is nobody to
+    // Throws Failure(pin_not_sent) if the entry is cancelled or the input has ended, Failure(usage) without a user to
     // ask, and Interrupted.
     virtual void ask(const PinRequest& request, Entered& entered) = 0;
-    // True where a new PIN must be entered twice: a person types it without seeing it.
+    // True if a new PIN must be entered twice: the user does not see it.
     virtual bool by_a_person() const noexcept { return true; }
 };
 

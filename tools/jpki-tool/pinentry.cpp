@@ -1,4 +1,4 @@
-// A pinentry program (GnuPG's dialogue for PINs), spoken to in the Assuan protocol over its standard input and output.
+// A pinentry program (GnuPG's PIN dialog), by the Assuan protocol on its standard input and output.
 #include "i18n.hpp"
 #include "pin_entry.hpp"
 
@@ -57,7 +57,7 @@ private:
     void start();
     void end() noexcept;
     void send(const std::string& line);
-    // An option that a pinentry does not know is no reason to give up.
+    // Continue if a pinentry does not know an option.
     void command(const std::string& line) {
         send(line);
         reply(nullptr);
@@ -114,7 +114,7 @@ void Pinentry::start() {
         }
 }
 
-// Ended and waited for: nothing that shows a PIN stays behind.
+// Ended and waited for: no process that displays a PIN stays.
 void Pinentry::end() noexcept {
     if (to_ >= 0) ::close(to_);
     if (from_ >= 0) ::close(from_);

@@ -30,11 +30,11 @@ Signals::Signals() {
     struct sigaction action {};
     action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);
-    action.sa_flags = 0;  // blocking calls come back
+    action.sa_flags = 0;  // blocking calls return EINTR
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         struct sigaction before {};
         ::sigaction(signal, nullptr, &before);
-        if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);  // nohup stays in force
+        if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);  // nohup stays effective
     }
     std::signal(SIGPIPE, SIG_IGN);
 }

@@ -1,5 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP end a command at the next point where that is safe: the card's security status is reset and the
-// terminal restored first, then the process ends by the same signal.
+// SIGINT, SIGTERM and SIGHUP end a command at the next safe point: first the card's security status is reset and the
+// terminal restored, then the process ends by the same signal.
 #pragma once
 
 namespace jpki::tool {

@@ -31,7 +31,7 @@ constexpr KnownFile files[] = {{Ef::signature_certificate, "0001"},      {Ef::si
                                {Ef::token_information, "0006"},          {Ef::existence, "0008"},
                                {Ef::authentication_certificate, "000A"}, {Ef::authentication_ca, "000B"}};
 
-// The size of the selected file: the first offset at which nothing is left, found by halving. 0 when nothing can be read.
+// The size of the selected file: the first offset without data, found by bisection. 0 if nothing can be read.
 std::size_t size_of_selected(SurveyCard& card, const Signals& signals) {
     if (card.read(0, 1).status != sw::ok) return 0;
     std::size_t readable = 0, past = 0x8000;  // an offset has 15 bits
@@ -44,7 +44,7 @@ std::size_t size_of_selected(SurveyCard& card, const Signals& signals) {
     return past;
 }
 
-// What stands behind the DER of a certificate file: nothing, one byte again and again, or something else.
+// The bytes after the DER of a certificate file: none, one byte repeated, or something else.
 std::string filler_of_selected(SurveyCard& card, std::size_t size) {
     const Answer head = card.read(0, 4);
     std::size_t total = 0;
@@ -57,7 +57,7 @@ std::string filler_of_selected(SurveyCard& card, std::size_t size) {
     return der + (same ? "filler " + hex(ByteView(rest.data).first(1)) : "filler of several bytes");
 }
 
-// The beginning of a file. A SELECT that fails leaves another file selected, so then its answer is all there is.
+// The beginning of a file. A failed SELECT leaves another file selected, so its answer is then the result.
 Answer read_file(SurveyCard& card, Ef ef, std::size_t le) {
     const Answer selected = card.select_ef(static_cast<std::uint16_t>(ef));
     return selected.status == sw::ok ? card.read(0, le) : selected;
@@ -84,7 +84,7 @@ void measure_contents(SurveyCard& card, Lines& lines) {
     const Answer existence = read_file(card, Ef::existence, 3);
     lines.push_back({"existence", "EF 0008, contents", existence.status == sw::ok ? hex(existence.data) : hex16(existence.status),
                      "byte 0 signature, byte 1 authentication, 8F: there; absent: the files are tried"});
-    // Up to the model: the serial number behind it stays on the card.
+    // Up to the model: the serial number after it is not read.
     const Answer information = read_file(card, Ef::token_information, TokenInformation::size);
     const auto parsed = information.status == sw::ok ? parse_token_information(information.data) : std::nullopt;
     lines.push_back({"token-information", "EF 0006, label and model",
@@ -93,7 +93,7 @@ void measure_contents(SurveyCard& card, Lines& lines) {
 }
 
 void measure_reading(SurveyCard& card, const Signals& signals, Lines& lines) {
-    // On EF 0006 where there is one, else on a CA's certificate.
+    // On EF 0006 if it exists, else on a CA's certificate.
     const Ef ef = card.select_ef(static_cast<std::uint16_t>(Ef::token_information)).status == sw::ok ? Ef::token_information
                                                                                                      : Ef::authentication_ca;
     card.select_ef(static_cast<std::uint16_t>(ef));

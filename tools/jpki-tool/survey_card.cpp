@@ -46,7 +46,7 @@ bool is_harmless(ByteView apdu) {
     if (begins_with(apdu, iso7816::read_binary_header(p1, p2))) return apdu.size() == 5 || (apdu.size() == 7 && apdu[4] == 0);
     if (begins_with(apdu, iso7816::get_challenge_header)) return apdu.size() == 5;
     if (begins_with(apdu, iso7816::get_response_header)) return apdu.size() == 5;
-    // VERIFY without a byte of data: four bytes, or a fifth that is Le = 00.
+    // VERIFY without data: four bytes, or a fifth that is Le = 00.
     if (begins_with(apdu, iso7816::verify_header(p2))) return apdu.size() == 4 || (apdu.size() == 5 && apdu[4] == 0);
     if (begins_with(apdu, iso7816::sign_header(p1, p2))) return cannot_sign(apdu);
     return false;
@@ -81,7 +81,7 @@ void SurveyCard::fail(LONG rc) const {
     throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {code}));
 }
 
-// Another program's transaction is waited for, and its resets are no fault.
+// Waits for another program's transaction, and accepts its resets.
 void SurveyCard::begin() {
     for (int attempt = 0; attempt < 3; ++attempt) {
         const LONG rc = SCardBeginTransaction(card_);

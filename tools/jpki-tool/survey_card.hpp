@@ -1,4 +1,4 @@
-// A card for `survey`: sends commands that apdu/ would not build (extended lengths, odd forms), and only such as can do no harm.
+// A card for `survey`: sends commands that apdu/ would not build (extended lengths, odd forms), and only harmless ones.
 #pragma once
 
 #include "card_access.hpp"
@@ -12,8 +12,8 @@
 namespace jpki::tool {
 
 // True for the commands that survey may send: SELECT of the JPKI application, of the issuer security domain and of an EF, READ
-// BINARY, GET CHALLENGE, the tries query (a VERIFY without data), and the sign command with data of a length that its P1 can
-// never sign. Everything else is refused before it reaches the card.
+// BINARY, GET CHALLENGE, the retry counter query (a VERIFY without data), and the sign command with data of a length that its P1
+// can never sign. All others are rejected before they reach the card.
 bool is_harmless(ByteView apdu);
 
 class SurveyCard {
@@ -28,8 +28,8 @@ public:
         std::uint16_t status = 0;  // 0: the reader or driver gave no answer
         Bytes data;
     };
-    // One command in a transaction of its own; 61xx and 6Cxx are answers. Throws std::logic_error for a command that is not
-    // harmless, Failure when the card is gone or busy.
+    // One command in its own transaction; 61xx and 6Cxx are answers. Throws std::logic_error for a command that is not
+    // harmless, Failure if the card was removed or is busy.
     Answer send(ByteView apdu);
     Answer send(const Command& command) { return send(command.wire()); }
 
@@ -41,7 +41,7 @@ public:
     Answer read_short_form(Ef ef, std::size_t offset, std::size_t le);
     Answer query_tries(std::uint8_t p2, bool with_le);
 
-    // Warm reset (SCARD_RESET_CARD): other programs are told.
+    // Warm reset (SCARD_RESET_CARD): other programs get an event.
     void reset();
     const Bytes& atr() const noexcept { return atr_; }
     bool t0() const noexcept;

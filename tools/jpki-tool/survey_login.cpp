@@ -1,5 +1,5 @@
-// The measurements that need a login. Whether a PIN is verified shows without a signature: the signature certificate can be read
-// or not, and the sign command with data of a wrong length complains of the length, or of the PIN.
+// The measurements that need a login. Whether a PIN is verified can be seen without a signature: the signature certificate can be
+// read or not, and the sign command with data of a wrong length rejects the length, or the missing PIN.
 #include "survey.hpp"
 
 #include "apdu/iso7816.hpp"

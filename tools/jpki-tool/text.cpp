@@ -8,7 +8,7 @@ namespace jpki::tool {
 
 namespace {
 
-// glibc's table of widths is that of Unicode; it is there whatever the user's locale.
+// glibc's table of widths is Unicode's; it is used in every locale of the user.
 class WidthLocale {
 public:
     WidthLocale() : unicode_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(unicode_ ? uselocale(unicode_) : nullptr) {}

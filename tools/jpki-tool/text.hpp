@@ -1,4 +1,4 @@
-// UTF-8 on a terminal: width in columns, text that cannot do harm, tables that line up.
+// UTF-8 on a terminal: width in columns, sanitised text, aligned tables.
 #pragma once
 
 #include <string>
@@ -7,17 +7,17 @@
 
 namespace jpki::tool {
 
-// Columns that `text` takes: 2 for East Asian wide characters (Unicode UAX #11), 0 for combining ones.
+// Width of `text` in columns: 2 for East Asian wide characters (Unicode UAX #11), 0 for combining ones.
 std::size_t display_width(std::string_view text);
 
-// `text` from a card, a reader or a file, fit to be shown: malformed UTF-8, control characters and the characters that
+// `text` from a card, a reader or a file, sanitised for display: malformed UTF-8, control characters and the characters that
 // change the direction of writing are replaced by U+FFFD.
 std::string printable(std::string_view text);
 
-// `text` filled with spaces up to `columns`.
+// `text` padded with spaces to `columns`.
 std::string padded(std::string_view text, std::size_t columns);
 
-// Rows of cells in columns two spaces apart, each row indented; the last cell of a row may be of any width.
+// Rows of cells in columns two spaces apart, each row indented; the last cell of a row can have any width.
 class Table {
 public:
     explicit Table(std::size_t indent = 0) : indent_(indent) {}
