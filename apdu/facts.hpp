@@ -11,7 +11,7 @@ namespace jpki {
 
 // apdu/README.md, Recognition.
 inline constexpr std::array<std::uint8_t, 10> jpki_aid = {0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
-// apdu/README.md, Commands, "leave the application": the issuer security domain.
+// apdu/README.md, Commands, "end the logins": the issuer security domain.
 inline constexpr std::array<std::uint8_t, 7> issuer_security_domain_aid = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
 
 // apdu/README.md, Files.

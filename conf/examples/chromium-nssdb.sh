@@ -3,10 +3,10 @@
 #
 # Chromium 146 and later use ~/.pki/nssdb where that directory exists, and ${XDG_DATA_HOME:-~/.local/share}/pki/nssdb
 # elsewhere. Creating ~/.pki/nssdb would hide the certificates of a browser that uses the new place, so this script never
-# does. An older browser creates ~/.pki/nssdb itself: start it once before this script.
+# creates it. An older browser creates ~/.pki/nssdb itself: start it once before this script.
 #
 #   sh chromium-nssdb.sh             registers the module; running it again changes nothing
-#   sh chromium-nssdb.sh --remove    takes it out again
+#   sh chromium-nssdb.sh --remove    removes it
 set -eu
 
 name="My Number Card"
@@ -15,7 +15,7 @@ database=$HOME/.pki/nssdb
 if [ ! -d "$database" ]; then
   database=${XDG_DATA_HOME:-$HOME/.local/share}/pki/nssdb
 fi
-registered() { # with which library, if at all
+registered() { # prints the library, if the module is registered
   modutil -dbdir "sql:$database" -list "$name" 2>/dev/null | sed -n 's/^ *Library file: //p'
 }
 remove() {
@@ -35,12 +35,12 @@ esac
 
 if [ ! -e "$database/cert9.db" ]; then
   mkdir -p "$database"
-  # The password protects private keys in the database itself, of which there are none.
+  # The password would protect private keys in the database itself, which has none.
   certutil -N --empty-password -d "sql:$database"
 fi
 if [ "$(registered)" = "$library" ]; then
   echo "Already registered in $database."
   exit 0
 fi
-remove # of another path: a name is registered once
+remove # a registration with another path: a name can be registered once
 modutil -force -dbdir "sql:$database" -add "$name" -libfile "$library"
