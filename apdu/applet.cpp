@@ -1,5 +1,6 @@
 #include "apdu/applet.hpp"
 
+#include "apdu/card_application.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/iso7816.hpp"
 
@@ -20,27 +21,9 @@ constexpr bool is_pin_answer(std::uint16_t status) noexcept {
 
 }  // namespace
 
-// One SELECT. No value: an answer that says neither yes nor no.
-std::optional<bool> Applet::try_select(std::string& answer) {
-    try {
-        const std::uint16_t status = transaction_.transmit(iso7816::select_application(jpki_aid)).status;
-        if (status == sw::ok) return true;
-        if (sw::says_no_such_reference(status)) return false;
-        answer = "status " + hex16(status);
-    } catch (const TransportFault&) {
-        throw;
-    } catch (const CardReset&) {
-        throw;  // the card said nothing
-    } catch (const CardFault& fault) {
-        answer = fault.what();
-    }
-    return std::nullopt;
-}
-
 bool Applet::select(bool first_command) {
     std::string answer;
-    std::optional<bool> selected = try_select(answer);
-    if (!selected && first_command) selected = try_select(answer);
+    const std::optional<bool> selected = select_application(transaction_, jpki_aid, first_command, answer);
     if (!selected) throw CardFault("SELECT of the JPKI application: " + answer);
     return *selected;
 }

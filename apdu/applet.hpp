@@ -106,7 +106,6 @@ private:
     Response read_first(Ef ef, std::size_t offset, std::size_t size);
     FileAnswer read_rest(Ef ef, Bytes data, std::size_t total);
     bool select_ef(Ef ef);
-    std::optional<bool> try_select(std::string& answer);
     Response query(std::uint8_t p2);
     std::optional<std::uint8_t> reference(Ef ef);
 

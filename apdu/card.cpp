@@ -20,37 +20,23 @@ constexpr std::chrono::milliseconds recognition_max{1000};
 }  // namespace
 
 Card::Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check)
-    : link_(std::move(link)), chain_check_(std::move(chain_check)), log_(log) {}
+    : Card(std::make_shared<Connection>(std::move(link), log), log, std::move(chain_check)) {}
 
-Card::~Card() = default;
-
-// The connection is of no use any more.
-void Card::give_up() noexcept {
-    set_gone();
-    held_ = false;
-    transaction_.reset();
-    status_.end_logins();
+Card::Card(std::shared_ptr<Connection> connection, Log& log, ChainCheck chain_check)
+    : shared_connection_(std::move(connection)),
+      connection_(*shared_connection_),
+      chain_check_(std::move(chain_check)),
+      log_(log) {
+    connection_.add(*this);
 }
 
-void Card::check_connection() noexcept {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock || gone() || link_->alive()) return;
-    removed_ = true;
-    set_gone();
-    status_.end_logins();
+// A connection of the card's own ends with it.
+Card::~Card() {
+    if (shared_connection_.use_count() > 1) connection_.remove(*this);
 }
 
-void Card::connect() {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock) watched_locked([&] { link_->connect(); });
-}
-
-void Card::let_go() noexcept {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock || gone() || transaction_ || status_.reset_due() || may_be_open()) return;
-    link_->let_go();
-    was_let_go_ = true;
-    selected_ = false;
+bool Card::select(Link::Transaction& transaction, bool first_command) {
+    return Applet(transaction, profile_).select(first_command);
 }
 
 void Card::exclusively(const std::function<void()>& f) {
@@ -59,22 +45,12 @@ void Card::exclusively(const std::function<void()>& f) {
 
 // --- selecting -------------------------------------------------------------------------------------------------------
 
-// A second thread does not stand in line behind one that waits for a program which keeps the card for minutes.
-std::unique_lock<std::mutex> Card::take_turn() {
-    std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock) return lock;
-    if (link_->held_exclusively()) throw CardBusy("reader is opened exclusively by another program");
-    lock.lock();
-    return lock;
-}
-
 bool Card::recognise_in(Scope& scope) {
     if (foreign_) return false;
     if (recognised_) return true;
     bool ours = false;
-    may_stumble_ = false;
     try {
-        ours = scope.applet().select(true);
+        ours = scope.exchange().select(*this, true);
     } catch (const TransportFault&) {
         throw;
     } catch (const CardReset&) {
@@ -84,8 +60,8 @@ bool Card::recognise_in(Scope& scope) {
     }
     foreign_ = !ours;
     if (!ours) return false;
-    recognised_ = selected_ = selected_now_ = true;
-    link_->card_recognised();
+    recognised_ = true;
+    scope.exchange().card_recognised();
     return true;
 }
 
@@ -126,36 +102,41 @@ bool Card::look_in(Scope& scope) {
 }
 
 std::optional<bool> Card::look() {
+    std::optional<bool> seen;
     // Another thread of this process is recognising the same card: its answer is worth a moment. Without it this thread would
     // say that there is no card. Not so where that thread itself waits for an exclusive holder.
-    const auto lock = lock_until(mutex_, std::chrono::steady_clock::now() + recognition_max,
-                                 [&, nothing_known = !recognised_] { return nothing_known && !link_->held_exclusively(); });
-    if (!lock || held_) return std::nullopt;  // a look ends nobody's consent
-    if (recognised_ && keys_known_ && !gone()) return true;
-    struct AtOnce {
-        Link& link;
-        explicit AtOnce(Link& link_) : link(link_) { link.set_waits(false); }
-        ~AtOnce() { link.set_waits(true); }
-    } at_once(*link_);
-    try {
-        return watched_locked([&] {
-            if (status_.reset_due()) reset_security_status_now();
-            return in_transaction([&](Scope& scope) { return look_in(scope); });
-        });
-    } catch (const CardBusy&) {
-        return std::nullopt;
-    }
+    const auto worth_it = [&, nothing_known = !recognised_] { return nothing_known && !connection_.held_exclusively(); };
+    connection_.locked_until(std::chrono::steady_clock::now() + recognition_max, worth_it, [&] {
+        connection_.assert_turn();
+        if (connection_.held()) return;  // a look ends nobody's consent
+        if (recognised_ && keys_known_ && !gone()) {
+            seen = true;
+            return;
+        }
+        struct AtOnce {
+            Link& link;
+            explicit AtOnce(Link& link_) : link(link_) { link.set_waits(false); }
+            ~AtOnce() { link.set_waits(true); }
+        } at_once(connection_.link());
+        try {
+            seen = connection_.watched([&] {
+                if (status_.reset_due()) reset_security_status_now();
+                return in_transaction([&](Scope& scope) { return look_in(scope); });
+            });
+        } catch (const CardBusy&) {
+        }
+    });
+    return seen;
 }
 
 // Makes certain that our application is selected, for what must not hit another one.
 void Card::select_now(Scope& scope) {
-    if (selected_now_) return;
-    if (!scope.applet().select(std::exchange(may_stumble_, false))) {
+    if (scope.exchange().certain(*this)) return;
+    if (!scope.exchange().select(*this)) {
         // The same stay, and our application is not there any more: not the card that was recognised.
         set_gone();
         throw CardRemoved("card does not have the JPKI application any more");
     }
-    selected_ = selected_now_ = true;
     // A reader that was unplugged and plugged again shows the same event counter.
     if (std::exchange(unconfirmed_, false)) confirm_same_card(scope, serial_number_within);
 }
@@ -163,7 +144,8 @@ void Card::select_now(Scope& scope) {
 // Selects again after something showed that another program, a reset or a swap was there in between. The card must be
 // the one that this object has shown so far.
 void Card::reselect(Scope& scope) {
-    selected_now_ = unconfirmed_ = false;
+    scope.exchange().doubt();
+    unconfirmed_ = false;
     select_now(scope);
     confirm_same_card(scope, Command::le_max);
 }
@@ -188,8 +170,8 @@ void Card::confirm_same_card(Scope& scope, std::size_t size) {
 // The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody
 // is logged in, a token information file that only our application has shows that nothing else is selected.
 void Card::confirm_selected(Scope& scope) {
-    if (selected_now_) return;
-    if (!selected_ || !(status_.any_verified())) return select_now(scope);
+    if (scope.exchange().certain(*this)) return;
+    if (!scope.exchange().selected(*this) || !status_.any_verified()) return select_now(scope);
     bool ours = false;
     try {
         const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
@@ -202,19 +184,19 @@ void Card::confirm_selected(Scope& scope) {
         // a status word that our application does not give
     }
     if (!ours) return reselect(scope);
-    selected_now_ = true;
+    scope.exchange().confirm(*this);
 }
 
 // --- signatures ------------------------------------------------------------------------------------------------------
 
 SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     return run([&](Scope& scope) {
-        if (!selected_) reselect(scope);
+        if (!scope.exchange().selected(*this)) reselect(scope);
         // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
         // a PIN is being changed.
         if (!status_.verified(use)) return SignAnswer{SignAnswer::Kind::not_verified, {}};
         SignAnswer answer = scope.applet().sign(use, scheme, data);
-        if (answer.kind != SignAnswer::Kind::done && !selected_now_) {
+        if (answer.kind != SignAnswer::Kind::done && !scope.exchange().certain(*this)) {
             // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
             if (answer.kind == SignAnswer::Kind::elsewhere) reselect(scope);
             else confirm_selected(scope);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "apdu/applet.hpp"
+#include "apdu/card_application.hpp"
 #include "apdu/card_known.hpp"
+#include "apdu/connection.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/security_status.hpp"
 #include "apdu/thread_safety.hpp"
@@ -14,7 +16,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 namespace jpki {
@@ -24,7 +25,7 @@ namespace jpki {
 // CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and never speaks to a card again.
 // What an earlier operation read and remembered ("once") is answered from memory: no transaction, no wait for another program
 // that has one, nor for another thread whose command is under way.
-class Card {
+class Card final : private CardApplication {
 public:
     using Clock = CardClock;
     // Whether `certificate` is signed with the key of `issuer`.
@@ -32,7 +33,9 @@ public:
 
     // Without `chain_check` a holder's certificate is not held against its CA's.
     Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check = {});
-    ~Card();
+    // On a connection that other applications of the card use too.
+    Card(std::shared_ptr<Connection> connection, Log& log, ChainCheck chain_check = {});
+    ~Card() override;
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
 
@@ -54,22 +57,22 @@ public:
 
     // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
     // later). Must not be called while an operation is under way: it connects.
-    void connect();
+    void connect() { connection_.connect(); }
 
     // Ends the connection, so that a program that wants the card exclusively gets it. What was read is kept; the next
     // operation connects again and makes certain that it is the same card. Nothing happens while an operation is under way or
     // a login of this process may be open at the card. Sends nothing to the card.
-    void let_go() noexcept;
+    void let_go() noexcept { connection_.let_go(); }
 
-    bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
+    bool gone() const noexcept { return connection_.gone(); }
     // gone(), and for the reason that the card, its reader or the resource manager is not there any more.
-    bool removed() const noexcept { return removed_.load(std::memory_order_acquire); }
+    bool removed() const noexcept { return connection_.removed(); }
     // The registry has seen the card go. Does not wait for an operation that is under way.
-    void set_gone() noexcept { gone_.store(true, std::memory_order_release); }
+    void set_gone() noexcept { connection_.set_gone(); }
 
     // Asks PC/SC whether the connection is dead, unless an operation is under way (which will see for itself). Does not wait,
     // sends nothing to the card. Afterwards gone() is up to date.
-    void check_connection() noexcept;
+    void check_connection() noexcept { connection_.check(); }
 
     // What C_GetTokenInfo shows of a key; without the key only that it is not there. All that is not known yet is asked in one
     // transaction: 4 commands at the most where it was recognised, and 5 on a card that has no EF 0008 or lacks the key.
@@ -156,7 +159,7 @@ public:
     bool still_verified(KeyUse use);
     // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status()
     // ends that.
-    bool may_be_open() const noexcept { return !gone() && status_.may_be_open(); }
+    bool may_be_open() const noexcept override { return !gone() && status_.may_be_open(); }
     // Takes it that `use` is logged out, without a word to the card. Returns whether its certificate was dropped from
     // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
     bool forget(KeyUse use);
@@ -179,7 +182,7 @@ public:
     // when no operation is under way. A hold ends where the other key was open, since it is that key's.
     void reset_security_status_unless_verified(KeyUse use);
     // Whether a transaction is held. Does not wait.
-    bool held() const noexcept { return !gone() && held_; }
+    bool held() const noexcept { return connection_.held(); }
     // Ends a hold, if there is one, as reset_security_status() does.
     void end_hold();
     // The same for a hold that began at least `age` ago; does nothing while an operation is under way.
@@ -188,19 +191,22 @@ public:
 private:
     class Scope;
     template <class F> auto run(F&& f);
-    std::unique_lock<std::mutex> take_turn();
-    template <class F> auto watched(F&& f);
-    template <class F> auto watched_locked(F&& f);
+    bool select(Link::Transaction& transaction, bool first_command) override;
+    void card_was_reset(bool lost_power) override;
+    void connected_again() override { unconfirmed_ = true; }
+    void security_status_ended() noexcept override { status_.end_logins(); }
+    bool reset_due() const noexcept override { return status_.reset_due(); }
+    void prepare() override;
+    void operation_ended() noexcept override;
     bool recognise_in(Scope& scope);
     bool look_in(Scope& scope);
     template <class F> auto in_transaction(F&& f);
     void reset_security_status_now();
+    bool reset_security_status_within(std::chrono::steady_clock::time_point deadline) noexcept;
     void select_now(Scope& scope);
     void reselect(Scope& scope);
     void confirm_same_card(Scope& scope, std::size_t size);
     void confirm_selected(Scope& scope);
-    class Publisher;
-    void publish() noexcept;
     std::shared_ptr<const CardKnown> known() const;
     std::optional<CertificateFile> known_file(KeyUse use, Ef ef) const;
     CertificateFile file(KeyUse use, Ef ef);
@@ -212,7 +218,6 @@ private:
     void forget_file(Ef ef);
     void forget_certificate(KeyUse use);
     void doubt_certificates(KeyUse use);
-    void note_reset(const Link::Transaction& transaction);
     bool has_key(Scope& scope, KeyUse use);
     bool file_is_there(Scope& scope, KeyUse use);
     void bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age);
@@ -221,11 +226,8 @@ private:
     VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
                            const std::function<PinAnswer(Applet)>& ask);
     ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
-    void give_up() noexcept;
     void select_issuer_security_domain(Scope& scope);
     void leave_if_unused(Scope& scope);
-    void begin_hold(Holder hold);
-    bool held_by_somebody_else() const;
     void hear_tries(Scope& scope, KeyUse use);
     using Existence = std::array<std::optional<bool>, 2>;  // by key; no value: the card does not say
     Existence existence(Scope& scope);
@@ -236,31 +238,22 @@ private:
     void look_at_authentication_certificate(Scope& scope);
     void look_for_phone(Scope& scope);
 
-    std::unique_ptr<Link> link_;
+    const std::shared_ptr<Connection> shared_connection_;
+    Connection& connection_;
     ChainCheck chain_check_;
     Log& log_;
-    std::atomic<bool> gone_ = false;
-    std::atomic<bool> removed_ = false;
 
     mutable Mutex known_mutex_;  // never held over I/O, taken last
     std::shared_ptr<const CardKnown> known_ JPKI_GUARDED_BY(known_mutex_) = std::make_shared<const CardKnown>();
 
-    std::mutex mutex_;  // everything below; held over I/O
-    std::optional<Link::Transaction> transaction_;
-    std::atomic<bool> held_ = false;  // the same
-    Holder holder_;
-    Clock::time_point held_since_{};
-    bool selected_ = false;      // believed: another program may have selected something else since
-    bool selected_now_ = false;  // certain: in this transaction
-    bool may_stumble_ = true;    // no command was sent since a reset that may have been a cold one
-    bool was_let_go_ = false;    // there is no connection
-    bool unconfirmed_ = false;   // there was none for a while: it may be another card's now
-    std::atomic<bool> recognised_ = false, keys_known_ = false;  // written under mutex_, read by anyone
-    std::array<std::atomic<bool>, 2> absent_{};                  // the same
+    // Everything below is written by one operation at a time (Connection); what is atomic is read by anyone.
+    bool unconfirmed_ = false;  // there was no connection for a while: it may be another card's now
+    std::atomic<bool> recognised_ = false, keys_known_ = false;
+    std::array<std::atomic<bool>, 2> absent_{};
     bool foreign_ = false;
     int looks_ = 0;  // at EF 0008, with an odd answer
     CommandProfile profile_;
-    SecurityStatus status_;  // written under mutex_
+    SecurityStatus status_;
     std::optional<Existence> existence_;
     std::array<std::optional<bool>, 2> has_key_{};
     std::optional<std::optional<TokenInformation>> token_information_;

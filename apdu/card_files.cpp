@@ -66,7 +66,7 @@ FileAnswer Card::read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certi
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault&) {
-        if (selected_now_) throw;
+        if (scope.exchange().certain(*this)) throw;
         answer.kind = FileAnswer::Kind::malformed;
     }
     return answer;
@@ -93,10 +93,10 @@ void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
         files_[slot] = {FileAnswer::Kind::locked, nullptr};
         return;
     }
-    if (!selected_) reselect(scope);
+    if (!scope.exchange().selected(*this)) reselect(scope);
     std::shared_ptr<const Certificate> certificate;
     FileAnswer answer = read_and_parse(scope, ef, certificate);
-    if (answer.kind != FileAnswer::Kind::read && !selected_now_) {
+    if (answer.kind != FileAnswer::Kind::read && !scope.exchange().certain(*this)) {
         // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
         reselect(scope);
         answer = read_and_parse(scope, ef, certificate);
@@ -188,7 +188,8 @@ Card::Existence Card::existence(Scope& scope) {
         scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
         log_.info("not a JPKI card: it answers 9000 to every command");
         foreign_ = true;
-        recognised_ = selected_ = selected_now_ = false;
+        recognised_ = false;
+        scope.exchange().deselect();
         return said;
     }
     existence_ = said;

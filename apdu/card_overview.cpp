@@ -9,7 +9,7 @@ namespace jpki {
 // --- what is known ---------------------------------------------------------------------------------------------------
 
 // Without memory for it nothing is known, and everything is asked again.
-void Card::publish() noexcept {
+void Card::operation_ended() noexcept {
     std::shared_ptr<const CardKnown> fresh;
     try {
         CardKnown known;

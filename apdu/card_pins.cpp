@@ -62,23 +62,19 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, boo
     return {answer, false};
 }
 
-void Card::begin_hold(Holder hold) {
-    holder_ = std::move(hold);
-    held_since_ = Clock::now();
-    held_ = true;
-}
-
-bool Card::held_by_somebody_else() const {
-    if (!held_ || holder_()) return false;
-    log_.info("consent to a signature ended: the card was used for something else first");
-    return true;
+// What is owed to the card before anybody's operation.
+void Card::prepare() {
+    connection_.assert_turn();
+    const bool held_for_another = connection_.held_by_somebody_else();
+    if (held_for_another) log_.info("consent to a signature ended: the card was used for something else first");
+    if (status_.reset_due() || held_for_another) reset_security_status_now();
 }
 
 Card::VerifyAnswer Card::verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold) {
     return run([&](Scope& scope) {
         const VerifyAnswer answer =
             verify_in(scope, use, true, keep_last_try, [&](Applet applet) { return applet.verify(use, pin); });
-        if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
+        if (hold && answer.kind == PinAnswer::Kind::accepted) scope.exchange().hold(std::move(hold));
         return answer;
     });
 }
@@ -89,7 +85,7 @@ Card::VerifyAnswer Card::verify_with_pad(KeyUse use, const PadCommand& verify, b
             const auto p2 = applet.pin_reference(use);
             return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
         });
-        if (hold && answer.kind == PinAnswer::Kind::accepted) begin_hold(std::move(hold));
+        if (hold && answer.kind == PinAnswer::Kind::accepted) scope.exchange().hold(std::move(hold));
         return answer;
     });
 }
@@ -141,10 +137,8 @@ Card::ChangeAnswer Card::change_pin_with_pad(KeyUse use, const PadCommand& verif
 
 // The card was reset by another program, or lost its power: our application is not selected any more. A warm reset keeps the PIN
 // state, a loss of power ends it (apdu/README.md, State); where it is not known which it was, the card tells at the next use.
-void Card::note_reset(const Link::Transaction& transaction) {
-    selected_ = false;
-    may_stumble_ = true;
-    if (!transaction.lost_power()) {
+void Card::card_was_reset(bool lost_power) {
+    if (!lost_power) {
         status_.doubt_logins();
         return;
     }
@@ -161,29 +155,30 @@ void Card::leave_if_unused(Scope& scope) {
     try {
         select_issuer_security_domain(scope);
     } catch (const CardRemoved& fault) {
-        removed_ = true;
-        give_up();
+        scope.exchange().card_removed();
         log_.info(fault.what());
     } catch (const TransportFault& fault) {
         scope.transaction().power_off_at_end();
-        give_up();
+        scope.exchange().give_up();
         log_.error(LogText("cannot reset the security status; powering the card off: ", fault.what()));
     }
 }
 
 // Ends every PIN state; the next use selects our application again.
 void Card::select_issuer_security_domain(Scope& scope) {
-    selected_ = selected_now_ = held_ = false;
+    scope.exchange().end_hold();
+    scope.exchange().deselect();
     bool left = false;
     try {
         left = scope.applet().select_issuer_security_domain();
         // The first command after a loss of power may be answered 6F00 (apdu/README.md, Recognition).
-        if (!left && std::exchange(may_stumble_, false)) left = scope.applet().select_issuer_security_domain();
+        if (!left && scope.exchange().first_command()) left = scope.applet().select_issuer_security_domain();
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
         log_.info(fault.what());
     }
+    scope.exchange().end_security_status();
     status_.ended();
     if (left) return;
     log_.info("cannot select the issuer security domain; powering the card off to end the login");
@@ -191,42 +186,45 @@ void Card::select_issuer_security_domain(Scope& scope) {
 }
 
 void Card::reset_security_status_now() {
-    held_ = false;
+    connection_.assert_turn();
+    connection_.end_hold();
     status_.demand_reset();
     in_transaction([&](Scope& scope) { select_issuer_security_domain(scope); });
 }
 
 void Card::reset_security_status() {
-    watched([&] { reset_security_status_now(); });
+    connection_.operate([&] { reset_security_status_now(); });
 }
 
 void Card::reset_security_status_unless_verified(KeyUse use) {
-    watched([&] {
-        const bool lock = held_ ? status_.open(other(use)) : may_be_open() && !status_.verified(use);
-        if (lock) reset_security_status_now();
+    connection_.operate([&] {
+        const bool reset = connection_.held() ? status_.open(other(use)) : may_be_open() && !status_.verified(use);
+        if (reset) reset_security_status_now();
     });
 }
 
 void Card::end_hold() {
-    watched([&] {
-        if (held_) reset_security_status_now();
+    connection_.operate([&] {
+        if (connection_.held()) reset_security_status_now();
     });
 }
 
 void Card::end_hold_older_than(std::chrono::milliseconds age) {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock || gone() || !held_ || Clock::now() - held_since_ < age) return;
-    log_.info("consent to a signature ended: not used in time");
-    watched_locked([&] { reset_security_status_now(); });
+    connection_.if_free([&] {
+        connection_.assert_turn();
+        if (gone() || !connection_.held_for(age)) return;
+        log_.info("consent to a signature ended: not used in time");
+        connection_.watched([&] { reset_security_status_now(); });
+    });
 }
 
 bool Card::forget(KeyUse use) {
-    const std::scoped_lock lock(mutex_);
-    const Publisher publisher(*this);
-    status_.log_out(use);
-    if (!certificate_wants_pin(use) && !authentication_read_with_pin_) return false;
-    forget_certificate(use);
-    return true;
+    return connection_.locked([&] {
+        status_.log_out(use);
+        if (!certificate_wants_pin(use) && !authentication_read_with_pin_) return false;
+        forget_certificate(use);
+        return true;
+    });
 }
 
 void Card::forget_certificate(KeyUse use) {

@@ -1,0 +1,43 @@
+// An application on a card, as the connection to the card sees it.
+#pragma once
+
+#include "apdu/bytes.hpp"
+#include "apdu/link.hpp"
+
+#include <optional>
+#include <string>
+
+namespace jpki {
+
+// The connection calls all of these for one operation at a time.
+class CardApplication {
+public:
+    virtual ~CardApplication() = default;
+
+    // Sends SELECT by AID. False: the card has no such application. `first_command`: an odd answer is to be asked for once more,
+    // since a card may say 6F00 once after a cold reset. Throws CardFault for an odd answer that is the last.
+    virtual bool select(Link::Transaction& transaction, bool first_command) = 0;
+
+    // A transaction began, and the card was reset before it: nothing is selected.
+    virtual void card_was_reset(bool lost_power) = 0;
+    // A transaction began, and there was no connection before it: the card may be another one.
+    virtual void connected_again() = 0;
+    // The card honours no PIN of this application: another one was selected, the card lost its power, or the connection was given
+    // up.
+    virtual void security_status_ended() noexcept = 0;
+
+    // Whether the card may honour a PIN that this process sent: a connection that fails takes the card's power then.
+    virtual bool may_be_open() const noexcept = 0;
+    // Whether something must be sent to the card before anything else is; prepare() does it, at the beginning of every operation
+    // of any application, and ends a transaction that is held for somebody else.
+    virtual bool reset_due() const noexcept = 0;
+    virtual void prepare() = 0;
+    // Called at the end of every operation, also of one that failed.
+    virtual void operation_ended() noexcept = 0;
+};
+
+// SELECT by AID. No value: an answer that says neither yes nor no, which `answer` describes; with `first_command` the card was
+// asked twice then. Throws TransportFault, CardRemoved, and CardReset, since the card said nothing.
+std::optional<bool> select_application(Link::Transaction& transaction, ByteView aid, bool first_command, std::string& answer);
+
+}  // namespace jpki

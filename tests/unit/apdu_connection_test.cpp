@@ -1,0 +1,173 @@
+// A connection serves any application: one of another AID runs over it without the JPKI classes, and next to them.
+#include "apdu/card.hpp"
+#include "apdu/connection.hpp"
+#include "apdu/iso7816.hpp"
+#include "apdu/pcsc_link.hpp"
+#include "scripted_link.hpp"
+
+#include "card_model.hpp"
+#include "test_pki.hpp"
+#include "tests/fake_pcsc/fake_pcsc.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+using namespace jpki;
+namespace model = jpki::model;
+namespace fake = jpki::fake;
+using apdu_test::hex;
+using apdu_test::ScriptedLink;
+
+namespace {
+
+// An application with nothing but an AID and one file.
+class OtherApplication final : public CardApplication {
+public:
+    OtherApplication(Connection& connection, const char* aid) : connection_(connection), aid_(hex(aid)) {
+        connection_.add(*this);
+    }
+    ~OtherApplication() override { connection_.remove(*this); }
+
+    // The first four bytes of the file with SFI 1: selects the application unless it is certain to be selected.
+    Bytes read() {
+        return connection_.run([&](Connection::Exchange& exchange) {
+            if (!exchange.certain(*this) && !exchange.select(*this)) throw CardFault("no such application");
+            return exchange.transaction().transmit(iso7816::read_binary_by_sfi(1, 0, 4)).data;
+        });
+    }
+
+    bool open = false;
+    int status_ended = 0, operations = 0, prepared = 0;
+
+private:
+    bool select(Link::Transaction& transaction, bool first_command) override {
+        std::string answer;
+        const auto selected = select_application(transaction, aid_, first_command, answer);
+        if (!selected) throw CardFault(answer);
+        return *selected;
+    }
+    void card_was_reset(bool) override {}
+    void connected_again() override {}
+    void security_status_ended() noexcept override { open = false, ++status_ended; }
+    bool may_be_open() const noexcept override { return open; }
+    bool reset_due() const noexcept override { return false; }
+    void prepare() override { ++prepared; }
+    void operation_ended() noexcept override { ++operations; }
+
+    Connection& connection_;
+    const Bytes aid_;
+};
+
+constexpr const char* support_aid = "D3921000310001010408";
+constexpr const char* issuer_aid = "A0000001510000";
+
+// Over a link whose answers are written down.
+struct Scripted {
+    explicit Scripted(std::initializer_list<std::string_view> answers)
+        : link(new ScriptedLink(answers)), connection(std::unique_ptr<Link>(link), log) {}
+    Log log;
+    ScriptedLink* link;  // the connection's
+    Connection connection;
+};
+
+// The card model in a reader, with the JPKI application on a connection that it shares.
+struct Shared {
+    Shared() {
+        fake::reset_everything();
+        fake::add_reader(reader, chip);
+        connection = std::make_shared<Connection>(std::make_unique<PcscLink>(log, reader, std::chrono::milliseconds(1000)), log);
+        card.emplace(connection, log);
+        other.emplace(*connection, issuer_aid);
+    }
+    const std::string reader = "Fake Reader 00 00";
+    std::shared_ptr<model::CardModel> chip = std::make_shared<model::CardModel>(model::TestPki::shared(), model::Knobs{});
+    Log log;
+    std::shared_ptr<Connection> connection;
+    std::optional<Card> card;
+    std::optional<OtherApplication> other;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(application_of_another_aid_runs_over_the_connection) {
+    Scripted on({"9000", "010203049000", "9000", "050607089000"});
+    OtherApplication support(on.connection, support_aid);
+    BOOST_CHECK(support.read() == hex("01020304"));
+    BOOST_REQUIRE_EQUAL(on.link->commands.size(), 2u);
+    BOOST_CHECK(on.link->commands[0] == hex("00A4040C0AD3921000310001010408"));
+    BOOST_CHECK(on.link->commands[1] == hex("00B0810004"));
+    BOOST_CHECK_EQUAL(on.link->begun, 1);
+    BOOST_CHECK_EQUAL(on.link->ended, 1);
+    // What is selected is certain within one transaction only.
+    BOOST_CHECK(support.read() == hex("05060708"));
+    BOOST_CHECK_EQUAL(on.link->commands.size(), 4u);
+    BOOST_CHECK_EQUAL(support.prepared, 2);
+    BOOST_CHECK_EQUAL(support.operations, 2);
+}
+
+BOOST_AUTO_TEST_CASE(fault_of_the_card_keeps_the_connection_and_fault_of_the_transport_ends_it) {
+    Scripted on({"6A82", "9000", "010203049000", "9000", ""});
+    OtherApplication support(on.connection, support_aid);
+    BOOST_CHECK_THROW(support.read(), CardFault);
+    BOOST_CHECK(!on.connection.gone());
+    BOOST_CHECK(support.read() == hex("01020304"));
+    BOOST_CHECK_EQUAL(support.status_ended, 0);
+    support.open = true;
+    BOOST_CHECK_THROW(on.connection.run([](Connection::Exchange&) { throw TransportFault("no answer"); }), TransportFault);
+    BOOST_CHECK(on.connection.gone());
+    BOOST_CHECK(!on.connection.removed());
+    BOOST_CHECK(!support.open);
+    // A PIN that the card may honour must not outlive the connection.
+    BOOST_CHECK_EQUAL(on.link->powered_off, 1);
+    const auto sent = on.link->commands.size();
+    BOOST_CHECK_THROW(support.read(), CardRemoved);
+    BOOST_CHECK_EQUAL(on.link->commands.size(), sent);
+    BOOST_CHECK_EQUAL(support.operations, 4);
+}
+
+BOOST_AUTO_TEST_CASE(selecting_one_application_ends_the_security_status_of_the_other) {
+    Scripted on({"9000", "010203049000"});
+    OtherApplication support(on.connection, support_aid), issuer(on.connection, issuer_aid);
+    support.open = issuer.open = true;
+    on.link->answers = {hex("9000"), hex("010203049000")};
+    support.read();
+    BOOST_CHECK(support.open);
+    BOOST_CHECK(!issuer.open);
+    BOOST_CHECK_EQUAL(issuer.status_ended, 1);
+    // Both are asked what they owe the card before an operation of either.
+    BOOST_CHECK_EQUAL(issuer.prepared, 1);
+}
+
+BOOST_AUTO_TEST_CASE(jpki_login_ends_when_another_application_is_selected_on_its_connection) {
+    Shared on;
+    BOOST_REQUIRE(on.card->recognise());
+    Secret pin;
+    const Bytes text = hex("31323334");
+    BOOST_REQUIRE(take_pin(KeyUse::authentication, text, pin) == PinShape::good);
+    BOOST_REQUIRE(on.card->verify(KeyUse::authentication, pin, false).kind == PinAnswer::Kind::accepted);
+    BOOST_REQUIRE(on.card->verified(KeyUse::authentication));
+    on.other->read();
+    BOOST_CHECK(!on.chip->verified(model::KeyUse::authentication));
+    BOOST_CHECK(!on.card->verified(KeyUse::authentication));
+    BOOST_CHECK(!on.card->may_be_open());
+    // The JPKI application selects itself again, without being told.
+    BOOST_CHECK(on.card->tries(KeyUse::authentication, std::chrono::milliseconds(0)) == TriesAnswer(3));
+    BOOST_CHECK(on.card->certificate(KeyUse::authentication).kind == FileAnswer::Kind::read);
+}
+
+BOOST_AUTO_TEST_CASE(consent_that_is_held_ends_before_another_application_runs) {
+    Shared on;
+    BOOST_REQUIRE(on.card->recognise());
+    Secret pin;
+    const Bytes text = hex("414243313233");
+    BOOST_REQUIRE(take_pin(KeyUse::signature, text, pin) == PinShape::good);
+    BOOST_REQUIRE(on.card->verify(KeyUse::signature, pin, false, [] { return false; }).kind == PinAnswer::Kind::accepted);
+    BOOST_REQUIRE(on.card->held());
+    on.other->read();
+    BOOST_CHECK(!on.card->held());
+    BOOST_CHECK(!on.chip->verified(model::KeyUse::signature));
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+}
