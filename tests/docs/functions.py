@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""functions.py: the tables of C_* functions (module/README.md) and of settings (conf/README.md) are complete and true."""
+"""functions.py: the tables of C_* functions (module/README.md) and of settings (conf/README.md) are complete and correct."""
 import re
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ def differ(what, page, listed, found):
     faults.extend(f"{page} does not list {what} {name}" for name in sorted(found - listed))
     faults.extend(f"{page} lists {what} {name}, which does not exist" for name in sorted(listed - found))
     if len(found) < 5:
-        faults.append(f"hardly any {what}s were found: are the sources read right?")
+        faults.append(f"too few {what}s found: check how this script reads the sources")
 
 
 def functions():
@@ -30,7 +30,7 @@ def functions():
             listed.add(name)
             supported[name] = says.strip()
     differ("function", "module/README.md", listed, set(found))
-    # What is not supported stands in fn_unsupported.cpp, but for the two that answer NOT_PARALLEL or the like elsewhere.
+    # Unsupported functions are in fn_unsupported.cpp, except those that return another code than NOT_SUPPORTED.
     unsupported = set(re.findall(r"\b(C_\w+)\(", (ROOT / "module/fn_unsupported.cpp").read_text()))
     for name in sorted(unsupported & listed):
         if not supported[name].startswith("no"):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """log_lines.py [--list]: the table of log lines in module/README.md has every line that apdu/ and module/ can log, and no other.
 
-A line is the argument of Log::error or Log::info, the text of a fault that the boundary logs (errors.hpp), or a complaint about
-the settings. What is not a string literal in it stands as "…" in the table. --list prints the lines that the source has.
+A line is the argument of Log::error or Log::info, the text of a fault that the boundary logs (errors.hpp), or an error in
+the settings. The table has "…" for everything that is not a string literal. --list prints the lines of the source.
 """
 import re
 import sys
@@ -33,7 +33,7 @@ def unescaped(literal):
 
 
 def template(expression):
-    """String literals as they are, everything between them as "…"; literals inside of a call are that call's business."""
+    """String literals as they are, everything between them as "…"; literals inside of a call belong to that call."""
     parts, at, depth = [], 0, 0
     pending = False
     while at < len(expression):
@@ -54,7 +54,7 @@ def template(expression):
             parts += [unescaped(first[1]), "…"]
             at = logtext.end()
             continue
-        # What is no plumbing between literals is a value.
+        # Everything else between literals is a value.
         word = re.compile(r"std::string(?=\(\")|[A-Za-z_][\w.:>\-]*").match(expression, at)
         if word:
             if word[0] != "std::string":
@@ -68,7 +68,7 @@ def template(expression):
 
 
 def lines_of(path):
-    # Comments go, strings stay: a call that is only mentioned is none.
+    # Remove comments, keep strings: a call that a comment mentions does not count.
     text = re.sub(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*', lambda m: m[1] or "", path.read_text())
     for call in CALLS.finditer(text):
         if call[0].startswith("return"):
@@ -97,7 +97,7 @@ def lines_of(path):
 
 
 def reasons(path):
-    """Why a settings file is refused: every text in the source that judges it."""
+    """The reasons to reject a settings file: every text in the source that checks it."""
     text = re.sub(r"""("(?:[^"\\\n]|\\.)*")|//[^\n]*|#include[^\n]*|'(?:[^'\\]|\\.)'""", lambda m: m[1] or "", path.read_text())
     for literal in STRING.findall(text):
         if re.search("[a-z] [a-z]", literal):

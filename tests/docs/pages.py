@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pages.py: README.md and README.ja.md say the same as far as a program can tell, and links between all pages lead somewhere."""
+"""pages.py: README.md and README.ja.md agree in commands, tables and links, and all links between pages have a target."""
 import re
 import subprocess
 import sys
@@ -92,7 +92,7 @@ def compare_readmes():
     targets = [sorted(set(links(prose)) - {"README.md", "README.ja.md"}) for prose in (prose_en, prose_ja)]
     if targets[0] != targets[1]:
         fault(f"the links differ: {sorted(set(targets[0]) ^ set(targets[1]))}")
-    # What is set in code: names of files, settings, commands and CK_RVs are the same in every language.
+    # Text in code style: names of files, settings, commands and CK_RVs are the same in every language.
     code_words = [set(re.findall(r"`([^`\n]+)`", prose)) for prose in (prose_en, prose_ja)]
     for missing, page in ((code_words[0] - code_words[1], "README.ja.md"), (code_words[1] - code_words[0], "README.md")):
         if missing - {"tools/try", "tests/run"}:

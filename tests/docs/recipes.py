@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""recipes.py: the recipes of conf/README.md are what the end-to-end tests run, as far as a program can tell.
+"""recipes.py: the recipes of conf/README.md have the commands that the end-to-end tests run.
 
-Each recipe names its tests ("Test: [x.sh](...)"). Of its commands, every program, subcommand and option must stand in one of those
+Each recipe names its tests ("Test: [x.sh](...)"). Of its commands, every program, subcommand and option must be in one of those
 scripts (or in the lib-*.sh and examples that these use); of its configuration files, every line's key, and the value unless that is a
 path, a host, a PIN or a URI. A recipe without a test must say "Not tested".
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "conf/README.md"
 E2E = ROOT / "tests/e2e"
-# Plumbing of the shell, and programs whose use proves nothing.
+# Shell syntax, and programs whose use proves nothing.
 SHELL = {"sh", "mkdir", "export", "sed", "tr", "grep", "-p", "cat"}
 faults = []
 checked = 0
@@ -38,12 +38,12 @@ def has_word(text, word):
 
 
 def is_value(token):
-    """What differs between a person's command and the test's: paths, hosts, URIs, PINs, names of files."""
+    """What may differ between a recipe's command and the test's: paths, hosts, URIs, PINs, names of files."""
     return bool(re.search(r"[/$:%@\\]|\.(pem|key|sig|pdf|cfg|cnf|conf|p7|cms|exe|jar|so)$|^\d+$|^[0-9a-f]{40}\b|^[A-Z_]+$|\s", token) or token in ("", "host", "data"))
 
 
 def commands(block):
-    """Simple commands of a block: lists of tokens, continued lines joined, comments and redirections gone."""
+    """Simple commands of a block: lists of tokens, continued lines joined, without comments and redirections."""
     for line in re.sub(r"\\\n", " ", block).splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|;>")
         lexer.whitespace_split = True

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every message of jpki-tool has a Japanese translation, with the same placeholders; none is left over.
+# Every message of jpki-tool has a Japanese translation with the same placeholders; the catalogue has no other messages.
 set -euo pipefail
 source=${JPKI_SOURCE:?}/tools/jpki-tool
 work=$(mktemp -d)
