@@ -24,12 +24,13 @@ struct PinAnswer {
         accepted,
         rejected,
         blocked,
-        absent,      // the card has no such PIN
-        cancelled,   // on the reader's PIN pad: given up, or too late; the card was not asked
+        last_try_withheld,  // one try is left, and the PIN was not sent (pin_source.hpp)
+        absent,             // the card has no such PIN
+        cancelled,          // on the reader's PIN pad: given up, or too late; the card was not asked
         not_entered  // on the reader's PIN pad: too short, too long, or two that differ; or a new PIN that the card refuses
     };
     Kind kind = Kind::absent;
-    int tries_left = 0;  // after `rejected`: 1..15; 0 otherwise
+    int tries_left = 0;  // after `rejected`: 1..15; after `last_try_withheld`: 1; 0 otherwise
 };
 
 // What a card may properly say to the retry counter query: a count (0 when blocked), or that there is no such PIN.

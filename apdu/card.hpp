@@ -7,6 +7,7 @@
 #include "apdu/card_known.hpp"
 #include "apdu/connection.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/pin_source.hpp"
 #include "apdu/security_status.hpp"
 #include "apdu/thread_safety.hpp"
 #include "apdu/token_information.hpp"
@@ -117,29 +118,21 @@ public:
 
     // Whether the calling thread may use a transaction that is held.
     using Holder = std::function<bool()>;
-    // SELECT and VERIFY (2 commands). `keep_last_try`: asks for the count first (3 commands), and answers `last_try`
-    // without a VERIFY when it is 1. `hold`, where given: once accepted, the transaction stays open until reset_security_status()
-    // or end_hold(), and what the holder asks of the card meanwhile is part of it (consent for each signature: VERIFY and
-    // signature are one transaction). The first command that anybody else in this process needs ends the hold and resets the
-    // card's security status before. When nobody is logged in by it, because the answer was lost or not the right one, no PIN
-    // state is left at the card. An answer that the card gave is returned even if the connection failed after it; the object is
-    // gone() then.
-    struct VerifyAnswer : PinAnswer {
-        bool last_try_kept = false;
-    };
-    VerifyAnswer verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold = {});
-    // The same where the PIN is typed into the reader: `send` is given the P2 of the PIN and returns the status word.
-    using PadCommand = std::function<std::uint16_t(std::uint8_t p2)>;
-    VerifyAnswer verify_with_pad(KeyUse use, const PadCommand& verify, bool keep_last_try, Holder hold = {});
+    // SELECT and VERIFY (2 commands). With LastTry::withhold the count is asked for first (3 commands), and the answer is
+    // `last_try_withheld`, without a VERIFY, when it is 1. `hold`, where given: once accepted, the transaction stays open until
+    // reset_security_status() or end_hold(), and what the holder asks of the card meanwhile is part of it (consent for each
+    // signature: VERIFY and signature are one transaction). The first command that anybody else in this process needs ends the
+    // hold and resets the card's security status before. When nobody is logged in by it, because the answer was lost or not the
+    // right one, no PIN state is left at the card. An answer that the card gave is returned even if the connection failed after
+    // it; the object is gone() then.
+    PinAnswer verify(KeyUse use, PinSource& source, LastTry last_try, Holder hold = {});
 
     // SELECT, VERIFY of the old PIN, CHANGE (3 commands). `changed` is false with kind accepted when the old PIN was
     // accepted and the change was not: the old PIN is still valid.
     struct ChangeAnswer : PinAnswer {
         bool changed = false;
-        bool last_try_kept = false;
     };
-    ChangeAnswer change_pin(KeyUse use, const Secret& old_pin, const Secret& new_pin, bool keep_last_try);
-    ChangeAnswer change_pin_with_pad(KeyUse use, const PadCommand& verify, const PadCommand& change, bool keep_last_try);
+    ChangeAnswer change_pin(KeyUse use, PinSource& source, LastTry last_try);
 
     // One signature (1 command). `not_verified`: `use` is not logged in, or the card does not honour the PIN any more.
     SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
@@ -223,9 +216,9 @@ private:
     void bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age);
     bool has_pss(Scope& scope, KeyUse use);
     void remember_start(Ef ef, const Bytes& data);
-    VerifyAnswer verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
-                           const std::function<PinAnswer(Applet)>& ask);
-    ChangeAnswer change_in(Scope& scope, const VerifyAnswer& verified, const std::function<PinAnswer::Kind(Applet)>& change);
+    enum class Purpose { login, change };
+    PinAnswer verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& source, LastTry last_try);
+    ChangeAnswer change_in(Scope& scope, KeyUse use, const PinAnswer& verified, PinSource& source);
     void select_issuer_security_domain(Scope& scope);
     void leave_if_unused(Scope& scope);
     void hear_tries(Scope& scope, KeyUse use);

@@ -34,19 +34,18 @@ TriesAnswer Card::last_heard_tries(KeyUse use) {
 
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
 // asked for a login makes one; a PIN that must be changed ends one when it is refused.
-Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, bool keep_last_try,
-                                   const std::function<PinAnswer(Applet)>& ask) {
+PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& source, LastTry last_try) {
     select_now(scope);
-    if (keep_last_try) {
+    if (last_try == LastTry::withhold) {
         hear_tries(scope, use);
         const TriesAnswer left = status_.heard(use).left;
-        if (left && *left == 0) return {{PinAnswer::Kind::blocked, 0}, false};
-        if (left && *left == 1) return {{PinAnswer::Kind::rejected, 1}, true};
+        if (left && *left == 0) return {PinAnswer::Kind::blocked, 0};
+        if (left && *left == 1) return {PinAnswer::Kind::last_try_withheld, 1};
     }
     SecurityStatus::Attempt attempt(status_, use);
     PinAnswer answer;
     try {
-        answer = ask(scope.applet());
+        answer = source.verify(scope.applet(), use);
         // Not a card without this PIN, then, but one that lost the application between two commands.
         if (answer.kind == PinAnswer::Kind::absent && attempt.pin_known())
             throw CardFault("VERIFY: PIN not found, although the card had it before");
@@ -57,9 +56,9 @@ Card::VerifyAnswer Card::verify_in(Scope& scope, KeyUse use, bool for_login, boo
         leave_if_unused(scope);
         throw;
     }
-    attempt.answered(answer, for_login);
+    attempt.answered(answer, purpose == Purpose::login);
     if (answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked) leave_if_unused(scope);
-    return {answer, false};
+    return answer;
 }
 
 // What is owed to the card before anybody's operation.
@@ -70,32 +69,19 @@ void Card::prepare() {
     if (status_.reset_due() || held_for_another) reset_security_status_now();
 }
 
-Card::VerifyAnswer Card::verify(KeyUse use, const Secret& pin, bool keep_last_try, Holder hold) {
+PinAnswer Card::verify(KeyUse use, PinSource& source, LastTry last_try, Holder hold) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer =
-            verify_in(scope, use, true, keep_last_try, [&](Applet applet) { return applet.verify(use, pin); });
+        const PinAnswer answer = verify_in(scope, use, Purpose::login, source, last_try);
         if (hold && answer.kind == PinAnswer::Kind::accepted) scope.exchange().hold(std::move(hold));
         return answer;
     });
 }
 
-Card::VerifyAnswer Card::verify_with_pad(KeyUse use, const PadCommand& verify, bool keep_last_try, Holder hold) {
-    return run([&](Scope& scope) {
-        const VerifyAnswer answer = verify_in(scope, use, true, keep_last_try, [&](Applet applet) {
-            const auto p2 = applet.pin_reference(use);
-            return p2 ? Applet::pin_answer(verify(*p2)) : PinAnswer{};
-        });
-        if (hold && answer.kind == PinAnswer::Kind::accepted) scope.exchange().hold(std::move(hold));
-        return answer;
-    });
-}
-
-Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
-                                   const std::function<PinAnswer::Kind(Applet)>& change) {
-    ChangeAnswer result{verified, false, verified.last_try_kept};
-    if (verified.last_try_kept || verified.kind != PinAnswer::Kind::accepted) return result;
+Card::ChangeAnswer Card::change_in(Scope& scope, KeyUse use, const PinAnswer& verified, PinSource& source) {
+    ChangeAnswer result{verified, false};
+    if (verified.kind != PinAnswer::Kind::accepted) return result;
     try {
-        const PinAnswer::Kind said = change(scope.applet());
+        const PinAnswer::Kind said = source.change(scope.applet(), use);
         result.changed = said == PinAnswer::Kind::accepted;
         if (said == PinAnswer::Kind::cancelled || said == PinAnswer::Kind::not_entered) result.kind = said;
     } catch (const CardRemoved&) {
@@ -114,24 +100,10 @@ Card::ChangeAnswer Card::change_in(Scope& scope, const VerifyAnswer& verified,
     return result;
 }
 
-Card::ChangeAnswer Card::change_pin(KeyUse use, const Secret& old_pin, const Secret& new_pin, bool keep_last_try) {
+Card::ChangeAnswer Card::change_pin(KeyUse use, PinSource& source, LastTry last_try) {
     return run([&](Scope& scope) {
-        const VerifyAnswer answer =
-            verify_in(scope, use, false, keep_last_try, [&](Applet applet) { return applet.verify(use, old_pin); });
-        return change_in(scope, answer, [&](Applet applet) { return applet.change(use, new_pin); });
-    });
-}
-
-Card::ChangeAnswer Card::change_pin_with_pad(KeyUse use, const PadCommand& verify, const PadCommand& change, bool keep_last_try) {
-    return run([&](Scope& scope) {
-        std::uint8_t reference = 0;
-        const VerifyAnswer answer = verify_in(scope, use, false, keep_last_try, [&](Applet applet) {
-            const auto p2 = applet.pin_reference(use);
-            if (!p2) return PinAnswer{};
-            reference = *p2;
-            return Applet::pin_answer(verify(reference));
-        });
-        return change_in(scope, answer, [&](Applet) { return Applet::change_answer(change(reference)); });
+        const PinAnswer answer = verify_in(scope, use, Purpose::change, source, last_try);
+        return change_in(scope, use, answer, source);
     });
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <reader.h>
-#include <utility>
 
 namespace jpki {
 
@@ -107,15 +106,13 @@ Bytes PinPad::modify_structure(KeyUse use, std::uint8_t p2) {
     return s;
 }
 
-Card::VerifyAnswer PinPad::verify(Card& card, KeyUse use, bool keep_last_try, Card::Holder hold) {
-    return card.verify_with_pad(
-        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); }, keep_last_try, std::move(hold));
+PinAnswer PadPin::verify(Applet applet, KeyUse use) {
+    const auto p2 = applet.pin_reference(use);
+    if (!p2) return {};
+    reference_ = *p2;
+    return Applet::pin_answer(pad_.verify(use, reference_));
 }
 
-Card::ChangeAnswer PinPad::change(Card& card, KeyUse use, bool keep_last_try) {
-    return card.change_pin_with_pad(
-        use, [&](std::uint8_t p2) { return send(verify_code_, verify_structure(use, p2)); },
-        [&](std::uint8_t p2) { return send(modify_code_, modify_structure(use, p2)); }, keep_last_try);
-}
+PinAnswer::Kind PadPin::change(Applet, KeyUse use) { return Applet::change_answer(pad_.change(use, reference_)); }
 
 }  // namespace jpki

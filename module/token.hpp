@@ -105,15 +105,16 @@ private:
     static constexpr std::chrono::milliseconds tries_age_max{1000};
 
     bool still_logged_in();
+    LastTry last_try() const noexcept { return services_.settings.keep_last_try ? LastTry::withhold : LastTry::spend; }
     void require_not_blocked();
     RejectedPins::Print require_pin_worth_sending(const Secret& pin);
     // `print`: NULL for a PIN that was typed at the reader.
     void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept;
-    [[noreturn]] void refuse(const PinAnswer& answer, bool last_try_kept);
+    [[noreturn]] void refuse(const PinAnswer& answer);
     Card::ChangeAnswer change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin,
                                   CK_ULONG new_length);
     void finish_change(const Card::ChangeAnswer& answer);
-    Card::VerifyAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold);
+    PinAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold);
     void log_out();
     void log_out_whatever_the_card_says();
     void withdraw_consent();

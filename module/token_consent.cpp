@@ -47,8 +47,8 @@ void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE
     require(logged_in(), CKR_USER_NOT_LOGGED_IN);
     const bool again = has_consent(session);
     try {
-        const Card::VerifyAnswer answer = ask_pin(pin, length, only(session));
-        if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+        const PinAnswer answer = ask_pin(pin, length, only(session));
+        if (answer.kind != PinAnswer::Kind::accepted) refuse(answer);
     } catch (const Error& error) {
         if (error.rv == CKR_PIN_LOCKED) log_out_whatever_the_card_says();
         else if (again) withdraw_consent_whatever_the_card_says();

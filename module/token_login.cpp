@@ -75,12 +75,11 @@ void Token::remember(const PinAnswer& answer, const RejectedPins::Print* print) 
     else rejected_.rejected_unknown(answer.tries_left);
 }
 
-void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
-    if (last_try_kept) {
+void Token::refuse(const PinAnswer& answer) {
+    switch (answer.kind) {
+    case PinAnswer::Kind::last_try_withheld:
         services_.log.info(std::string(name_of(use_)) + " PIN not sent: one try left and pin.keep_last_try is set");
         throw Error{CKR_PIN_LOCKED};
-    }
-    switch (answer.kind) {
     case PinAnswer::Kind::rejected: throw Error{CKR_PIN_INCORRECT};
     case PinAnswer::Kind::blocked: throw Error{CKR_PIN_LOCKED};
     case PinAnswer::Kind::cancelled: throw Error{CKR_FUNCTION_CANCELED};
@@ -90,7 +89,7 @@ void Token::refuse(const PinAnswer& answer, bool last_try_kept) {
 }
 
 // The one way of a PIN to the card.
-Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold) {
+PinAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold) {
     const bool on_pad = pin == nullptr && pad() != nullptr;
     Secret secret;
     if (!on_pad) {
@@ -98,15 +97,16 @@ Card::VerifyAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Car
         require_shape(take_pin(use_, input(pin, length), secret));
     }
     require_not_blocked();
-    const bool keep = services_.settings.keep_last_try;
     if (on_pad) {
-        const Card::VerifyAnswer answer = pad()->verify(card(), use_, keep, std::move(hold));
-        if (!answer.last_try_kept) remember(answer, nullptr);
+        PadPin source(*pad());
+        const PinAnswer answer = card().verify(use_, source, last_try(), std::move(hold));
+        remember(answer, nullptr);
         return answer;
     }
     const RejectedPins::Print print = require_pin_worth_sending(secret);
-    const Card::VerifyAnswer answer = card().verify(use_, secret, keep, std::move(hold));
-    if (!answer.last_try_kept) remember(answer, &print);
+    TypedPin source(secret);
+    const PinAnswer answer = card().verify(use_, source, last_try(), std::move(hold));
+    remember(answer, &print);
     return answer;
 }
 
@@ -116,8 +116,8 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     lose_private_handles();
     // Held, with consent for each signature, until the certificate was read, by whomever.
     const auto anybody = [] { return true; };
-    const Card::VerifyAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
-    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    const PinAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
+    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer);
     if (needs_consent_each()) {
         // The certificate can be read now and not later; it is needed to check each signature. Then the card's security status is
         // reset again, before anybody else had a turn: this login is no consent to anything.
@@ -177,13 +177,13 @@ void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const uns
 
 Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin,
                                      CK_ULONG new_length) {
-    const bool keep = services_.settings.keep_last_try;
     if (old_pin == nullptr && new_pin == nullptr && pad() != nullptr) {
         require(pad()->can_change(), CKR_FUNCTION_NOT_SUPPORTED);
         require_not_blocked();
         withdraw_consent();
-        const Card::ChangeAnswer answer = pad()->change(card(), use_, keep);
-        if (!answer.last_try_kept) remember(answer, nullptr);
+        PadPin source(*pad());
+        const Card::ChangeAnswer answer = card().change_pin(use_, source, last_try());
+        remember(answer, nullptr);
         return answer;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
@@ -195,19 +195,20 @@ Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_
     require_not_blocked();
     const RejectedPins::Print print = require_pin_worth_sending(old);
     withdraw_consent();
-    const Card::ChangeAnswer answer = card().change_pin(use_, old, fresh, keep);
-    if (!answer.last_try_kept) remember(answer, &print);
+    TypedPin source(old, fresh);
+    const Card::ChangeAnswer answer = card().change_pin(use_, source, last_try());
+    remember(answer, &print);
     return answer;
 }
 
 void Token::finish_change(const Card::ChangeAnswer& answer) {
     require(answer.kind != PinAnswer::Kind::not_entered, CKR_PIN_INVALID);
     const bool blocked = answer.kind == PinAnswer::Kind::blocked;
-    const bool refused = blocked || (answer.kind == PinAnswer::Kind::rejected && !answer.last_try_kept);
+    const bool refused = blocked || answer.kind == PinAnswer::Kind::rejected;
     // A wrong PIN ends the login at the card (apdu/README.md, State), of all sessions. With consent for each signature there is
     // none at the card, and the sessions stay a user's until the PIN is blocked.
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
-    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer, answer.last_try_kept);
+    if (answer.kind != PinAnswer::Kind::accepted) refuse(answer);
     if (answer.changed) return;
     services_.log.error(std::string(name_of(use_)) + " PIN not changed: new PIN not accepted; the old PIN is still valid");
     throw Error{CKR_FUNCTION_FAILED};

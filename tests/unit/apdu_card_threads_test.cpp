@@ -42,7 +42,8 @@ PinAnswer::Kind verify(Card& card, KeyUse use, const std::string& text) {
     Secret secret;
     const Bytes bytes(text.begin(), text.end());
     if (take_pin(use, bytes, secret) != PinShape::good) return PinAnswer::Kind::not_entered;
-    return card.verify(use, secret, false).kind;
+    TypedPin typed(secret);
+    return card.verify(use, typed, LastTry::spend).kind;
 }
 
 }  // namespace

@@ -147,7 +147,8 @@ BOOST_AUTO_TEST_CASE(jpki_login_ends_when_another_application_is_selected_on_its
     Secret pin;
     const Bytes text = hex("31323334");
     BOOST_REQUIRE(take_pin(KeyUse::authentication, text, pin) == PinShape::good);
-    BOOST_REQUIRE(on.card->verify(KeyUse::authentication, pin, false).kind == PinAnswer::Kind::accepted);
+    TypedPin typed(pin);
+    BOOST_REQUIRE(on.card->verify(KeyUse::authentication, typed, LastTry::spend).kind == PinAnswer::Kind::accepted);
     BOOST_REQUIRE(on.card->verified(KeyUse::authentication));
     on.other->read();
     BOOST_CHECK(!on.chip->verified(model::KeyUse::authentication));
@@ -164,7 +165,9 @@ BOOST_AUTO_TEST_CASE(consent_that_is_held_ends_before_another_application_runs) 
     Secret pin;
     const Bytes text = hex("414243313233");
     BOOST_REQUIRE(take_pin(KeyUse::signature, text, pin) == PinShape::good);
-    BOOST_REQUIRE(on.card->verify(KeyUse::signature, pin, false, [] { return false; }).kind == PinAnswer::Kind::accepted);
+    TypedPin typed(pin);
+    BOOST_REQUIRE(on.card->verify(KeyUse::signature, typed, LastTry::spend, [] { return false; }).kind ==
+                  PinAnswer::Kind::accepted);
     BOOST_REQUIRE(on.card->held());
     on.other->read();
     BOOST_CHECK(!on.card->held());

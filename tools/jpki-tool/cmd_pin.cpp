@@ -91,9 +91,9 @@ Exit change_pin(Context& context, KeyUse use) {
     enter_pin(*source, use, request, false, old_pin);
     enter_new_pin(context, *source, use, request, old_pin, new_pin);
     context.signals.check();
-    const Card::ChangeAnswer answer = on_card([&] { return (*card)->change_pin(use, old_pin, new_pin, !context.pin.last_try); });
-    Card::VerifyAnswer verified{answer, answer.last_try_kept};
-    if (answer.kind != PinAnswer::Kind::not_entered) judge_answer(use, verified);
+    TypedPin typed(old_pin, new_pin);
+    const Card::ChangeAnswer answer = on_card([&] { return (*card)->change_pin(use, typed, last_try(context)); });
+    if (answer.kind != PinAnswer::Kind::not_entered) judge_answer(use, answer);
     if (!answer.changed) {
         reset_security_status(*card);
         throw Failure(Exit::failure, _("The card did not accept the new one; the old one is still valid."));

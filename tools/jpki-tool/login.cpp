@@ -57,11 +57,11 @@ void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fr
     }
 }
 
-void judge_answer(KeyUse use, const Card::VerifyAnswer& answer) {
+void judge_answer(KeyUse use, const PinAnswer& answer) {
     using Kind = PinAnswer::Kind;
-    if (answer.last_try_kept) withheld(use);
     switch (answer.kind) {
     case Kind::accepted: return;
+    case Kind::last_try_withheld: withheld(use);
     case Kind::blocked: blocked(use);
     case Kind::absent: absent(use);
     case Kind::rejected:
@@ -83,7 +83,8 @@ void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, con
     Secret pin;
     enter_pin(source, use, request, false, pin);
     context.signals.check();
-    judge_answer(use, on_card([&] { return card->verify(use, pin, !context.pin.last_try, std::move(hold)); }));
+    TypedPin typed(pin);
+    judge_answer(use, on_card([&] { return card->verify(use, typed, last_try(context), std::move(hold)); }));
 }
 
 }  // namespace jpki::tool

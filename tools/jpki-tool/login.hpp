@@ -14,10 +14,13 @@ int tries_before_asking(Context& context, OpenCard& card, KeyUse use);
 // is repeated. `hold` as for Card::verify. Throws Failure(pin_wrong, pin_blocked, pin_not_sent ...).
 void log_in(Context& context, OpenCard& card, KeyUse use, PinSource& source, const std::string& purpose, Card::Holder hold = {});
 
+// Whether the user allows the last try (--last-try).
+inline LastTry last_try(const Context& context) { return context.pin.last_try ? LastTry::spend : LastTry::withhold; }
+
 // One PIN entered, by the rules of `use`; `fresh` for a new PIN. Throws Failure(pin_not_sent).
 void enter_pin(PinSource& source, KeyUse use, const PinRequest& request, bool fresh, Secret& pin);
 
 // The meaning of the card's answer for the user; returns if the PIN was accepted.
-void judge_answer(KeyUse use, const Card::VerifyAnswer& answer);
+void judge_answer(KeyUse use, const PinAnswer& answer);
 
 }  // namespace jpki::tool
