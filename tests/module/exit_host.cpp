@@ -17,10 +17,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <openssl/crypto.h>
-#include <openssl/engine.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <unistd.h>
+#ifndef OPENSSL_NO_ENGINE  // OpenSSL 4 has none
+#include <openssl/engine.h>
+#endif
 
 namespace {
 
@@ -62,6 +64,7 @@ struct Last {
 };
 __attribute__((init_priority(101))) Last last;
 
+#ifndef OPENSSL_NO_ENGINE
 // The effect of libp11's engine with default_algorithms = ALL: every RSA key that OpenSSL makes holds a reference to it.
 void make_an_engine_the_default() {
     static RSA_METHOD* const rsa = RSA_meth_dup(RSA_get_default_method());
@@ -71,6 +74,7 @@ void make_an_engine_the_default() {
         fail("no engine", 0);
     ENGINE_free(engine);
 }
+#endif
 
 void use_the_card() {
     expect("C_Initialize", C_Initialize(nullptr));
@@ -123,7 +127,9 @@ int main(int argc, char** argv) {
     if (after_openssl)
         OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // registers its cleanup now, so it runs before ours
     if (is("atexit") || is("static-destructor")) OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+#ifndef OPENSSL_NO_ENGINE
     if (is("after-engine")) make_an_engine_the_default();
+#endif
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);
     if (is("host-handlers")) initialise_before_openssl_is_used();
     card() = std::make_shared<CardModel>(jpki::model::TestPki::shared());

@@ -98,8 +98,8 @@ Facts gather(Context& context, const Options& options) {
     facts.module = look_at_module(options.module);
     facts.browsers = look_at_browsers(places);
     std::error_code error;
-    facts.engine = std::filesystem::exists(JPKI_ENGINES_DIR "/pkcs11.so", error);
-    facts.provider = std::filesystem::exists(JPKI_PROVIDERS_DIR "/pkcs11.so", error);
+    facts.engine = *JPKI_ENGINES_DIR && std::filesystem::exists(JPKI_ENGINES_DIR "/pkcs11.so", error);  // none in OpenSSL 4
+    facts.provider = *JPKI_PROVIDERS_DIR && std::filesystem::exists(JPKI_PROVIDERS_DIR "/pkcs11.so", error);
     context.output.progress({});
     return facts;
 }

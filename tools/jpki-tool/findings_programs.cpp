@@ -108,9 +108,9 @@ void judge_programs(const Facts& facts, std::vector<Diagnosis>& findings) {
             {"openssl", Verdict::ok,
              facts.provider ? _("OpenSSL: pkcs11-provider is installed.") : _("OpenSSL: the pkcs11 engine is installed."), ""});
     } else {
-        findings.push_back(
-            {"openssl", Verdict::note, _("OpenSSL: neither pkcs11-provider nor the pkcs11 engine is installed."),
-             _("To use the card with openssl: apt install libengine-pkcs11-openssl, or pkcs11-provider where there is one.")});
+        findings.push_back({"openssl", Verdict::note, _("OpenSSL: neither pkcs11-provider nor the pkcs11 engine is installed."),
+                            _("To use the card with openssl: apt install pkcs11-provider where there is one, or (OpenSSL 3) "
+                              "libengine-pkcs11-openssl.")});
     }
 }
 
