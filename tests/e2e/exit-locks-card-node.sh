@@ -5,24 +5,9 @@
 . "$here/lib-clients.sh"
 . "$here/lib-processes.sh"
 . "$here/lib-card-locked.sh"
+. "$here/lib-node.sh"
 need openssl pkcs11-tool
-skip() {
-  say "SKIPPED: $* (needed: node, npm, its headers, make and g++; on Debian nodejs, npm, libnode-dev, make, g++)"
-  exit 77
-}
-for program in node npm; do
-  command -v $program >/dev/null || skip "$program is not installed"
-done
-packages=${JPKI_NODE_DIRECTORY:-$build/tests/e2e/node}
-if [ ! -e "$packages/node_modules/pkcs11js/package.json" ]; then
-  mkdir -p "$packages"
-  cp "$here"/node/package.json "$here"/node/package-lock.json "$packages/"
-  # The headers of the installed Node; npm would download them.
-  (cd "$packages" && timeout 200 npm ci --no-audit --no-fund --nodedir="$(dirname "$(dirname "$(realpath "$(command -v node)")")")") \
-    >npm.log 2>&1 || { cat npm.log; rm -rf "$packages/node_modules"; skip "npm's registry cannot be reached, or pkcs11js cannot be built"; }
-fi
-export NODE_PATH=$packages/node_modules
-node -e 'require("pkcs11js")' || fail "Node cannot load pkcs11js from $packages"
+node_packages
 
 start_card --control "$work/card.sock"
 certificates
