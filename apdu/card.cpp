@@ -1,6 +1,6 @@
 #include "apdu/card.hpp"
 
-#include "apdu/card_scope.hpp"
+#include "apdu/card_operations.hpp"
 #include "apdu/iso7816.hpp"
 #include "apdu/patience.hpp"
 
@@ -10,9 +10,6 @@
 namespace jpki {
 
 namespace {
-
-// A certificate's serial number (at most 20 bytes, RFC 5280, 4.1.2.2) lies within its first bytes: SEQUENCE, SEQUENCE, version.
-constexpr std::size_t serial_number_within = 48;
 
 // Powering up and three commands over a slow NFC link, with room to spare.
 constexpr std::chrono::milliseconds recognition_max{1000};
@@ -25,8 +22,8 @@ Card::Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check)
 Card::Card(std::shared_ptr<Connection> connection, Log& log, ChainCheck chain_check)
     : shared_connection_(std::move(connection)),
       connection_(*shared_connection_),
-      chain_check_(std::move(chain_check)),
-      log_(log) {
+      log_(log),
+      files_(status_, log, std::move(chain_check)) {
     connection_.add(*this);
 }
 
@@ -36,7 +33,7 @@ Card::~Card() {
 }
 
 bool Card::select(Link::Transaction& transaction, bool first_command) {
-    return Applet(transaction, profile_).select(first_command);
+    return Applet(transaction, state_.profile).select(first_command);
 }
 
 void Card::exclusively(const std::function<void()>& f) {
@@ -46,7 +43,7 @@ void Card::exclusively(const std::function<void()>& f) {
 // --- selecting -------------------------------------------------------------------------------------------------------
 
 bool Card::recognise_in(Scope& scope) {
-    if (foreign_) return false;
+    if (foreign_ || files_.foreign()) return false;
     if (recognised_) return true;
     bool ours = false;
     try {
@@ -67,13 +64,13 @@ bool Card::recognise_in(Scope& scope) {
 
 bool Card::recognise(std::span<const KeyUse> overview) {
     return run([&](Scope& scope) {
-        if (recognised_) return true;
+        if (recognised()) return true;
         if (!recognise_in(scope)) return false;
         if (overview.empty()) return true;
         try {
-            for (const KeyUse use : overview) has_key(scope, use);
-            if (foreign_) return false;
-            identity(scope);
+            for (const KeyUse use : overview) files_.has_key(scope, use);
+            if (files_.foreign()) return false;
+            files_.identity(scope);
             for (const KeyUse use : overview) hear_tries(scope, use);
         } catch (const TransportFault&) {
             throw;
@@ -88,28 +85,27 @@ bool Card::recognise(std::span<const KeyUse> overview) {
 // What look() asks, in one transaction.
 bool Card::look_in(Scope& scope) {
     if (!recognise_in(scope)) return false;
-    if (keys_known_) return true;
+    if (files_.keys_known()) return true;
     try {
-        existence(scope);
+        files_.existence(scope);
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
         log_.info(fault.what());
-        // Not asked forever: who needs a file finds out by reading it.
-        if (++looks_ == 2) keys_known_ = true;
+        files_.existence_failed();
     }
-    return !foreign_;
+    return !files_.foreign();
 }
 
 std::optional<bool> Card::look() {
     std::optional<bool> seen;
     // Another thread of this process is recognising the same card: its answer is worth a moment. Without it this thread would
     // say that there is no card. Not so where that thread itself waits for an exclusive holder.
-    const auto worth_it = [&, nothing_known = !recognised_] { return nothing_known && !connection_.held_exclusively(); };
+    const auto worth_it = [&, nothing_known = !recognised()] { return nothing_known && !connection_.held_exclusively(); };
     connection_.locked_until(std::chrono::steady_clock::now() + recognition_max, worth_it, [&] {
         connection_.assert_turn();
         if (connection_.held()) return;  // a look ends nobody's consent
-        if (recognised_ && keys_known_ && !gone()) {
+        if (recognised() && files_.keys_known() && !gone()) {
             seen = true;
             return;
         }
@@ -129,77 +125,19 @@ std::optional<bool> Card::look() {
     return seen;
 }
 
-// Makes certain that our application is selected, for what must not hit another one.
-void Card::select_now(Scope& scope) {
-    if (scope.exchange().certain(*this)) return;
-    if (!scope.exchange().select(*this)) {
-        // The same stay, and our application is not there any more: not the card that was recognised.
-        set_gone();
-        throw CardRemoved("card does not have the JPKI application any more");
-    }
-    // A reader that was unplugged and plugged again shows the same event counter.
-    if (std::exchange(unconfirmed_, false)) confirm_same_card(scope, serial_number_within);
-}
-
-// Selects again after something showed that another program, a reset or a swap was there in between. The card must be
-// the one that this object has shown so far.
-void Card::reselect(Scope& scope) {
-    scope.exchange().doubt();
-    unconfirmed_ = false;
-    select_now(scope);
-    confirm_same_card(scope, Command::le_max);
-}
-
-// The first `size` bytes of the authentication certificate, where it was read before (1 command), must be what they were.
-void Card::confirm_same_card(Scope& scope, std::size_t size) {
-    const Bytes& known = authentication_start_;
-    if (known.empty()) return;
-    const FileAnswer again = scope.applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
-    // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
-    if (again.kind == FileAnswer::Kind::locked && authentication_read_with_pin_) {
-        status_.log_out(KeyUse::authentication);
-        return;
-    }
-    if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
-        !std::equal(again.data.begin(), again.data.end(), known.begin())) {
-        set_gone();
-        throw CardRemoved("card replaced by another one");
-    }
-}
-
-// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody
-// is logged in, a token information file that only our application has shows that nothing else is selected.
-void Card::confirm_selected(Scope& scope) {
-    if (scope.exchange().certain(*this)) return;
-    if (!scope.exchange().selected(*this) || !status_.any_verified()) return select_now(scope);
-    bool ours = false;
-    try {
-        const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
-        const auto information = answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt;
-        ours = information && information->label.starts_with(jpki_label);
-        if (ours && !token_information_) token_information_.emplace(information);
-    } catch (const TransportFault&) {
-        throw;
-    } catch (const CardFault&) {
-        // a status word that our application does not give
-    }
-    if (!ours) return reselect(scope);
-    scope.exchange().confirm(*this);
-}
-
 // --- signatures ------------------------------------------------------------------------------------------------------
 
 SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
     return run([&](Scope& scope) {
-        if (!scope.exchange().selected(*this)) reselect(scope);
+        if (!scope.selected()) scope.reselect();
         // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
         // a PIN is being changed.
         if (!status_.verified(use)) return SignAnswer{SignAnswer::Kind::not_verified, {}};
         SignAnswer answer = scope.applet().sign(use, scheme, data);
-        if (answer.kind != SignAnswer::Kind::done && !scope.exchange().certain(*this)) {
+        if (answer.kind != SignAnswer::Kind::done && !scope.certain()) {
             // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
-            if (answer.kind == SignAnswer::Kind::elsewhere) reselect(scope);
-            else confirm_selected(scope);
+            if (answer.kind == SignAnswer::Kind::elsewhere) scope.reselect();
+            else scope.confirm_selected();
             answer = scope.applet().sign(use, scheme, data);
         }
         if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("card does not find its private key");
@@ -217,7 +155,7 @@ bool Card::still_verified(KeyUse use) {
     return run([&](Scope& scope) {
         if (!status_.verified(use) || !status_.in_doubt(use)) return status_.verified(use);
         status_.confirm_login(use);
-        reselect(scope);
+        scope.reselect();
         // What only a login opens: the signature certificate; and the sign command, with too little to sign.
         const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
@@ -237,12 +175,12 @@ bool Card::has_pss(KeyUse use) {
 
 bool Card::has_pss(Scope& scope, KeyUse use) {
     if (pss_) return *pss_;
-    const auto information = token_information(scope);
+    const auto information = files_.token_information(scope);
     if (information && information->model_has_pss()) {
         pss_ = true;
         return true;
     }
-    confirm_selected(scope);
+    scope.confirm_selected();
     if (scope.applet().probe_sign(use, unassigned_signature_scheme) == sw::incorrect_p1_p2) {
         pss_ = scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) != sw::incorrect_p1_p2;
         return *pss_;

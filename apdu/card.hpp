@@ -4,7 +4,9 @@
 
 #include "apdu/applet.hpp"
 #include "apdu/card_application.hpp"
+#include "apdu/card_files.hpp"
 #include "apdu/card_known.hpp"
+#include "apdu/card_scope.hpp"
 #include "apdu/connection.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/pin_source.hpp"
@@ -29,8 +31,7 @@ namespace jpki {
 class Card final : private CardApplication {
 public:
     using Clock = CardClock;
-    // Whether `certificate` is signed with the key of `issuer`.
-    using ChainCheck = std::function<bool(const Certificate& certificate, const Certificate& issuer)>;
+    using ChainCheck = CardFiles::ChainCheck;
 
     // Without `chain_check` a holder's certificate is not held against its CA's.
     Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check = {});
@@ -45,16 +46,16 @@ public:
     // `overview`, the same transaction asks what a list of tokens shows: which keys there are, the identity, the tries of these
     // keys (1 command each).
     bool recognise(std::span<const KeyUse> overview = {});
-    bool recognised() const noexcept { return recognised_; }
+    bool recognised() const noexcept { return recognised_ && !files_.foreign(); }
 
     // recognise(), and which keys the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Waits
     // for no other program; for another thread that recognises the same card, at most a second. No value: another program or an
     // operation of this process has the card now.
     std::optional<bool> look();
     // Whether look() has nothing left to ask. Sends nothing, does not wait.
-    bool looked_at() const noexcept { return keys_known_; }
+    bool looked_at() const noexcept { return files_.keys_known(); }
     // Whether the card was heard to say that it does not have `use`. Sends nothing, does not wait.
-    bool known_absent(KeyUse use) const noexcept { return absent_[index_of(use)]; }
+    bool known_absent(KeyUse use) const noexcept { return files_.known_absent(use); }
 
     // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
     // later). Must not be called while an operation is under way: it connects.
@@ -158,7 +159,7 @@ public:
     bool forget(KeyUse use);
     // The certificate of `use` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
     // as that was seen. Sends nothing.
-    bool certificate_wants_pin(KeyUse use) const noexcept { return use == KeyUse::signature || authentication_locked_; }
+    bool certificate_wants_pin(KeyUse use) const noexcept { return files_.certificate_wants_pin(use); }
     // Whether the authentication certificate is there, for everybody to read (1 command, once).
     bool certificate_is_public();
     // Runs `f` inside a transaction, with nothing sent to the card: for what is asked of the reader.
@@ -182,11 +183,11 @@ public:
     void end_hold_older_than(std::chrono::milliseconds age);
 
 private:
-    class Scope;
+    using Scope = CardScope;
     template <class F> auto run(F&& f);
     bool select(Link::Transaction& transaction, bool first_command) override;
     void card_was_reset(bool lost_power) override;
-    void connected_again() override { unconfirmed_ = true; }
+    void connected_again() override { state_.unconfirmed = true; }
     void security_status_ended() noexcept override { status_.end_logins(); }
     bool reset_due() const noexcept override { return status_.reset_due(); }
     void prepare() override;
@@ -196,70 +197,31 @@ private:
     template <class F> auto in_transaction(F&& f);
     void reset_security_status_now();
     bool reset_security_status_within(std::chrono::steady_clock::time_point deadline) noexcept;
-    void select_now(Scope& scope);
-    void reselect(Scope& scope);
-    void confirm_same_card(Scope& scope, std::size_t size);
-    void confirm_selected(Scope& scope);
     std::shared_ptr<const CardKnown> known() const;
     std::optional<CertificateFile> known_file(KeyUse use, Ef ef) const;
     CertificateFile file(KeyUse use, Ef ef);
-    FileAnswer read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate);
-    void read_file(Scope& scope, KeyUse use, Ef ef);
-    void keep_file(Scope& scope, KeyUse use, Ef ef, std::shared_ptr<const Certificate> certificate);
-    void check_chain(Scope& scope, KeyUse use);
-    bool chain_fits(KeyUse use) const;
-    void forget_file(Ef ef);
-    void forget_certificate(KeyUse use);
-    void doubt_certificates(KeyUse use);
-    bool has_key(Scope& scope, KeyUse use);
-    bool file_is_there(Scope& scope, KeyUse use);
     void bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age);
     bool has_pss(Scope& scope, KeyUse use);
-    void remember_start(Ef ef, const Bytes& data);
     enum class Purpose { login, change };
     PinAnswer verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& source, LastTry last_try);
     ChangeAnswer change_in(Scope& scope, KeyUse use, const PinAnswer& verified, PinSource& source);
     void select_issuer_security_domain(Scope& scope);
     void leave_if_unused(Scope& scope);
     void hear_tries(Scope& scope, KeyUse use);
-    using Existence = std::array<std::optional<bool>, 2>;  // by key; no value: the card does not say
-    Existence existence(Scope& scope);
-    FileAnswer read_existence(Scope& scope, Existence& said);
-    const Bytes& identity(Scope& scope);
-    // EF 0006, read once; no value when absent or malformed.
-    std::optional<TokenInformation> token_information(Scope& scope);
-    void look_at_authentication_certificate(Scope& scope);
-    void look_for_phone(Scope& scope);
 
     const std::shared_ptr<Connection> shared_connection_;
     Connection& connection_;
-    ChainCheck chain_check_;
     Log& log_;
 
     mutable Mutex known_mutex_;  // never held over I/O, taken last
     std::shared_ptr<const CardKnown> known_ JPKI_GUARDED_BY(known_mutex_) = std::make_shared<const CardKnown>();
 
     // Everything below is written by one operation at a time (Connection); what is atomic is read by anyone.
-    bool unconfirmed_ = false;  // there was no connection for a while: it may be another card's now
-    std::atomic<bool> recognised_ = false, keys_known_ = false;
-    std::array<std::atomic<bool>, 2> absent_{};
-    bool foreign_ = false;
-    int looks_ = 0;  // at EF 0008, with an odd answer
-    CommandProfile profile_;
     SecurityStatus status_;
-    std::optional<Existence> existence_;
-    std::array<std::optional<bool>, 2> has_key_{};
-    std::optional<std::optional<TokenInformation>> token_information_;
-    Bytes identity_;
-    std::atomic<bool> authentication_locked_ = false;
-    bool authentication_read_with_pin_ = false;
-    Bytes authentication_start_;  // first bytes of the authentication certificate, when only these were read
-    std::array<CertificateFile, 4> files_{};
-    std::array<bool, 4> file_known_{};
-    std::array<bool, 4> told_odd_{};  // in the log
-    std::array<std::shared_ptr<const Certificate>, 2>
-        chained_{};  // found to fit its CA's (or the CA's itself), or twice the same
-    std::array<bool, 2> certificates_doubted_{};
+    CardFiles files_;
+    CardState state_{*this, status_, files_};
+    std::atomic<bool> recognised_ = false;
+    bool foreign_ = false;  // the card said that it does not have the application
     std::optional<bool> pss_;
     std::array<PssAsked, 2> pss_asked_{};
 };

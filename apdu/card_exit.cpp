@@ -1,5 +1,5 @@
 // Card at the end of the process.
-#include "apdu/card_scope.hpp"
+#include "apdu/card_operations.hpp"
 #include "apdu/log_text.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
-// What Card reads, and keeps for as long as the card stays. Nothing goes to disk.
-#include "apdu/card_scope.hpp"
+#include "apdu/card_files.hpp"
+
 #include "apdu/certificate_file.hpp"
+#include "apdu/errors.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,153 +15,7 @@ constexpr std::uint8_t exists = 0x8F;
 
 }  // namespace
 
-// Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
-void Card::remember_start(Ef ef, const Bytes& data) {
-    if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
-    authentication_read_with_pin_ = status_.verified(KeyUse::authentication);
-    authentication_start_.assign(data.begin(),
-                                 data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), Command::le_max)));
-}
-
-void Card::forget_file(Ef ef) {
-    files_[certificate_slot(ef)] = {};
-    file_known_[certificate_slot(ef)] = false;
-}
-
-// --- certificates ----------------------------------------------------------------------------------------------------
-
-// A search that met a logout: the card may still show a certificate that wants the PIN, but nobody is logged in to see it.
-std::optional<CertificateFile> Card::known_file(KeyUse use, Ef ef) const {
-    // By name: a reference into what known() returns must not outlive it.
-    const auto snapshot = known();
-    if (const auto& file = snapshot->files[certificate_slot(ef)]) return file;
-    if (ef == facts_of(use).certificate && certificate_wants_pin(use) && !verified(use))
-        return CertificateFile{FileAnswer::Kind::locked, nullptr};
-    return std::nullopt;
-}
-
-std::shared_ptr<const Certificate> Card::known_certificate(KeyUse use) const {
-    const auto known = this->known();
-    const auto& file = known->files[certificate_slot(facts_of(use).certificate)];
-    return file ? file->certificate : nullptr;
-}
-
-CertificateFile Card::file(KeyUse use, Ef ef) {
-    if (const auto file = known_file(use, ef)) return *file;
-    return run([&](Scope& scope) {
-        read_file(scope, use, ef);
-        check_chain(scope, use);
-        return files_[certificate_slot(ef)];
-    });
-}
-
-// One attempt. Malformed: what was read is no certificate, or was a fault while another application may be selected.
-FileAnswer Card::read_and_parse(Scope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate) {
-    FileAnswer answer;
-    try {
-        const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
-        answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
-        // A READ that hit another application's file is caught here.
-        if (answer.kind == FileAnswer::Kind::read && !(certificate = parse_certificate(answer.data)))
-            answer.kind = FileAnswer::Kind::malformed;
-    } catch (const TransportFault&) {
-        throw;
-    } catch (const CardFault&) {
-        if (scope.exchange().certain(*this)) throw;
-        answer.kind = FileAnswer::Kind::malformed;
-    }
-    return answer;
-}
-
-void Card::keep_file(Scope& scope, KeyUse use, Ef ef, std::shared_ptr<const Certificate> certificate) {
-    const bool of_holder = ef == facts_of(use).certificate;
-    const bool odd = of_holder ? !has_key_of_card(*certificate) : certificate->key.type == KeyType::other;
-    if (odd && !std::exchange(told_odd_[certificate_slot(ef)], true))
-        log_.error(std::string(name_of(use)) + (of_holder ? "" : " CA") +
-                   " certificate has an unsupported key type; its private key is not offered");
-    remember_start(ef, certificate->der);
-    if (ef == Ef::authentication_certificate) look_for_phone(scope);
-    files_[certificate_slot(ef)] = {FileAnswer::Kind::read, std::move(certificate)};
-    file_known_[certificate_slot(ef)] = true;
-}
-
-// Puts the file into files_, unless it is there.
-void Card::read_file(Scope& scope, KeyUse use, Ef ef) {
-    const std::size_t slot = certificate_slot(ef);
-    if (file_known_[slot]) return;
-    const bool of_holder = ef == facts_of(use).certificate;
-    if (of_holder && certificate_wants_pin(use) && !status_.verified(use)) {
-        files_[slot] = {FileAnswer::Kind::locked, nullptr};
-        return;
-    }
-    if (!scope.exchange().selected(*this)) reselect(scope);
-    std::shared_ptr<const Certificate> certificate;
-    FileAnswer answer = read_and_parse(scope, ef, certificate);
-    if (answer.kind != FileAnswer::Kind::read && !scope.exchange().certain(*this)) {
-        // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
-        reselect(scope);
-        answer = read_and_parse(scope, ef, certificate);
-    } else if (answer.kind == FileAnswer::Kind::malformed) {
-        answer = read_and_parse(scope, ef, certificate);  // perhaps it was spoilt on the way
-    }
-    if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, use, ef, std::move(certificate));
-    if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("certificate file contains no certificate");
-    // A file that wants a PIN is there; it is asked again after the login.
-    if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
-    if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
-    // A login that opens nothing is none.
-    if (answer.kind == FileAnswer::Kind::locked && of_holder) status_.log_out(use);
-    files_[slot] = {answer.kind, nullptr};
-}
-
-// What was read of the certificates of `use` is read again at the next use.
-void Card::doubt_certificates(KeyUse use) {
-    forget_file(facts_of(use).certificate);
-    forget_file(facts_of(use).ca);
-    if (use != KeyUse::authentication) return;
-    authentication_start_.clear();
-    identity_.clear();
-}
-
-bool Card::chain_fits(KeyUse use) const {
-    const auto& holder = files_[certificate_slot(facts_of(use).certificate)].certificate;
-    const auto& ca = files_[certificate_slot(facts_of(use).ca)].certificate;
-    return chain_check_(*ca, *ca) && (!holder || (holder->der != ca->der && chain_check_(*holder, *ca)));
-}
-
-// Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
-// was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
-// together would still be a card: what it says twice is what it has.
-void Card::check_chain(Scope& scope, KeyUse use) {
-    const CertificateFile& holder = files_[certificate_slot(facts_of(use).certificate)];
-    const CertificateFile& ca = files_[certificate_slot(facts_of(use).ca)];
-    auto& chained = chained_[index_of(use)];
-    if (!chain_check_ || !ca.certificate || chained == (holder.certificate ? holder.certificate : ca.certificate)) return;
-    if (!chain_fits(use)) {
-        const auto holder_before = holder.certificate, ca_before = ca.certificate;
-        log_.error("certificate and CA certificate do not match; reading them again");
-        // Until they were read in order nothing is signed without a check.
-        certificates_doubted_[index_of(use)] = true;
-        doubt_certificates(use);
-        reselect(scope);
-        read_file(scope, use, facts_of(use).ca);
-        if (holder_before) read_file(scope, use, facts_of(use).certificate);
-        const auto same = [](const std::shared_ptr<const Certificate>& one, const std::shared_ptr<const Certificate>& two) {
-            return one ? two && one->der == two->der : !two;
-        };
-        const bool twice_the_same = same(ca.certificate, ca_before) && same(holder.certificate, holder_before);
-        if (!twice_the_same && (!ca.certificate || !chain_fits(use))) {
-            doubt_certificates(use);
-            throw CardFault("certificate and CA certificate do not match, and two reads differ");
-        }
-    }
-    certificates_doubted_[index_of(use)] = false;
-    chained = holder.certificate ? holder.certificate : ca.certificate;
-}
-
-// --- other files -----------------------------------------------------------------------------------------------------
-
-FileAnswer Card::read_existence(Scope& scope, Existence& said) {
+FileAnswer CardFiles::read_existence(CardScope& scope, Existence& said) {
     said = {};
     FileAnswer answer = scope.applet().read_start(Ef::existence, 3);
     if (answer.kind == FileAnswer::Kind::read && answer.data.size() >= 2) {
@@ -172,9 +27,9 @@ FileAnswer Card::read_existence(Scope& scope, Existence& said) {
 
 // Asked for certain: what another application's file says must not make a key vanish, and neither must a bit that was flipped
 // on the way. That a key is not there is believed when it was read twice.
-Card::Existence Card::existence(Scope& scope) {
+CardFiles::Existence CardFiles::existence(CardScope& scope) {
     if (existence_) return *existence_;
-    confirm_selected(scope);
+    scope.confirm_selected();
     Existence said;
     const FileAnswer answer = read_existence(scope, said);
     if (std::find(said.begin(), said.end(), std::optional<bool>(false)) != said.end()) {
@@ -188,7 +43,6 @@ Card::Existence Card::existence(Scope& scope) {
         scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
         log_.info("not a JPKI card: it answers 9000 to every command");
         foreign_ = true;
-        recognised_ = false;
         scope.exchange().deselect();
         return said;
     }
@@ -199,9 +53,9 @@ Card::Existence Card::existence(Scope& scope) {
 }
 
 // What is malformed may have been spoilt on the way: it is not remembered.
-std::optional<TokenInformation> Card::token_information(Scope& scope) {
+std::optional<TokenInformation> CardFiles::token_information(CardScope& scope) {
     if (token_information_) return *token_information_;
-    confirm_selected(scope);
+    scope.confirm_selected();
     if (token_information_) return *token_information_;
     const FileAnswer answer = scope.applet().read_start(Ef::token_information, TokenInformation::size);
     auto information = answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt;
@@ -209,13 +63,8 @@ std::optional<TokenInformation> Card::token_information(Scope& scope) {
     return information;
 }
 
-std::optional<TokenInformation> Card::token_information() {
-    if (const auto known = this->known(); known->token_information) return *known->token_information;
-    return run([&](Scope& scope) { return token_information(scope); });
-}
-
 // After a login a phone's certificate reads as if it were public; what the card says of itself tells them apart.
-void Card::look_for_phone(Scope& scope) {
+void CardFiles::look_for_phone(CardScope& scope) {
     if (!authentication_read_with_pin_ || authentication_locked_) return;
     try {
         const auto information = token_information(scope);
@@ -225,6 +74,90 @@ void Card::look_for_phone(Scope& scope) {
     } catch (const CardFault& fault) {
         log_.info(fault.what());  // the certificate is good all the same
     }
+}
+
+// That a key is not there is believed when it was heard twice (existence() sees to that for EF 0008).
+bool CardFiles::has_key(CardScope& scope, KeyUse use) {
+    auto& has = has_key_[index_of(use)];
+    if (has) return *has;
+    std::optional<bool> said = existence(scope)[index_of(use)];
+    if (foreign_) return false;
+    if (!said) said = file_is_there(scope, use) || file_is_there(scope, use);
+    has = said;
+    absent_[index_of(use)] = !*said;
+    return *said;
+}
+
+// Whether there is a certificate of the holder's for `use`, or a file that wants the PIN.
+bool CardFiles::file_is_there(CardScope& scope, KeyUse use) {
+    if (use == KeyUse::authentication) {
+        look_at_authentication_certificate(scope);
+        return !authentication_start_.empty() || authentication_locked_;
+    }
+    scope.confirm_selected();
+    const FileAnswer start = scope.applet().read_start(facts_of(use).certificate, 4);
+    std::size_t total = 0;
+    return start.kind == FileAnswer::Kind::locked ||
+           (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) != FileHead::nothing);
+}
+
+void CardFiles::look_at_authentication_certificate(CardScope& scope) {
+    if (!authentication_start_.empty() || authentication_locked_) return;
+    scope.confirm_selected();
+    const FileAnswer start = scope.applet().read_start(Ef::authentication_certificate, Command::le_max);
+    std::size_t total = 0;
+    if (start.kind == FileAnswer::Kind::read && examine_head(start.data, total) == FileHead::certificate)
+        remember_start(Ef::authentication_certificate, start.data);
+    if (start.kind == FileAnswer::Kind::locked) authentication_locked_ = true;
+    look_for_phone(scope);
+}
+
+const Bytes& CardFiles::identity(CardScope& scope) {
+    if (!identity_.empty()) return identity_;
+    look_at_authentication_certificate(scope);
+    if (authentication_read_with_pin_ && !authentication_locked_) {
+        const auto information = token_information(scope);  // a fault decides nothing
+        authentication_locked_ = information && information->is_phone();
+    }
+    if (!authentication_locked_) identity_ = authentication_start_;
+    if (!identity_.empty()) return identity_;
+    // No authentication certificate, or one that wants the PIN, be it entered or not (a phone): what else is public.
+    Bytes identity;
+    scope.confirm_selected();
+    for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {
+        const FileAnswer part =
+            scope.applet().read_start(ef, ef == Ef::token_information ? TokenInformation::size : Command::le_max);
+        identity.insert(identity.end(), part.data.begin(), part.data.end());
+    }
+    if (identity.empty()) identity.push_back(0);
+    identity_ = std::move(identity);
+    return identity_;
+}
+
+void CardFiles::keep(const TokenInformation& information) {
+    if (!token_information_) token_information_.emplace(information);
+}
+
+void CardFiles::existence_failed() noexcept {
+    // Who needs a file finds out by reading it.
+    if (++existence_failures_ == 2) keys_known_ = true;
+}
+
+bool CardFiles::certificate_is_public(CardScope& scope) {
+    look_at_authentication_certificate(scope);
+    return !authentication_start_.empty() && !authentication_locked_;
+}
+
+void CardFiles::publish(CardKnown& known) const {
+    known.has_key = has_key_;
+    known.existence_says_nothing = existence_ && !(*existence_)[0] && !(*existence_)[1];
+    known.identity = identity_;
+    known.token_information = token_information_;
+    if (authentication_locked_) known.certificate_is_public = false;
+    else if (!authentication_start_.empty()) known.certificate_is_public = true;
+    for (std::size_t slot = 0; slot < files_.size(); ++slot)
+        if (file_known_[slot]) known.files[slot] = files_[slot];
+    known.certificates_doubted = certificates_doubted_;
 }
 
 }  // namespace jpki

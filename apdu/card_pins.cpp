@@ -1,5 +1,5 @@
 // Card and its PINs: every VERIFY and CHANGE, the tries left, and the end of a login.
-#include "apdu/card_scope.hpp"
+#include "apdu/card_operations.hpp"
 #include "apdu/log_text.hpp"
 
 #include <utility>
@@ -7,7 +7,7 @@
 namespace jpki {
 
 void Card::hear_tries(Scope& scope, KeyUse use) {
-    confirm_selected(scope);
+    scope.confirm_selected();
     status_.hear(use, scope.applet().tries(use));
 }
 
@@ -35,7 +35,7 @@ TriesAnswer Card::last_heard_tries(KeyUse use) {
 // The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
 // asked for a login makes one; a PIN that must be changed ends one when it is refused.
 PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& source, LastTry last_try) {
-    select_now(scope);
+    scope.select_now();
     if (last_try == LastTry::withhold) {
         hear_tries(scope, use);
         const TriesAnswer left = status_.heard(use).left;
@@ -116,7 +116,7 @@ void Card::card_was_reset(bool lost_power) {
     }
     if (status_.any_verified()) log_.info("card lost power; all logins ended");
     for (const KeyUse use : all_key_uses)
-        if (status_.verified(use) && certificate_wants_pin(use)) forget_certificate(use);
+        if (status_.verified(use) && certificate_wants_pin(use)) files_.forget_certificate(use);
     status_.end_logins();
 }
 
@@ -193,18 +193,10 @@ void Card::end_hold_older_than(std::chrono::milliseconds age) {
 bool Card::forget(KeyUse use) {
     return connection_.locked([&] {
         status_.log_out(use);
-        if (!certificate_wants_pin(use) && !authentication_read_with_pin_) return false;
-        forget_certificate(use);
+        if (!certificate_wants_pin(use) && !files_.authentication_read_with_pin()) return false;
+        files_.forget_certificate(use);
         return true;
     });
-}
-
-void Card::forget_certificate(KeyUse use) {
-    forget_file(facts_of(use).certificate);
-    chained_[index_of(use)].reset();
-    if (use != KeyUse::authentication) return;
-    authentication_start_.clear();
-    authentication_read_with_pin_ = false;
 }
 
 }  // namespace jpki

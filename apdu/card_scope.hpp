@@ -1,36 +1,49 @@
-// Inside of Card only: what one operation uses while it has its turn.
+// The JPKI application within one operation of Card: the transaction, and that the application is selected.
 #pragma once
 
-#include "apdu/card.hpp"
+#include "apdu/applet.hpp"
+#include "apdu/connection.hpp"
 
 namespace jpki {
 
-class Card::Scope {
+class CardFiles;
+class SecurityStatus;
+
+// What outlives the operation.
+struct CardState {
+    CardApplication& application;
+    SecurityStatus& status;
+    CardFiles& files;
+    CommandProfile profile{};
+    bool unconfirmed = false;  // there was no connection for a while: the card may be another one
+};
+
+// All functions throw CardRemoved when another card shows.
+class CardScope {
 public:
-    Scope(Card& card, Connection::Exchange& exchange) noexcept : card_(card), exchange_(exchange) {}
+    CardScope(CardState& card, Connection::Exchange& exchange) noexcept : card_(card), exchange_(exchange) {}
 
     Connection::Exchange& exchange() noexcept { return exchange_; }
     Link::Transaction& transaction() noexcept { return exchange_.transaction(); }
-    Applet applet() noexcept { return {exchange_.transaction(), card_.profile_}; }
+    Applet applet() noexcept { return {exchange_.transaction(), card_.profile}; }
+    // Believed: another program may have selected something else since.
+    bool selected() const noexcept { return exchange_.selected(card_.application); }
+    // Certain: in this transaction.
+    bool certain() const noexcept { return exchange_.certain(card_.application); }
+
+    // Makes certain that the JPKI application is selected, for what must not reach another one (1 command unless certain()).
+    void select_now();
+    // Selects again after signs of another program, a reset or a swap in between (2 commands). The card must be the one that was
+    // read so far.
+    void reselect();
+    // As select_now(), without a SELECT where possible: on a card where selecting again ends a login, a look must not do so.
+    void confirm_selected();
 
 private:
-    Card& card_;
+    void confirm_same_card(std::size_t size);
+
+    CardState& card_;
     Connection::Exchange& exchange_;
 };
-
-template <class F> auto Card::run(F&& f) {
-    return connection_.run([&](Connection::Exchange& exchange) {
-        Scope scope(*this, exchange);
-        return f(scope);
-    });
-}
-
-template <class F> auto Card::in_transaction(F&& f) {
-    connection_.assert_turn();
-    return connection_.in_transaction([&](Connection::Exchange& exchange) {
-        Scope scope(*this, exchange);
-        return f(scope);
-    });
-}
 
 }  // namespace jpki

@@ -83,6 +83,8 @@ public:
         // The connection is of no use any more; the second: because the card was removed.
         void give_up() noexcept;
         void card_removed() noexcept;
+        // The card is not the one that this connection is for.
+        void set_gone() noexcept { connection_.set_gone(); }
 
     private:
         Connection& connection_;

@@ -1,0 +1,104 @@
+// The files of the JPKI application as they were read, kept for as long as the card stays in the reader, and what follows from
+// them: which keys there are, what tells one card from another, which certificates fit together. Nothing goes to disk.
+#pragma once
+
+#include "apdu/applet.hpp"
+#include "apdu/card_known.hpp"
+#include "apdu/card_scope.hpp"
+#include "apdu/certificate.hpp"
+#include "apdu/security_status.hpp"
+#include "apdu/token_information.hpp"
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace jpki {
+
+// The questions marked "any thread" may be asked without a lock; all else under that of the card, and what takes a CardScope
+// may read the card. What was read once is answered from memory.
+class CardFiles {
+public:
+    // Whether `certificate` is signed with the key of `issuer`.
+    using ChainCheck = std::function<bool(const Certificate& certificate, const Certificate& issuer)>;
+
+    // Without `chain_check` a holder's certificate is not held against its CA's.
+    CardFiles(SecurityStatus& status, Log& log, ChainCheck chain_check)
+        : status_(status), log_(log), chain_check_(std::move(chain_check)) {}
+
+    // --- any thread ---
+    // Whether the keys need not be asked for (any more).
+    bool keys_known() const noexcept { return keys_known_; }
+    bool known_absent(KeyUse use) const noexcept { return absent_[index_of(use)]; }
+    // The certificate of `use` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
+    // as that was seen.
+    bool certificate_wants_pin(KeyUse use) const noexcept { return use == KeyUse::signature || authentication_locked_; }
+    // The card answers 9000 to everything, and has no JPKI application.
+    bool foreign() const noexcept { return foreign_; }
+
+    // --- certificates (card_certificates.cpp) ---
+    // A certificate of `use`, the holder's or its CA's: Card::certificate.
+    CertificateFile certificate_file(CardScope& scope, KeyUse use, Ef ef);
+    // Drops the holder's certificate from memory.
+    void forget_certificate(KeyUse use);
+
+    // --- other files ---
+    // By key; no value: the card does not say.
+    using Existence = std::array<std::optional<bool>, 2>;
+    // EF 0008. May find that the card is foreign().
+    Existence existence(CardScope& scope);
+    // It could not be read; after the second time it is not asked for any more.
+    void existence_failed() noexcept;
+    bool has_key(CardScope& scope, KeyUse use);
+    // EF 0006; no value when absent or malformed.
+    std::optional<TokenInformation> token_information(CardScope& scope);
+    void keep(const TokenInformation& information);
+    // Public bytes that differ from card to card: Card::identity.
+    const Bytes& identity(CardScope& scope);
+    bool certificate_is_public(CardScope& scope);
+
+    // The first bytes of the authentication certificate, where these were read; and whether they were read with a PIN verified.
+    const Bytes& authentication_start() const noexcept { return authentication_start_; }
+    bool authentication_read_with_pin() const noexcept { return authentication_read_with_pin_; }
+
+    // Puts what was read into `known`.
+    void publish(CardKnown& known) const;
+
+private:
+    FileAnswer read_and_parse(CardScope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate);
+    void read_file(CardScope& scope, KeyUse use, Ef ef);
+    void keep_file(CardScope& scope, KeyUse use, Ef ef, std::shared_ptr<const Certificate> certificate);
+    void check_chain(CardScope& scope, KeyUse use);
+    bool chain_fits(KeyUse use) const;
+    void forget_file(Ef ef);
+    void doubt_certificates(KeyUse use);
+    bool file_is_there(CardScope& scope, KeyUse use);
+    void remember_start(Ef ef, const Bytes& data);
+    FileAnswer read_existence(CardScope& scope, Existence& said);
+    void look_at_authentication_certificate(CardScope& scope);
+    void look_for_phone(CardScope& scope);
+
+    SecurityStatus& status_;
+    Log& log_;
+    const ChainCheck chain_check_;
+
+    std::atomic<bool> keys_known_ = false, foreign_ = false, authentication_locked_ = false;
+    std::array<std::atomic<bool>, 2> absent_{};
+    int existence_failures_ = 0;
+    std::optional<Existence> existence_;
+    std::array<std::optional<bool>, 2> has_key_{};
+    std::optional<std::optional<TokenInformation>> token_information_;
+    Bytes identity_;
+    bool authentication_read_with_pin_ = false;
+    Bytes authentication_start_;
+    std::array<CertificateFile, 4> files_{};  // by certificate_slot
+    std::array<bool, 4> file_known_{};
+    std::array<bool, 4> told_odd_{};  // in the log
+    // Found to fit its CA's (or the CA's itself), or twice the same.
+    std::array<std::shared_ptr<const Certificate>, 2> chained_{};
+    std::array<bool, 2> certificates_doubted_{};
+};
+
+}  // namespace jpki

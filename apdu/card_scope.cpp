@@ -1,0 +1,76 @@
+#include "apdu/card_scope.hpp"
+
+#include "apdu/card_files.hpp"
+#include "apdu/security_status.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace jpki {
+
+namespace {
+
+// A certificate's serial number (at most 20 bytes, RFC 5280, 4.1.2.2) lies within its first bytes: SEQUENCE, SEQUENCE, version.
+constexpr std::size_t serial_number_within = 48;
+
+}  // namespace
+
+// Makes certain that our application is selected, for what must not hit another one.
+void CardScope::select_now() {
+    if (certain()) return;
+    if (!exchange_.select(card_.application)) {
+        // The same stay, and our application is not there any more: not the card that was recognised.
+        exchange_.set_gone();
+        throw CardRemoved("card does not have the JPKI application any more");
+    }
+    // A reader that was unplugged and plugged again shows the same event counter.
+    if (std::exchange(card_.unconfirmed, false)) confirm_same_card(serial_number_within);
+}
+
+// Selects again after something showed that another program, a reset or a swap was there in between. The card must be
+// the one that this object has shown so far.
+void CardScope::reselect() {
+    exchange_.doubt();
+    card_.unconfirmed = false;
+    select_now();
+    confirm_same_card(Command::le_max);
+}
+
+// The first `size` bytes of the authentication certificate, where it was read before (1 command), must be what they were.
+void CardScope::confirm_same_card(std::size_t size) {
+    const Bytes& known = card_.files.authentication_start();
+    if (known.empty()) return;
+    const FileAnswer again = applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
+    // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
+    if (again.kind == FileAnswer::Kind::locked && card_.files.authentication_read_with_pin()) {
+        card_.status.log_out(KeyUse::authentication);
+        return;
+    }
+    if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
+        !std::equal(again.data.begin(), again.data.end(), known.begin())) {
+        exchange_.set_gone();
+        throw CardRemoved("card replaced by another one");
+    }
+}
+
+// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody
+// is logged in, a token information file that only our application has shows that nothing else is selected.
+void CardScope::confirm_selected() {
+    if (certain()) return;
+    if (!selected() || !card_.status.any_verified()) return select_now();
+    bool ours = false;
+    try {
+        const FileAnswer answer = applet().read_start(Ef::token_information, TokenInformation::size);
+        const auto information = answer.kind == FileAnswer::Kind::read ? parse_token_information(answer.data) : std::nullopt;
+        ours = information && information->label.starts_with(jpki_label);
+        if (ours) card_.files.keep(*information);
+    } catch (const TransportFault&) {
+        throw;
+    } catch (const CardFault&) {
+        // a status word that our application does not give
+    }
+    if (!ours) return reselect();
+    exchange_.confirm(card_.application);
+}
+
+}  // namespace jpki
