@@ -11,12 +11,12 @@ namespace jpki {
 namespace {
 
 // While it is not known whether a read by SFI makes the file the current one, the second read repeats this many bytes of
-// the first: what comes from another file shows.
+// the first: data of another file is detected.
 constexpr std::size_t overlap = 16;
 
 }  // namespace
 
-// The first read of a file, in the form that this card wants. `offset` at most 255, as the SFI form has it.
+// The first read of a file, in this card's form. `offset` at most 255, the maximum of the SFI form.
 Response Applet::read_first(Ef ef, std::size_t offset, std::size_t size) {
     if (profile_.form != CommandProfile::Form::select_ef) {
         Response response = transaction_.transmit(iso7816::read_binary_by_sfi(sfi_of(ef), offset, size));
@@ -56,8 +56,8 @@ FileAnswer Applet::read_certificate(Ef ef, Bytes start) {
         return {FileAnswer::Kind::read, std::move(start)};
     }
     if (!first_read_now) {
-        // Goes on where an earlier transaction stopped: the file is made the current one by reading it again from as far
-        // in as the SFI form can begin, and what is read twice must be the same.
+        // Continues where an earlier transaction stopped: the file is made the current one by reading it again from the last
+        // offset that the SFI form has, and the bytes read twice must be equal.
         const std::size_t from = std::min<std::size_t>(start.size(), 255);
         Response response = read_first(ef, from, std::min(Command::le_max, total - from));
         if (!response.ok() ||
@@ -82,7 +82,7 @@ FileAnswer Applet::read_rest(Ef ef, Bytes data, std::size_t total) {
         if (usable) {
             if (!current) current = profile_.sfi_read_selects = true;
         } else {
-            // The read by SFI did not make this file the current one, or somebody's READ BINARY is at its end.
+            // The read by SFI did not make this file the current one, or the READ BINARY is at the end of another file.
             if (selected || !select_ef(ef)) return {FileAnswer::Kind::malformed, {}};
             profile_.sfi_read_selects = false;
             current = selected = true;

@@ -1,4 +1,4 @@
-// Byte sequences as the whole project spells them.
+// Byte sequences for the whole project.
 #pragma once
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 
 namespace jpki {
 
-// Overwrites memory in a way that no compiler takes out (OPENSSL_cleanse(3)).
+// Overwrites memory so that the compiler cannot optimise it away (OPENSSL_cleanse(3)).
 void wipe(void* memory, std::size_t size) noexcept;
 
-// An allocator whose memory is wiped before it is given back: also what a vector leaves behind when it grows.
+// An allocator that wipes memory before releasing it: also what a vector leaves behind when it grows.
 template <class T> struct WipingAllocator {
     using value_type = T;
 
@@ -28,12 +28,12 @@ template <class T> struct WipingAllocator {
     template <class U> bool operator==(const WipingAllocator<U>&) const noexcept { return true; }
 };
 
-// What a card says may be its holder's name and address, and every sequence of bytes here may have come from a card: all of
+// Data of a card may be its holder's name and address, and every sequence of bytes here may have come from a card: all of
 // them are wiped. A certificate's 2 KB take less than a microsecond, one command of the card ten milliseconds.
 using Bytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
 using ByteView = std::span<const std::uint8_t>;
 
-// With bytes that are kept in another way, as those of a test's card are.
+// Compares with bytes in another container, as those of a test's card.
 inline bool operator==(const Bytes& a, const std::vector<std::uint8_t>& b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }

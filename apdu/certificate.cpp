@@ -18,7 +18,7 @@ bool is_integer(ByteView contents) noexcept {
     return !(contents[0] == 0x00 && (contents[1] & 0x80) == 0) && !(contents[0] == 0xFF && (contents[1] & 0x80) != 0);
 }
 
-// The strings that stand in names: a DirectoryString, or an IA5String, NumericString (RFC 5280, 4.1.2.4 and appendix A).
+// The strings in names: a DirectoryString, or an IA5String, NumericString (RFC 5280, 4.1.2.4 and appendix A).
 bool is_string(const DerElement& value) noexcept {
     switch (value.identifier) {
     case 0x0C:                                         // UTF8String
@@ -82,7 +82,7 @@ std::string date_of(const DerElement& time) {
     const ByteView text = time.contents;
     const bool utc = time.identifier == der::utc_time;
     if (text.size() != (utc ? 13u : 15u) || text.back() != 'Z') return {};
-    const std::size_t at = utc ? 2 : 4;  // where the month is
+    const std::size_t at = utc ? 2 : 4;  // position of the month
     const int pair = two_digits(text, at - 2);
     const int century = utc ? (pair >= 50 ? 19 : 20) : two_digits(text, 0);
     const int month = two_digits(text, at), day = two_digits(text, at + 2);
@@ -115,7 +115,7 @@ bool is_optional_part(DerReader reader) noexcept {
     return reader.at_end();
 }
 
-// TBSCertificate (RFC 5280, 4.1). `algorithm` is what the outer AlgorithmIdentifier says: this one must be the same.
+// TBSCertificate (RFC 5280, 4.1). `algorithm` is the outer AlgorithmIdentifier: this one must be the same.
 bool read_signed_part(ByteView contents, ByteView algorithm, Certificate& certificate) {
     DerReader reader(contents);
     if (reader.next_is(der::context_constructed(0))) {

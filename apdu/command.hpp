@@ -14,14 +14,14 @@ struct Header {
     std::uint8_t cla, ins, p1, p2;
 };
 
-// A command ready for the wire. Its bytes are wiped when it goes, since it may carry a PIN.
+// A command ready for the wire. Its bytes are wiped at its end, since it may contain a PIN.
 class Command {
 public:
     static constexpr std::size_t data_max = 255;  // short Lc
     static constexpr std::size_t le_max = 256;    // short Le, sent as 00
 
-    // `data` at most data_max bytes; `le` 1..le_max, or nothing for a command without Le.
-    // Throws std::invalid_argument when either is out of range.
+    // `data` at most data_max bytes; `le` 1..le_max, or no value for a command without Le.
+    // Throws std::invalid_argument if either is out of range.
     explicit Command(Header header, ByteView data = {}, std::optional<std::size_t> le = {});
     ~Command();
     Command(const Command&) = delete;
@@ -30,9 +30,9 @@ public:
     ByteView wire() const noexcept { return {bytes_.data(), size_}; }
     const Header& header() const noexcept { return header_; }
     bool has_le() const noexcept { return has_le_; }
-    // The same command with another Le, as 6Cxx asks for (ISO/IEC 7816-4, 5.3.4). Only where has_le().
+    // The same command with another Le, for 6Cxx (ISO/IEC 7816-4, 5.3.4). Only if has_le().
     void replace_le(std::uint8_t le) noexcept { bytes_[size_ - 1] = le; }
-    // "00 20 00 98": all that a log may show of a command.
+    // "00 20 00 98": the only part of a command that a log may contain.
     std::string header_text() const;
 
 private:

@@ -17,7 +17,7 @@ std::optional<bool> try_select(Link::Transaction& transaction, ByteView aid, std
     } catch (const TransportFault&) {
         throw;
     } catch (const CardReset&) {
-        throw;  // the card said nothing
+        throw;  // no answer from the card
     } catch (const CardFault& fault) {
         answer = fault.what();
     }
@@ -49,7 +49,7 @@ void Connection::remove(CardApplication& application) {
     if (certain_ == &application) certain_ = nullptr;
 }
 
-// A second thread does not stand in line behind one that waits for a program which keeps the card for minutes.
+// A second thread does not wait behind one that waits for a program with the card for minutes.
 void Connection::take_turn() {
     if (mutex_.try_lock()) return;
     if (link_->held_exclusively()) throw CardBusy("reader is opened exclusively by another program");

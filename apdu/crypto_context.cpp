@@ -19,7 +19,7 @@ constexpr const char* name_of(Hash hash) noexcept {
     return hash == Hash::sha256 ? "SHA2-256" : hash == Hash::sha384 ? "SHA2-384" : "SHA2-512";
 }
 
-// Whether `name` is one of an algorithm's names, which stand with colons between them (provider-base(7)).
+// Whether `name` is one of an algorithm's names, which are separated by colons (provider-base(7)).
 bool has_name(std::string_view names, std::string_view name) noexcept {
     for (;;) {
         const std::size_t end = names.find(':');
@@ -118,7 +118,7 @@ std::array<std::uint8_t, 32> CryptoContext::hmac_sha256(ByteView key, ByteView d
     constexpr std::size_t block_size = 64;
     constexpr std::uint8_t inner_pad = 0x36, outer_pad = 0x5C;
     if (key.size() > block_size) throw std::invalid_argument("HMAC key longer than a block");
-    // Wiped however this ends.
+    // Wiped on every path.
     struct Block {
         std::array<std::uint8_t, block_size> bytes;
         explicit Block(ByteView key, std::uint8_t pad) noexcept {

@@ -1,9 +1,9 @@
-// OpenSSL as this project computes with it: nothing that a host has plugged into its own OpenSSL is used or reached.
+// OpenSSL without the host's configuration: ENGINEs and providers that a host has set up for its own OpenSSL are never used.
 //
-// A library context of our own is not enough for that. OpenSSL 3.0 asks for the host's default ENGINE whenever an RSA or EC
+// A library context of our own is not enough for that. OpenSSL 3.0 uses the host's default ENGINE whenever an RSA or EC
 // key is made, EVP_PKEY_fromdata(3) and providers' keys included (rsa_new_intern), whenever an EVP_PKEY_CTX is made
 // (int_ctx_new), and whenever a digest begins, fetched ones included (evp_md_init_internal). An ENGINE may be a PKCS#11
-// module's, this one's even, may see the PIN that is hashed, and is gone after OPENSSL_cleanup(3). So hashes are computed
+// module's, even this one's, may receive the PIN that is hashed, and is freed by OPENSSL_cleanup(3). So hashes are computed
 // by the default provider's own functions (provider-digest(7)), and signatures are verified with OpenSSL's numbers and
 // curves (signature_check.hpp).
 #pragma once
@@ -25,7 +25,7 @@ constexpr std::size_t size_of(Hash hash) noexcept { return hash == Hash::sha256 
 
 class CryptoContext {
 public:
-    // Throws std::bad_alloc when OpenSSL gives no context, std::runtime_error when it has no default provider.
+    // Throws std::bad_alloc if OpenSSL returns no context, std::runtime_error if it has no default provider.
     CryptoContext();
     ~CryptoContext();
     CryptoContext(const CryptoContext&) = delete;
@@ -33,8 +33,8 @@ public:
 
     OSSL_LIB_CTX* library() const noexcept { return library_.get(); }
 
-    // A hash in progress (FIPS 180-4). Must not outlive its context. Throws std::bad_alloc, and std::runtime_error when the
-    // provider fails. What was hashed is wiped with it.
+    // A hash in progress (FIPS 180-4). Must not outlive its context. Throws std::bad_alloc, and std::runtime_error if the
+    // provider fails. Its state is wiped at its end.
     class Digest {
     public:
         Digest(const CryptoContext& context, Hash hash);
@@ -45,7 +45,7 @@ public:
         Digest& operator=(Digest&&) = delete;
 
         Digest& update(ByteView data);
-        // The hash value, size_of(hash) bytes. Once; nothing can be added afterwards.
+        // The hash value, size_of(hash) bytes. Call it once; no data can be added afterwards.
         Bytes finish();
 
     private:
@@ -59,7 +59,7 @@ public:
     std::array<std::uint8_t, 32> hmac_sha256(ByteView key, ByteView data) const;
 
 private:
-    struct Functions;  // the provider's, one of each for each hash
+    struct Functions;  // the provider's, one for each hash
     struct FreeLibrary {
         void operator()(OSSL_LIB_CTX* library) const noexcept;
     };

@@ -1,5 +1,5 @@
-// Commands of ISO/IEC 7816-4 and 7816-8 by name, as far as they are sent to a card here; the answers are in status_words.hpp.
-// Nothing of an application: which files and PINs there are is in facts.hpp.
+// Commands of ISO/IEC 7816-4 and 7816-8 by name, as far as this project sends them; the answers are in status_words.hpp.
+// Independent of an application: files and PINs are in facts.hpp.
 #pragma once
 
 #include "apdu/command.hpp"
@@ -22,12 +22,12 @@ inline constexpr std::uint8_t read_binary = 0xB0;
 inline constexpr std::uint8_t get_response = 0xC0;
 }  // namespace ins
 
-// The headers that every use of a command shares; class 00 but for the signature, which is proprietary on the JPKI card.
+// The headers that all uses of a command share; class 00 except for the signature, which is proprietary on the JPKI card.
 inline constexpr Header select_application_header = {0x00, ins::select, 0x04, 0x0C};
 inline constexpr Header select_ef_header = {0x00, ins::select, 0x02, 0x0C};
 constexpr Header read_binary_header(std::uint8_t p1, std::uint8_t p2) noexcept { return {0x00, ins::read_binary, p1, p2}; }
 constexpr Header verify_header(std::uint8_t reference) noexcept { return {0x00, ins::verify, 0x00, reference}; }
-// P1 = 01: the data is the new PIN alone; the old one was verified before.
+// P1 = 01: the data is the new PIN only; the old one was verified before.
 constexpr Header change_reference_data_header(std::uint8_t reference) noexcept {
     return {0x00, ins::change_reference_data, 0x01, reference};
 }
@@ -37,11 +37,11 @@ constexpr Header sign_header(std::uint8_t p1, std::uint8_t reference) noexcept {
     return {0x80, ins::perform_security_operation, p1, reference};
 }
 
-// P2 that names "the file that is selected"; with a short file identifier (1..30) added, that file.
+// P2 for "the selected file"; with a short file identifier (1..30) added, that file.
 inline constexpr std::uint8_t current_file = 0x80;
 constexpr std::uint8_t by_sfi(std::uint8_t sfi) noexcept { return static_cast<std::uint8_t>(current_file | sfi); }
 
-// SELECT by AID (1..16 bytes), no answer data wanted. Reading commands throw std::invalid_argument where `size` is not 1..256.
+// SELECT by AID (1..16 bytes), without answer data. Reading commands throw std::invalid_argument unless `size` is 1..256.
 Command select_application(ByteView aid);
 // SELECT of an EF below the current application by its two-byte identifier.
 Command select_ef(std::uint16_t id);
@@ -49,7 +49,7 @@ Command select_ef(std::uint16_t id);
 Command read_binary(std::size_t offset, std::size_t size);
 // READ BINARY of the file with that short identifier from `offset` (0..255).
 Command read_binary_by_sfi(std::uint8_t sfi, std::size_t offset, std::size_t size);
-// VERIFY without data: asks for the retry counter, costs no try. `le`: with a fifth byte 00, which is Le and no empty PIN.
+// VERIFY without data: queries the retry counter, costs no try. `le`: with a fifth byte 00, which is Le and not an empty PIN.
 Command query_retry_counter(std::uint8_t reference, bool le);
 // VERIFY with the PIN's bytes (1..255).
 Command verify(std::uint8_t reference, ByteView pin);
@@ -59,7 +59,7 @@ Command change_reference_data(std::uint8_t reference, ByteView new_pin);
 Command compute_digital_signature(std::uint8_t p1, std::uint8_t reference, ByteView data);
 // GET CHALLENGE of `size` random bytes (1..256).
 Command get_challenge(std::size_t size);
-// GET RESPONSE for what a status word 61xx announced.
+// GET RESPONSE for the data that a status word 61xx announced.
 Command get_response(std::size_t size);
 
 }  // namespace jpki::iso7816

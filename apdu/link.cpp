@@ -10,13 +10,13 @@ namespace jpki {
 namespace {
 
 // An answer of a short command is at most 256 bytes; ten rounds of GET RESPONSE are more than any JPKI card needs,
-// and a card that keeps saying 61xx must not keep us forever.
+// and bound a card that answers 61xx without end.
 constexpr int rounds_max = 10;
 
 }  // namespace
 
 Response Link::Transaction::exchange_once(const Command& command) {
-    // Wiped however this ends: it may be the holder's name and address.
+    // Wiped on every path: it may contain the holder's name and address.
     struct Answer : std::array<std::uint8_t, answer_max> {
         ~Answer() { wipe(data(), size()); }
     } answer;
@@ -42,7 +42,7 @@ Response Link::Transaction::transmit(Command& command) {
         if (round == rounds_max) throw CardFault("too many 61xx answers to " + command.header_text());
         const std::size_t more = sw::sw2(response.status);
         Response rest = exchange_once(iso7816::get_response(more == 0 ? Command::le_max : more));
-        // An error of GET RESPONSE says nothing of the command that it belongs to: it was carried out, its answer is lost.
+        // An error of GET RESPONSE does not apply to the command before it: that was carried out, its answer is lost.
         if (sw::is_error(rest.status))
             throw CardFault("GET RESPONSE after " + command.header_text() + ": status " + hex16(rest.status));
         response.data.insert(response.data.end(), rest.data.begin(), rest.data.end());

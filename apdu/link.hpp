@@ -11,7 +11,7 @@ namespace jpki {
 
 class Link {
 public:
-    // The longest answer: 256 bytes and the status word, with room to see that a card sent too much.
+    // The longest answer: 256 bytes and the status word, with room to detect that a card sent too much.
     static constexpr std::size_t answer_max = 1024;
 
     explicit Link(Log& log) : log_(log) {}
@@ -19,7 +19,7 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    // Exclusive use of the card (PC/SC part 5, BeginTransaction) for as long as it lives.
+    // Exclusive use of the card (PC/SC part 5, BeginTransaction) during its lifetime.
     class Transaction {
     public:
         // Waits for other programs, for a bounded time. Throws CardRemoved, CardBusy, TransportFault.
@@ -28,10 +28,10 @@ public:
         Transaction(const Transaction&) = delete;
         Transaction& operator=(const Transaction&) = delete;
 
-        // True when the card was reset since the last transaction of this link.
+        // True if the card was reset since the last transaction of this link.
         bool was_reset() const noexcept { return was_reset_; }
-        // True when it is known that this was a loss of power, which ends every PIN state (apdu/README.md, State). After a reset
-        // of which it is not known, only the card can tell.
+        // True if it is known that this was a loss of power, which ends all logins (apdu/README.md, State). After a reset
+        // of unknown kind, only the card can show it.
         bool lost_power() const noexcept { return link_.lost_power(); }
 
         // Sends `command`, follows 61xx and 6Cxx (ISO/IEC 7816-4, 5.3.4) a bounded number of times, and returns data and
@@ -40,7 +40,7 @@ public:
         Response transmit(Command& command);
         Response transmit(Command&& command) { return transmit(command); }
 
-        // Has the card powered down when the transaction ends (SCARD_UNPOWER_CARD): every PIN state is gone then.
+        // Powers the card off when the transaction ends (SCARD_UNPOWER_CARD): all logins end then.
         void power_off_at_end() noexcept { power_off_ = true; }
 
     private:
@@ -51,22 +51,22 @@ public:
         bool power_off_ = false;
     };
 
-    // False when the connection is known to be dead. Sends nothing to the card.
+    // False if the connection is known to be lost. Sends nothing to the card.
     virtual bool alive() noexcept { return true; }
 
-    // From now on waits for other programs no longer than this, wherever it waited longer. Not inside of another call.
+    // From now on waits for other programs at most this long. Not during another call.
     virtual void limit_patience(std::chrono::milliseconds) noexcept {}
 
     // Connects unless it is connected. A transaction does so too. Throws as a transaction does.
     virtual void connect() {}
-    // Ends the connection and leaves the card as it is. The next transaction connects again, and reports the card as reset.
+    // Ends the connection and leaves the card unchanged. The next transaction connects again, and reports the card as reset.
     // Not inside a transaction.
     virtual void let_go() noexcept {}
 
-    // Whether a transaction waits until other programs are done (the default), or throws CardBusy at once.
+    // Whether a transaction waits for other programs (the default), or throws CardBusy at once.
     virtual void set_waits(bool) noexcept {}
 
-    // The card was recognised: a command without an answer is from now on first of all the sign of a removal.
+    // The card was recognised: from now on a command without an answer indicates a removal.
     virtual void card_recognised() noexcept {}
 
     // True while another program is known to have the card exclusively (PC/SC: SCARD_SHARE_EXCLUSIVE). Any thread.
@@ -76,9 +76,9 @@ protected:
     // Returns whether the card was reset since the last transaction.
     virtual bool begin() = 0;
     virtual void end(bool power_off) noexcept = 0;
-    // Whether what the last begin() reported is known to have been a loss of power.
+    // Whether the reset that the last begin() reported is known to have been a loss of power.
     virtual bool lost_power() const noexcept { return false; }
-    // Sends one command, returns the number of answer bytes put into `answer`.
+    // Sends one command, returns the number of bytes written to `answer`.
     virtual std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) = 0;
 
     Log& log() noexcept { return log_; }

@@ -1,4 +1,4 @@
-// The log: off unless a file was named. One line an event; command headers and status words, never data bytes.
+// The log: off unless a file is configured. One line per event; command headers and status words, never data bytes.
 #pragma once
 
 #include "apdu/log_target.hpp"
@@ -12,14 +12,14 @@ namespace jpki {
 
 enum class LogLevel : int { off = 0, error = 1, info = 2, debug = 3 };
 
-// Thread-safe. A PIN cannot get here: Secret (pin.hpp) has no conversion to text, and commands are logged by header.
+// Thread-safe. A PIN cannot be logged: Secret (pin.hpp) has no conversion to text, and commands are logged by header.
 class Log {
 public:
     Log() = default;
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    // Appends to `path`, as LogTarget::open() understands it. Lines above `level` are dropped. Returns false when it cannot be
+    // Appends to `path`, which LogTarget::open() interprets. Lines above `level` are dropped. Returns false if it cannot be
     // written to; the log is then off. Once, before other threads use the log.
     bool open(const std::string& path, LogLevel level);
     bool enabled(LogLevel level) const noexcept { return level <= level_.load(std::memory_order_relaxed); }

@@ -15,8 +15,8 @@ namespace jpki {
 
 namespace {
 
-// Blocks in this thread what write(2) can raise, and takes back what it raised: SIGPIPE from a pipe or a socket that nobody
-// reads, SIGXFSZ from a file beyond RLIMIT_FSIZE. Either would end the host.
+// Blocks in this thread the signals that write(2) can raise, and discards them: SIGPIPE from a pipe or a socket without a
+// reader, SIGXFSZ from a file beyond RLIMIT_FSIZE. Either would end the host.
 class SignalsOfWrite {
 public:
     SignalsOfWrite() noexcept {
@@ -28,7 +28,7 @@ public:
     }
     ~SignalsOfWrite() {
         if (!blocked_) return;
-        // What was pending before is the host's, and stays.
+        // A signal that was pending before is the host's, and stays pending.
         for (const int signal : {SIGPIPE, SIGXFSZ})
             if (sigismember(&pending_before_, signal) == 1) sigdelset(&signals_, signal);
         const std::timespec at_once{};
@@ -51,11 +51,11 @@ bool is_users_own_file(const struct stat& status) noexcept {
 
 // -1 unless it is a file that may be written to.
 int open_file(const char* path, struct stat& status) noexcept {
-    // What is no file is not even opened: opening a device may do something.
+    // Do not even open anything but a file: opening a device may have effects.
     if (::lstat(path, &status) == 0 ? !is_users_own_file(status) : errno != ENOENT) return -1;
     const int file = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
     if (file < 0) return -1;
-    // Not one of the three standard numbers, should the host have closed them: for a moment its own output would come here.
+    // Not one of the three standard numbers, if the host has closed them: for a moment its own output would go to this file.
     const int other = file > STDERR_FILENO ? file : ::fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (other != file) ::close(file);
     if (other < 0) return -1;

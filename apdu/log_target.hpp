@@ -1,4 +1,4 @@
-// Where log lines go: a file of the user's own, or the standard error output. Nothing here waits or raises a signal.
+// The target of log lines: a file of the user, or the standard error output. Nothing here waits or raises a signal.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@ namespace jpki {
 
 class LogTarget {
 public:
-    // A log that nobody looks at must not fill the disk: from this size on, lines are dropped.
+    // A forgotten log must not fill the disk: from this size on, lines are dropped.
     static constexpr off_t size_max = 16 * 1024 * 1024;
 
-    // "stderr" or "-": the standard error output as it is now. Anything else: a file, made with mode 0600 where there is none,
-    // which must be a regular file of the effective user's with one name, and not be reached through a symbolic link as the
-    // last part of `path`. No value where that is not so. A relative path is one from the present working directory.
+    // "stderr" or "-": the standard error output as it is now. Anything else: a file, created with mode 0600 if missing,
+    // which must be a regular file of the effective user with one name, and not be reached through a symbolic link as the
+    // last part of `path`. No value otherwise. A relative path starts at the present working directory.
     static std::optional<LogTarget> open(const std::string& path);
 
-    // Adds one line with one write. Dropped: what cannot be written at once, or would go elsewhere than to what open() found.
-    // A file is opened and judged again for each line, so that no descriptor is kept: a host may close descriptors that are
-    // not its own (closefrom(3)) and have the number for a file of its own next. Changes neither errno nor signals.
+    // Adds one line with one write. Dropped: lines that cannot be written at once, or would go to another file than open() found.
+    // A file is opened and checked again for each line, so that no descriptor is kept: a host may close descriptors that are
+    // not its own (closefrom(3)) and get the number for a file of its own next. Changes neither errno nor signals.
     void write(std::string_view line) const noexcept;
 
 private:

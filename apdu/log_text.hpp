@@ -1,4 +1,4 @@
-// A line for the log, put together without memory from the heap: for catch blocks and destructors, where there may be none.
+// A log line built without heap memory: for catch blocks and destructors, where there may be none.
 #pragma once
 
 #include <array>
@@ -7,7 +7,7 @@
 
 namespace jpki {
 
-// "<before><after>", cut at 400 bytes, which is all that a line of the log takes.
+// "<before><after>", cut at 400 bytes, the maximum of a log line.
 class LogText {
 public:
     LogText(std::string_view before, std::string_view after) noexcept {

@@ -5,7 +5,7 @@
 
 namespace jpki {
 
-// Whatever OpenSSL puts into this thread's error queue while it lives is removed again (ERR_set_mark(3)).
+// Removes whatever OpenSSL adds to this thread's error queue during its lifetime (ERR_set_mark(3)).
 class OpensslErrors {
 public:
     OpensslErrors() noexcept { ERR_set_mark(); }

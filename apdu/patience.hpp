@@ -1,4 +1,4 @@
-// Waiting for a mutex for a bounded time, where the mutex itself cannot do so.
+// Bounded waits for a mutex that has no bounded wait itself.
 #pragma once
 
 #include "apdu/thread_safety.hpp"
@@ -9,8 +9,8 @@
 
 namespace jpki {
 
-// Takes `mutex`, or gives up at `deadline` or as soon as `worth_it` says no: the result then owns nothing. The first attempt is
-// made in any case.
+// Takes `mutex`, or stops at `deadline` or as soon as `worth_it` returns false: the result then owns nothing. The first attempt
+// is always made.
 template <class Predicate>
 std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_clock::time_point deadline, Predicate worth_it) {
     std::unique_lock lock(mutex, std::try_to_lock);
@@ -31,7 +31,7 @@ template <class Predicate> bool lock_until(Mutex& mutex, std::chrono::steady_clo
     }
 }
 
-// Both whatever happens meanwhile. For the end of the process, where the thread that holds the mutex may never release it.
+// Only at the end of the process: the thread that holds the mutex may never release it.
 inline std::unique_lock<std::mutex> lock_until(std::mutex& mutex, std::chrono::steady_clock::time_point deadline) {
     return lock_until(mutex, deadline, [] { return true; });
 }

@@ -13,7 +13,7 @@ namespace jpki {
 
 namespace {
 
-// The thread inherits the mask: signals are the host's business, and its threads'.
+// The thread inherits the mask: the host's threads handle its signals.
 class SignalsBlocked {
 public:
     SignalsBlocked() noexcept {
@@ -29,7 +29,7 @@ private:
     sigset_t before_{};
 };
 
-// The code that a thread runs must stay where it is, whatever the host unloads.
+// The code of a running thread must stay loaded when the host unloads the module.
 void keep_loaded() noexcept {
     Dl_info info{};
     if (dladdr(reinterpret_cast<const void*>(&means_service_lost), &info) && info.dli_fname)
@@ -42,7 +42,7 @@ struct PcscConnecting::Shared {
     Mutex mutex;
     std::condition_variable changed;
     bool done JPKI_GUARDED_BY(mutex) = false;       // `result` is there
-    bool waited_for JPKI_GUARDED_BY(mutex) = true;  // by the caller who began, or who came back
+    bool waited_for JPKI_GUARDED_BY(mutex) = true;  // by the caller who began, or a later one
     Result result JPKI_GUARDED_BY(mutex);
 
     void run(const std::string& reader) {
@@ -57,7 +57,7 @@ struct PcscConnecting::Shared {
         changed.notify_all();
     }
 
-    // Nobody wants it.
+    // No caller waits for it.
     void end() noexcept JPKI_REQUIRES(mutex) {
         if (result.rc != SCARD_S_SUCCESS) return;
         SCardDisconnect(result.card, SCARD_LEAVE_CARD);

@@ -1,4 +1,5 @@
-// SCardConnect with an end: pcscd lets it wait for another program's transaction for as long as that lasts, deaf to SCardCancel.
+// SCardConnect with a time limit: pcscd lets it wait for another program's transaction without one, and SCardCancel does not end
+// it.
 #pragma once
 
 #include "apdu/pcsc_context.hpp"
@@ -10,24 +11,24 @@
 
 namespace jpki {
 
-// One SCardConnect (shared, T=0 or T=1) in a thread of its own, for hosts that allow threads. A caller who does not want to wait
-// any longer leaves it going and comes back, or drops the object. A connection that comes when nobody waits for it ends at once.
-// A module whose thread was left going is not unloaded any more.
+// One SCardConnect (shared, T=0 or T=1) in its own thread, for hosts that allow threads. A caller that does not want to wait
+// any longer leaves it running and comes back, or drops the object. A connection without a waiting caller ends at once.
+// A module with such a thread still running is not unloaded any more.
 class PcscConnecting {
 public:
-    // Begins. Throws std::system_error when there is no thread to be had.
+    // Begins. Throws std::system_error if no thread can be created.
     explicit PcscConnecting(const std::string& reader);
     ~PcscConnecting();
     PcscConnecting(const PcscConnecting&) = delete;
     PcscConnecting& operator=(const PcscConnecting&) = delete;
 
-    // Waits for the end of the call, at most until `deadline`. False: it goes on.
+    // Waits for the end of the call, at most until `deadline`. False: it is still running.
     bool wait_until(std::chrono::steady_clock::time_point deadline);
 
-    // After wait_until() was true, once: what the call returned, and the connection with its context if that is
+    // After wait_until() returned true, once: the result of the call, and the connection with its context if that is
     // SCARD_S_SUCCESS.
     struct Result {
-        LONG rc = SCARD_E_NO_SERVICE;  // SCARD_E_TIMEOUT: the connection came when nobody waited
+        LONG rc = SCARD_E_NO_SERVICE;  // SCARD_E_TIMEOUT: the connection came without a waiting caller
         PcscContext context;
         SCARDHANDLE card = 0;
         DWORD protocol = 0;

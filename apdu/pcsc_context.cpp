@@ -14,7 +14,7 @@ constexpr const char* new_reader_notification = "\\\\?PnP?\\Notification";
 bool means_service_lost(LONG rc) noexcept {
     return rc == SCARD_E_NO_SERVICE || rc == SCARD_E_SERVICE_STOPPED || rc == SCARD_E_INVALID_HANDLE ||
            rc == SCARD_F_COMM_ERROR || rc == SCARD_F_INTERNAL_ERROR ||
-           rc == SCARD_W_SECURITY_VIOLATION;  // polkit's no; also what is left of a pcscd that died in the middle of a request
+           rc == SCARD_W_SECURITY_VIOLATION;  // polkit's refusal; also the code after a pcscd that ended during a request
 }
 
 bool PcscContext::open() noexcept {
@@ -33,7 +33,7 @@ void PcscContext::close() noexcept {
 std::optional<std::vector<std::string>> PcscContext::readers() {
     if (!open()) return std::nullopt;
     std::vector<std::string> names;
-    // A reader may be plugged between asking for the size and asking for the names.
+    // A reader may be plugged between the request for the size and that for the names.
     for (int attempt = 0; attempt < 5; ++attempt) {
         DWORD size = 0;
         LONG rc = SCardListReaders(context_, nullptr, nullptr, &size);
@@ -64,7 +64,7 @@ std::optional<std::vector<std::string>> PcscContext::readers() {
 std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<std::string>& names) {
     if (!open()) return std::nullopt;
     std::vector<ReaderStatus> result(names.size());
-    // One call a reader: pcsc-lite refuses a whole list for one name that it does not know.
+    // One call per reader: pcsc-lite rejects a whole list for one unknown name.
     for (std::size_t i = 0; i < names.size(); ++i) {
         SCARD_READERSTATE state{};
         state.szReader = names[i].c_str();
@@ -90,8 +90,8 @@ std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<s
 PcscContext::Wait PcscContext::wait(const std::vector<std::string>& names, const std::vector<DWORD>& known,
                                     std::chrono::milliseconds timeout) {
     if (!open()) return Wait::lost;
-    // pcsc-lite takes no more than 16 names in a call, as many as it has readers. One that comes when all are there is
-    // nothing to wait for.
+    // pcsc-lite accepts at most 16 names in a call, as many as it has readers. Without a free place no reader can appear, so
+    // there is nothing to wait for.
     const bool with_notification = names.size() < readers_max;
     std::vector<SCARD_READERSTATE> states(names.size() + (with_notification ? 1 : 0));
     for (std::size_t i = 0; i < names.size(); ++i) {

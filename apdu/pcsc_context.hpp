@@ -1,4 +1,4 @@
-// A connection to the PC/SC resource manager (PC/SC part 5, SCardEstablishContext), and what it says of readers.
+// A connection to the PC/SC resource manager (PC/SC part 5, SCardEstablishContext), and its information about readers.
 // Nothing here sends a command to a card.
 #pragma once
 
@@ -13,16 +13,16 @@
 
 namespace jpki {
 
-// What the resource manager says of one reader at one moment.
+// The resource manager's state of one reader at one moment.
 struct ReaderStatus {
     bool exists = false;        // the resource manager knows a reader of this name
     bool card_present = false;  // a card is in it that answered to reset
     bool exclusive = false;     // a program has opened it exclusively (SCARD_SHARE_EXCLUSIVE)
-    bool in_use = false;        // programs are connected to the card, and share it
-    // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that went and came
-    // back between two looks shows here and nowhere else.
+    bool in_use = false;        // programs are connected to the card in shared mode
+    // Counts insertions and removals of this reader (upper half of dwEventState in pcsc-lite): a card that was removed and
+    // inserted between two calls shows only here.
     std::uint16_t events = 0;
-    DWORD raw = 0;  // dwEventState, to be handed back to wait()
+    DWORD raw = 0;  // dwEventState, to be passed back to wait()
 };
 
 class PcscContext {
@@ -37,26 +37,26 @@ public:
         return *this;
     }
 
-    // Establishes the context unless it is there. False when no resource manager answers.
+    // Establishes the context unless it exists. False if no resource manager answers.
     bool open() noexcept;
     void close() noexcept;
     bool is_open() const noexcept { return open_; }
-    // Whether the last open() was refused by pcscd, as polkit has it for users without a seat (SCARD_W_SECURITY_VIOLATION).
+    // Whether pcscd refused the last open(), as polkit does for users without a seat (SCARD_W_SECURITY_VIOLATION).
     bool refused() const noexcept { return refused_; }
     SCARDCONTEXT get() const noexcept { return context_; }
 
-    // The names of all readers; empty when there are none. No value when the resource manager was lost (and the context
-    // closed): what was known of cards is then void.
+    // The names of all readers; empty if there are none. No value if the resource manager was lost (and the context
+    // closed): earlier knowledge of cards is then void.
     std::optional<std::vector<std::string>> readers();
 
-    // The state of each reader named, in the same order. No value as above.
+    // The state of each named reader, in the same order. No value as above.
     std::optional<std::vector<ReaderStatus>> status(const std::vector<std::string>& names);
 
     enum class Wait { changed, timed_out, cancelled, lost };
-    // Blocks until a reader's state is not `known[i]` any more, a reader appears or vanishes, or time runs out.
-    // `known` are raw states as status() returned them, one a name.
+    // Blocks until a reader's state differs from `known[i]`, a reader appears or disappears, or time runs out.
+    // `known` are raw states as status() returned them, one per name.
     Wait wait(const std::vector<std::string>& names, const std::vector<DWORD>& known, std::chrono::milliseconds timeout);
-    // Ends a wait() that another thread is in. May be called from any thread between open() and close().
+    // Ends a wait() of another thread. May be called from any thread between open() and close().
     void cancel() noexcept;
 
 private:
@@ -65,7 +65,7 @@ private:
     bool refused_ = false;
 };
 
-// True for answers that mean that the resource manager, or our connection to it, is gone.
+// True for codes which mean that the resource manager, or our connection to it, is lost.
 bool means_service_lost(LONG rc) noexcept;
 
 }  // namespace jpki

@@ -25,12 +25,12 @@ std::string code_text(LONG rc) {
 bool means_removed(LONG rc) noexcept {
     return rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
            rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_NO_READERS_AVAILABLE || means_service_lost(rc) ||
-           rc == SCARD_E_INVALID_VALUE;  // what pcsc-lite says to a handle whose reader was unplugged
+           rc == SCARD_E_INVALID_VALUE;  // pcsc-lite's code for a handle whose reader was unplugged
 }
 
 bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SCARD_W_UNPOWERED_CARD; }
 
-// Between two questions whether another program is done: a few milliseconds, since a person waits, and never the same number
+// The interval of polling for another program's end: a few milliseconds, since a user waits, and never the same number
 // twice in a row, since a program that uses the card at regular intervals would be met busy every time.
 void pause() {
     const auto now = static_cast<unsigned long>(Clock::now().time_since_epoch().count());
@@ -60,7 +60,7 @@ PcscLink::PcscLink(Log& log, const std::string& reader, std::chrono::millisecond
 PcscLink::~PcscLink() { let_go(); }
 
 void PcscLink::let_go() noexcept {
-    // The card is left as it is: whether its PIN state is to end was decided, and done, before.
+    // The card is left unchanged: whether its logins end was decided, and done, before.
     if (connected_) SCardDisconnect(card_, SCARD_LEAVE_CARD);
     connected_ = false;
     context_.close();
@@ -82,7 +82,7 @@ LONG PcscLink::connect_in_thread() {
         if (!connecting_->wait_until(deadline)) throw CardBusy("another program holds a transaction on the card");
         PcscConnecting::Result result = connecting_->take();
         connecting_.reset();
-        if (result.rc == SCARD_E_TIMEOUT) continue;  // an earlier one, that came when nobody waited
+        if (result.rc == SCARD_E_TIMEOUT) continue;  // an earlier one, that came without a waiting caller
         if (result.rc == SCARD_S_SUCCESS) {
             context_ = std::move(result.context);
             card_ = result.card;
@@ -96,22 +96,22 @@ LONG PcscLink::connect_in_thread() {
 bool PcscLink::try_to_connect(const ReaderStatus& status) {
     held_exclusively_ = status.exclusive;
     if (status.exclusive) return false;
-    // Only a program that is connected can be in a transaction.
+    // Only a connected program can be in a transaction.
     const LONG rc = connecting_ || (may_create_threads_ && status.in_use) ? connect_in_thread() : connect_now();
     held_exclusively_ = rc == SCARD_E_SHARING_VIOLATION;
     if (held_exclusively_) return false;
-    // No other program's reset, as it would be inside a transaction: a card that does not take power or talk.
+    // Not another program's reset, as it would be inside a transaction: a card that does not power on or answer.
     if (means_reset(rc)) throw TransportFault("SCardConnect: PC/SC error " + code_text(rc));
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardConnect");
     connected_ = true;
-    // Another program may have done anything with the card in between; the power may have been off.
+    // Another program may have done anything with the card in between; it may have been powered off.
     reset_unreported_ = std::exchange(connected_before_, true);
     return true;
 }
 
 void PcscLink::connect() {
     if (connected_) return;
-    // Once waited for without success, an exclusive holder is asked after, without waiting, until it is seen to be gone.
+    // After one wait without success, an exclusive holder is checked for, without waiting, until it has ended.
     const auto wait = waits_ && !held_exclusively_ ? std::min(exclusive_patience, patience_) : std::chrono::milliseconds(0);
     const auto deadline = Clock::now() + wait;
     for (;;) {
@@ -122,7 +122,7 @@ void PcscLink::connect() {
         if (Clock::now() >= deadline) throw CardBusy("reader is opened exclusively by another program");
         pause();
     }
-    // The card may have been exchanged just before the connection was made.
+    // The card may have been replaced just before the connection was made.
     if (!same_stay()) throw CardRemoved("card replaced by another one");
 }
 
@@ -130,23 +130,23 @@ void PcscLink::fail(LONG rc, const char* where) {
     const std::string text = std::string(where) + ": PC/SC error " + code_text(rc);
     if (means_removed(rc)) throw CardRemoved(text);
     if (rc == SCARD_E_SHARING_VIOLATION) throw CardBusy(text);
-    // Still the same card, and the next transaction notices: only what was under way is lost.
+    // Still the same card, and the next transaction notices: only the running command is lost.
     if (means_reset(rc)) throw CardReset(text);
     throw TransportFault(text);
 }
 
-// SCardGetAttrib looks at the connection before anything else, does not wait for another program's transaction, and sends
-// nothing to the card. What the attribute is does not matter; a driver answers this one from its memory.
+// SCardGetAttrib checks the connection first, does not wait for another program's transaction, and sends
+// nothing to the card. The attribute does not matter; a driver answers this one from its memory.
 LONG PcscLink::ask_about_connection() noexcept {
     std::uint8_t vendor[256];
     DWORD size = sizeof vendor;
     return SCardGetAttrib(card_, SCARD_ATTR_VENDOR_NAME, vendor, &size);
 }
 
-// SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation tells when it would. But between the look and the
-// transaction another program may begin one, and the wait then lasts as long as that one and those that follow it. A program with
-// many short transactions begins the next one at the earliest some time after the last one ended: where one was met lately, a
-// transaction is begun at that moment, or when it has been quiet for a while, and not in between.
+// SCardBeginTransaction of pcsc-lite waits without a bound; a sharing violation shows when it would. But between the check and
+// the transaction another program may begin one, and the wait then lasts as long as that one and those that follow it. A program
+// with many short transactions begins the next one at the earliest some time after the last one ended: if one was met recently, a
+// transaction is begun at that moment, or after a quiet period, and not in between.
 void PcscLink::wait_until_free() {
     const auto deadline = Clock::now() + (waits_ ? patience_ : std::chrono::milliseconds(0));
     constexpr auto never = Clock::time_point::max();
@@ -160,7 +160,7 @@ void PcscLink::wait_until_free() {
             busy_since = std::min(busy_since, asked);
             quiet_since = never;
         } else {
-            const bool trouble = means_removed(rc) || means_reset(rc);  // is for SCardBeginTransaction to report
+            const bool trouble = means_removed(rc) || means_reset(rc);  // SCardBeginTransaction reports it
             if (trouble || !met_another_ || asked - *met_another_ > memory_of_others) return;
             if (last_busy != never && Clock::now() - last_busy <= just_ended) return;
             quiet_since = std::min(quiet_since, asked);
@@ -177,20 +177,19 @@ void PcscLink::reconnect() {
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
-// Another program may have disconnected with SCARD_UNPOWER_CARD. pcsc-lite tells of a reset then, leaves the card without power,
-// and gives it power again at an SCardConnect or when asked to, but not for SCardReconnect with SCARD_LEAVE_CARD. In a
-// transaction: nobody else's login can be ended by this. A card that has power again by now may have lost it all the same:
-// pcsc-lite does not tell.
+// Another program may have disconnected with SCARD_UNPOWER_CARD. pcsc-lite then reports a reset, leaves the card without power,
+// and powers it on again at an SCardConnect or on request, but not for SCardReconnect with SCARD_LEAVE_CARD. In a
+// transaction: this cannot end another program's login. A card that has power again by now may have lost it nevertheless:
+// pcsc-lite does not report it.
 void PcscLink::power_up() {
     DWORD name_size = 0, state = 0, protocol = 0, atr_size = 0;
     const LONG rc = SCardStatus(card_, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
-    if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT))
-        return;  // trouble is for the next command to report
+    if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // the next command reports errors
     lost_power_ = true;
     SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);
 }
 
-// Whether the reader still has the card that we connected to.
+// Whether the reader still has the card of this connection.
 bool PcscLink::same_stay() {
     const auto status = context_.status({reader_});
     return status && status->front().card_present && status->front().events == events_;
@@ -198,8 +197,8 @@ bool PcscLink::same_stay() {
 
 bool PcscLink::alive() noexcept { return !connected_ || !means_removed(ask_about_connection()); }
 
-// A card that is pulled while a command is under way is first of all a failed command; the resource manager looks for cards
-// every 400 ms (pcsc-lite) and knows a moment later.
+// A card removed during a command is first of all a failed command; the resource manager polls
+// every 400 ms (pcsc-lite) and detects it later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
     const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
     do {
@@ -212,12 +211,12 @@ bool PcscLink::begin() {
     if (!connected_) connect();
     bool was_reset = std::exchange(reset_unreported_, false);
     lost_power_ = false;
-    // Another program may reset the card again just after we reconnected; three times in a row is a fault.
+    // Another program may reset the card again just after the reconnect; three times in a row is a fault.
     for (int attempt = 0; attempt < 3; ++attempt) {
         wait_until_free();
         const LONG rc = SCardBeginTransaction(card_);
         if (rc == SCARD_S_SUCCESS) {
-            // pcsc-lite remembers one event a handle: after a swap and a reset of the new card it tells of the reset alone.
+            // pcsc-lite remembers one event per handle: after a swap and a reset of the new card it reports only the reset.
             if (was_reset && !same_stay()) {
                 SCardEndTransaction(card_, SCARD_LEAVE_CARD);
                 throw CardRemoved("card replaced by another one and reset");
@@ -236,7 +235,7 @@ bool PcscLink::begin() {
 void PcscLink::end(bool power_off) noexcept {
     const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
     if (!means_reset(SCardEndTransaction(card_, disposition))) return;
-    // pcscd told of a reset instead of ending the transaction: nobody else would ever get at the card again.
+    // pcscd reported a reset instead of ending the transaction: no other program could use the card again.
     reset_unreported_ = true;
     if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) ==
         SCARD_S_SUCCESS)
@@ -249,10 +248,10 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     const LONG rc =
         SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
-    // Some drivers (vpcd) make an answer without a single byte of a card that was pulled.
+    // Some drivers (vpcd) return an empty answer for a card that was removed.
     const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);
-    // Before a card was recognised silence says nothing: storage cards answer a SELECT so (apdu/README.md, Recognition), and
-    // waiting for news would cost their users half a second each time.
+    // Before a card is recognised an empty answer means nothing: storage cards answer a SELECT so (apdu/README.md, Recognition),
+    // and waiting for an event would cost their users half a second each time.
     if (no_answer && recognised_) wait_for_news_of_removal(rc);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardTransmit");
     if (size > answer.size()) throw TransportFault("SCardTransmit: answer longer than the buffer");

@@ -1,6 +1,6 @@
 // Link over PC/SC: a shared connection to the card in one reader, on a context of its own, so that waiting for another
-// program's transaction never holds up calls about other readers. It belongs to one stay of one card in the reader: a card that
-// comes later is never spoken to.
+// program's transaction never delays calls about other readers. It belongs to one insertion of one card: a card that
+// is inserted later never gets a command.
 #pragma once
 
 #include "apdu/link.hpp"
@@ -18,29 +18,29 @@ namespace jpki {
 
 class PcscLink final : public Link {
 public:
-    // How long news of a removal may take to come: pcsc-lite looks for cards every 400 ms. The tests' service knows at once, and
-    // lets none of them wait for so long.
+    // How long a removal may stay unnoticed: pcsc-lite polls every 400 ms. The tests' service notices at once, and
+    // lets no test wait for so long.
     static inline std::atomic<std::chrono::milliseconds> removal_news{std::chrono::milliseconds(500)};
 
     // Transactions are short and worth waiting for, up to `patience`; a program that opened the card exclusively keeps it
-    // for minutes (gpg's scdaemon), and is waited for this long at the most, once for as long as it has the card.
+    // for minutes (gpg's scdaemon), and is waited for at most this long, once for as long as it has the card.
     static constexpr std::chrono::milliseconds exclusive_patience{300};
 
-    // How long a connection may take that is not to wait for other programs (Link::set_waits).
+    // The time limit of a connection that does not wait for other programs (Link::set_waits).
     static constexpr std::chrono::milliseconds at_once{100};
 
     // Connects to the card in `reader`. `patience` bounds the wait for other programs' transactions, at the beginning of each
-    // transaction, and in SCardConnect too where threads are allowed: pcscd itself lets that wait, and only a thread can be left
-    // waiting (PcscConnecting). There is no other way to bound it.
+    // transaction, and in SCardConnect too if threads are allowed: pcscd itself makes that wait, and only a thread can be left
+    // waiting (PcscConnecting). Nothing else can bound it.
     // Throws CardRemoved (no card, no reader, no resource manager), CardBusy, CardFault (a card that does not answer).
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience);
-    // For the stay that the reader's event counter names (ReaderStatus::events). Does not connect: the first transaction does,
-    // and throws CardRemoved when the reader has another card by then.
+    // For the insertion that the reader's event counter names. Does not connect: the first transaction does,
+    // and throws CardRemoved if the reader has another card by then.
     PcscLink(Log& log, const std::string& reader, std::chrono::milliseconds patience, std::uint16_t stay,
              bool may_create_threads);
     ~PcscLink() override;
 
-    // False when the connection is known to be dead, which after an unplugged reader nothing else may tell. Asks the
+    // False if the connection is known to be lost, which after an unplugged reader nothing else may show. Asks the
     // resource manager, never the card. Without a connection there is nothing to ask. Not while another thread is inside of
     // this object.
     bool alive() noexcept override;
@@ -52,8 +52,8 @@ public:
     void card_recognised() noexcept override { recognised_ = true; }
     bool held_exclusively() const noexcept override { return held_exclusively_; }
 
-    // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or nothing when the reader
-    // refuses. `rc` receives the PC/SC code.
+    // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or no value if the reader
+    // rejects it. `rc` receives the PC/SC code.
     std::size_t control(DWORD code, ByteView input, std::span<std::uint8_t> output, LONG& rc) noexcept;
 
 protected:
@@ -76,20 +76,20 @@ private:
 
     PcscContext context_;
     std::string reader_;
-    std::uint16_t events_ = 0;       // the reader's event counter during this stay
+    std::uint16_t events_ = 0;       // the reader's event counter during this insertion
     bool reset_unreported_ = false;  // to be reported by the next begin()
-    bool lost_power_ = false;        // found out by the last begin()
+    bool lost_power_ = false;        // detected by the last begin()
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     bool connected_before_ = false;
     DWORD protocol_ = 0;
     std::chrono::milliseconds patience_;
     const bool may_create_threads_;
-    std::unique_ptr<PcscConnecting> connecting_;                        // one that was left going
+    std::unique_ptr<PcscConnecting> connecting_;                        // one that was left running
     std::optional<std::chrono::steady_clock::time_point> met_another_;  // another program's transaction, last time
     bool waits_ = true;
     bool recognised_ = false;
-    std::atomic<bool> held_exclusively_ = false;  // seen, and not seen to have ended
+    std::atomic<bool> held_exclusively_ = false;  // seen, and its end not seen
 };
 
 }  // namespace jpki

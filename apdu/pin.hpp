@@ -1,4 +1,4 @@
-// PINs: the one type that holds them, and the rules that are checked before a card is touched.
+// PINs: the only type that holds them, and the rules that are checked before a command.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -9,8 +9,8 @@
 
 namespace jpki {
 
-// A PIN as the card wants it (apdu/README.md: plain ASCII, no padding). Lives in its own storage, never on the heap, and is
-// wiped where it stood when it goes. There is no way to print, compare or copy it.
+// A PIN as the card expects it (apdu/README.md: plain ASCII, no padding). Lives in its own storage, never on the heap, and is
+// wiped in place at its end. It cannot be printed, compared or copied.
 class Secret {
 public:
     static constexpr std::size_t capacity = 16;
@@ -24,7 +24,7 @@ public:
     std::size_t size() const noexcept { return size_; }
     void wipe() noexcept;
 
-    // False, and nothing is added, when it is full.
+    // False, and nothing is added, if it is full.
     bool append(std::uint8_t byte) noexcept;
 
 private:
@@ -35,15 +35,15 @@ private:
 enum class PinShape {
     good,
     wrong_length,      // not within pin_min..pin_max of facts.hpp
-    wrong_alphabet,    // a character that the card's rules do not know
-    wrong_composition  // signature password for a change: the offices ask for letters and digits both
+    wrong_alphabet,    // a character that the card's rules do not allow
+    wrong_composition  // signature password for a change: the offices require letters and digits
 };
 
-// Checks `text` against the rules of `use` and, when good, puts it into `out` as the card wants it: the signature
-// password with lower case raised (apdu/README.md, Rules for card holders). `out` must be empty.
+// Checks `text` against the rules of `use` and, if good, puts it into `out` as the card expects it: the signature
+// password in upper case (apdu/README.md, Rules for card holders). `out` must be empty.
 PinShape take_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
-// The same for a PIN that must be set: additionally the composition that the offices ask for.
+// The same for a new PIN: additionally the composition that the offices require.
 PinShape take_new_pin(KeyUse use, ByteView text, Secret& out) noexcept;
 
 }  // namespace jpki

@@ -17,9 +17,9 @@ void SecurityStatus::Attempt::answer_lost() noexcept { status_.set_verified(use_
 void SecurityStatus::Attempt::answered(const PinAnswer& answer, bool for_login) noexcept {
     const bool refused = answer.kind == PinAnswer::Kind::rejected || answer.kind == PinAnswer::Kind::blocked;
     const bool accepted = answer.kind == PinAnswer::Kind::accepted;
-    // A right PIN resets the count; how high is for the card to say.
+    // A right PIN resets the counter; only the card knows its maximum.
     if (refused) status_.hear(use_, answer.tries_left);
-    // At the pad nothing may have been sent: what was stays.
+    // At the pad perhaps nothing was sent: the state stays.
     status_.set_verified(use_, (for_login && accepted) || (was_verified_ && !refused));
     if (accepted) status_.confirm_login(use_);
     // That a failure ends an earlier success is a guess (apdu/README.md, State).

@@ -1,5 +1,5 @@
-// What this process knows of the card's security status (ISO/IEC 7816-4, 5.4.1): which PIN the card accepted, which it may still
-// honour, and how many tries were left when it last said so. Sends nothing.
+// What this process knows of the card's security status (ISO/IEC 7816-4, 5.4.1): which PIN the card accepted, which login may
+// still be open, and the last known retry counters. Sends nothing.
 #pragma once
 
 #include "apdu/applet.hpp"
@@ -12,7 +12,7 @@
 
 namespace jpki {
 
-// The count of tries that a key's PIN had when it was last heard.
+// The last known retry counter of a key's PIN.
 struct HeardTries {
     TriesAnswer left;
     CardClock::time_point when{};
@@ -21,26 +21,26 @@ struct HeardTries {
     bool fresh(std::chrono::milliseconds max_age) const noexcept { return valid && CardClock::now() - when < max_age; }
 };
 
-// The questions marked "any thread" may be asked without a lock; all else under that of the card.
+// Functions marked "any thread" may be called without a lock; all others under that of the card.
 class SecurityStatus {
 public:
-    // Any thread. Whether the last VERIFY of `use` was accepted for a login, and nothing was heard since that ends it.
+    // Any thread. Whether the last VERIFY of `use` was accepted for a login, and no later answer ended it.
     bool verified(KeyUse use) const noexcept { return verified_[index_of(use)].load(std::memory_order_acquire); }
     bool any_verified() const noexcept { return verified(KeyUse::authentication) || verified(KeyUse::signature); }
-    // Any thread. Whether the card may honour a PIN of `use` that this process sent, be it that nobody is logged in by it.
+    // Any thread. Whether a login with the PIN of `use` may be open at the card, even if no user is logged in by it.
     bool open(KeyUse use) const noexcept { return open_[index_of(use)].load(std::memory_order_acquire); }
     bool may_be_open() const noexcept { return open(KeyUse::authentication) || open(KeyUse::signature); }
 
     // One VERIFY, from before it is sent.
     class Attempt {
     public:
-        // Whatever happens to the answer on its way, from here on the old count is void, and the card may be open.
+        // From here on, with any answer, the old count is void, and a login may be open.
         Attempt(SecurityStatus& status, KeyUse use) noexcept;
         // Whether the card showed before that it has this PIN.
         bool pin_known() const noexcept { return pin_known_; }
-        // Whether the card took the PIN is not known; nobody is logged in by it.
+        // It is not known whether the card accepted the PIN; no user is logged in by it.
         void answer_lost() noexcept;
-        // `for_login`: an accepted PIN is a login. A PIN that was asked for its change ends a login when it is refused.
+        // `for_login`: an accepted PIN is a login. A PIN for its change ends a login if it is rejected.
         void answered(const PinAnswer& answer, bool for_login) noexcept;
 
     private:
@@ -53,19 +53,19 @@ public:
     const std::array<HeardTries, 2>& heard() const noexcept { return heard_; }
     void hear(KeyUse use, const TriesAnswer& left) noexcept { heard_[index_of(use)] = {left, CardClock::now(), true}; }
 
-    // `use` is logged out; what the card honours does not change.
+    // `use` is logged out; the state at the card does not change.
     void log_out(KeyUse use) noexcept { set_verified(use, false); }
-    // The card said that the PIN of `use` is not verified (6982).
+    // The card answered that the PIN of `use` is not verified (6982).
     void refused(KeyUse use) noexcept;
-    // Everybody is logged out and the card must be made to forget: reset_due() until ended().
+    // All logins end and must be ended at the card too: reset_due() until ended().
     void demand_reset() noexcept;
     bool reset_due() const noexcept { return reset_due_; }
-    // The card honours no PIN: another application was selected, or it lost its power, or the connection.
+    // No login is open at the card: another application was selected, or it lost its power, or the connection.
     void end_logins() noexcept;
-    // end_logins(), and what demand_reset() asked for was done.
+    // end_logins(), and the reset of demand_reset() was done.
     void ended() noexcept;
 
-    // The card was reset and may have lost its power: logins are in doubt until the card shows that it honours them.
+    // The card was reset and may have lost its power: logins are in doubt until the card shows that they are open.
     void doubt_logins() noexcept;
     void confirm_login(KeyUse use) noexcept { in_doubt_[index_of(use)] = false; }
     bool in_doubt(KeyUse use) const noexcept { return in_doubt_[index_of(use)]; }

@@ -25,7 +25,7 @@ inline constexpr std::uint16_t instruction_not_supported = 0x6D00;
 inline constexpr std::uint16_t class_not_supported = 0x6E00;
 inline constexpr std::uint16_t no_precise_diagnosis = 0x6F00;
 
-// What a reader with a PIN pad says itself (PC/SC part 10, 2.5.2).
+// Status words of a reader with a PIN pad (PC/SC part 10, 2.5.2).
 inline constexpr std::uint16_t pad_timeout = 0x6400;
 inline constexpr std::uint16_t pad_cancelled = 0x6401;
 inline constexpr std::uint16_t pad_pins_differ = 0x6402;
@@ -34,24 +34,24 @@ inline constexpr std::uint16_t pad_pin_size = 0x6403;
 constexpr std::uint8_t sw1(std::uint16_t status) noexcept { return static_cast<std::uint8_t>(status >> 8); }
 constexpr std::uint8_t sw2(std::uint16_t status) noexcept { return static_cast<std::uint8_t>(status & 0xFF); }
 
-// 61xx: xx more bytes wait for GET RESPONSE (00: 256 or more).
+// 61xx: xx more bytes are available by GET RESPONSE (00: 256 or more).
 constexpr bool announces_more(std::uint16_t status) noexcept { return sw1(status) == 0x61; }
-// 6Cxx: the same command again, with Le = xx.
+// 6Cxx: repeat the command with Le = xx.
 constexpr bool asks_for_other_le(std::uint16_t status) noexcept { return sw1(status) == 0x6C; }
 // Everything but success, 61xx and the warnings 62xx and 63xx.
 constexpr bool is_error(std::uint16_t status) noexcept { return status != ok && sw1(status) >= 0x64; }
 
-// 63Cx: x tries left. Only this form counts tries; the low digit of any other status word means nothing.
+// 63Cx: x tries left. Only this form is a retry counter; the low digit of any other status word means nothing.
 constexpr bool counts_tries(std::uint16_t status) noexcept { return (status & 0xFFF0) == 0x63C0; }
 // The x of 63Cx.
 constexpr int tries_in(std::uint16_t status) noexcept { return status & 0x0F; }
-// No try is left: 63C0, and what cards say to a PIN that was blocked before.
+// No try is left: 63C0, and the answers of cards to a PIN that was blocked before.
 constexpr bool is_blocked(std::uint16_t status) noexcept {
     return (counts_tries(status) && tries_in(status) == 0) || status == authentication_method_blocked ||
            status == reference_data_not_usable;
 }
 
-// Checking errors (table 5) that say: no such reference, file or parameter here. The command was not executed.
+// Checking errors (table 5): no such reference, file or parameter here. The command was not executed.
 constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
     switch (status) {
     case file_not_found:
@@ -71,7 +71,7 @@ constexpr bool says_no_such_reference(std::uint16_t status) noexcept {
     }
 }
 
-// All that a card may say to a READ BINARY of a file that is not there, or beyond its end.
+// All answers of a card to a READ BINARY of a missing file, or beyond its end.
 constexpr bool says_nothing_to_read(std::uint16_t status) noexcept {
     return status == file_not_found || status == no_current_ef || status == wrong_offset || status == incorrect_p1_p2 ||
            status == referenced_data_not_found || status == conditions_not_satisfied;

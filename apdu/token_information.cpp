@@ -6,7 +6,7 @@ namespace jpki {
 
 namespace {
 
-// Offsets of CK_TOKEN_INFO's members when every CK_ULONG takes four bytes and nothing is aligned.
+// Offsets of CK_TOKEN_INFO's members if every CK_ULONG has four bytes and nothing is aligned.
 constexpr std::size_t label_at = 0, label_size = 32;
 constexpr std::size_t model_at = 64, model_size = 16;
 static_assert(model_at + model_size == TokenInformation::size);

@@ -9,20 +9,20 @@
 namespace jpki {
 
 struct TokenInformation {
-    // What is read of it: up to the end of the model, the last thing that anybody here asks for.
+    // How much of it is read: up to the end of the model, the last field that is used.
     static constexpr std::size_t size = 80;
 
     std::string label;  // "JPKIAPICCTOKEN2" and the like, without the padding; printable ASCII only
     std::string model;  // "E16R01NJ"
 
-    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; apdu/README.md, Files: whatever does not begin as a
-    // card's label does). Its authentication certificate can be read only after the PIN.
+    // A phone's copy of the application ("JPKIAPGPSETOKEN", "JPKIAPIOSTOKEN"; apdu/README.md, Files: every label that does not
+    // begin like a card's). Its authentication certificate can be read only after the PIN.
     bool is_phone() const { return !label.starts_with("JPKIAPICCTOKEN"); }
     // A model on which PSS was measured (apdu/README.md, P1 table).
     bool model_has_pss() const { return model == "E16R01NJ"; }
 };
 
-// No value when there are fewer than 80 bytes or a text in them is not printable ASCII. What follows is ignored.
+// No value if there are fewer than 80 bytes or a text in them is not printable ASCII. Later bytes are ignored.
 std::optional<TokenInformation> parse_token_information(ByteView file);
 
 }  // namespace jpki

@@ -1,4 +1,4 @@
-// Whose call a thread is in: what a consent to one signature is tied to (Token::consent).
+// The session or slot that a thread's call is for: a consent to one signature depends on it (Token::consent).
 #pragma once
 
 #include "module/pkcs11.hpp"
@@ -10,8 +10,8 @@ struct Caller {
     CK_SESSION_HANDLE session = CK_INVALID_HANDLE;  // of a function that takes a slot, none
 };
 
-// Of the calling thread: set where a C_* function finds its session (SessionTable::get) or its slot's card
-// (SlotTable::insertion), that is, before anything is asked of a card. Trivial, so that the module can be unloaded.
+// Of the calling thread: set when a C_* function finds its session (SessionTable::get) or its slot's card
+// (SlotTable::insertion), that is, before any command to a card. Trivial, so that the module can be unloaded.
 inline constinit thread_local Caller caller_of_this_thread{};
 
 }  // namespace jpki

@@ -5,9 +5,9 @@
 
 namespace jpki {
 
-// Disables cancellation of this thread while it lives, then restores what the host had (POSIX, pthread_setcancelstate).
-// A cancellation in the middle of a call would unwind through noexcept functions, which ends the process, or leave a mutex of
-// libpcsclite locked forever. A request that arrives meanwhile takes effect at the host's next cancellation point.
+// Disables cancellation of this thread during its lifetime, then restores the host's state (POSIX, pthread_setcancelstate).
+// A cancellation during a call would unwind through noexcept functions, which ends the process, or leave a mutex of
+// libpcsclite locked. A request that arrives meanwhile takes effect at the host's next cancellation point.
 class CancellationDisabled {
 public:
     CancellationDisabled() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }

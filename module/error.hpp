@@ -1,4 +1,4 @@
-// What the standard has a name for, thrown as that name: caught at the boundary, returned as a CK_RV.
+// Errors with a CK_RV of the standard: thrown with it, caught at the boundary, returned.
 #pragma once
 
 #include "module/pkcs11.hpp"
@@ -9,7 +9,7 @@ struct Error {
     CK_RV rv;
 };
 
-// For checks that read like the standard: require(count != nullptr, CKR_ARGUMENTS_BAD).
+// For checks in the standard's terms: require(count != nullptr, CKR_ARGUMENTS_BAD).
 inline void require(bool condition, CK_RV otherwise) {
     if (!condition) throw Error{otherwise};
 }

@@ -1,5 +1,5 @@
-// Functions that this token has no use for: no objects to make or change, no encryption, no random
-// numbers. Each is refused the same way before and after C_Initialize as every other function.
+// Functions that this token does not support: no objects to create or change, no encryption, no random
+// numbers. Before and after C_Initialize they return the same codes as every other function.
 #include "module/boundary.hpp"
 
 using namespace jpki;
@@ -13,7 +13,7 @@ CK_RV not_supported() {
     });
 }
 
-// Legacy of parallel sessions (PKCS#11 2.40, 5.19): they "should simply return" this code, whatever the session.
+// Legacy of parallel sessions (PKCS#11 2.40, 5.19): they "should simply return" this code, for any session.
 CK_RV not_parallel() {
     return guarded([] {
         Runtime::get();
@@ -21,7 +21,7 @@ CK_RV not_parallel() {
     });
 }
 
-// The card's random numbers are slow, and a host that is offered them draws on them at every insertion (module/README.md,
+// The card's random numbers are slow, and a host that can use them does so at every insertion (module/README.md,
 // random).
 CK_RV no_random(CK_SESSION_HANDLE session) {
     return guarded([&] {

@@ -20,7 +20,7 @@ struct Bound {
 #define JPKI_BOUND(name) \
     Bound { #name, reinterpret_cast < const void*>(&name) }
 
-// From each part of libcrypto that the module uses: a host that was linked with a part of a static libcrypto exports that part.
+// From each part of libcrypto that the module uses: a host linked with a part of a static libcrypto exports that part.
 const auto& functions() {
     static const std::array all = {JPKI_BOUND(OpenSSL_version_num),  JPKI_BOUND(OPENSSL_version_major),
                                    JPKI_BOUND(OSSL_LIB_CTX_new),     JPKI_BOUND(OSSL_LIB_CTX_free),
@@ -31,8 +31,8 @@ const auto& functions() {
 }
 #undef JPKI_BOUND
 
-// The object that has the function; NULL where that cannot be told. In a program at a fixed address that takes the address of a
-// function of a shared object, every pointer to it is one to the program's jump to it, whose symbol there is undefined.
+// The object that contains the function; NULL if it cannot be determined. In a program at a fixed address that takes the address
+// of a function of a shared object, every pointer to it points to the program's PLT entry, whose symbol there is undefined.
 const void* object_of(const Bound& function) {
     Dl_info info{};
     void* found = nullptr;

@@ -1,5 +1,5 @@
-// The PKCS#11 header that the system has, with every entry point visible to the outside, and what version 3.0 adds where
-// that header is older (p11-kit 0.24 stops at 2.40).
+// The system's PKCS#11 header, with every entry point exported, and the additions of version 3.0 if
+// that header is older (p11-kit 0.24 has 2.40 only).
 #pragma once
 
 #pragma GCC visibility push(default)

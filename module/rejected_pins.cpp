@@ -9,13 +9,13 @@
 
 namespace jpki {
 
-// All zero as it is mapped and as it is wiped: no key, nothing rejected.
+// All zero after mmap and after wiping: no key, no rejected PIN.
 struct RejectedPins::Page {
     static constexpr std::size_t capacity = 16;
     using Mac = std::array<std::uint8_t, 32>;
 
     bool has_key;
-    int tries_left;     // as last heard, while `added` is not 0
+    int tries_left;     // the last known count, while `added` is not 0
     std::size_t added;  // the last `capacity` of them are kept
     Mac key;
     std::array<Mac, capacity> rejected;
@@ -24,7 +24,7 @@ struct RejectedPins::Page {
         static_assert(sizeof(Page) <= 4096, "the smallest page there is");
         void* memory = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) throw std::bad_alloc();
-        // A kernel or a limit that refuses one of these is no reason to send a wrong PIN twice.
+        // If a kernel or a limit refuses one of these, a wrong PIN must still not be sent twice.
         ::madvise(memory, sizeof(Page), MADV_DONTDUMP);
         ::madvise(memory, sizeof(Page), MADV_WIPEONFORK);
         ::mlock(memory, sizeof(Page));
@@ -47,8 +47,8 @@ RejectedPins::~RejectedPins() {
 
 RejectedPins::Print RejectedPins::print(ByteView pin) {
     if (!page_) page_ = Page::make();
-    // Not from OpenSSL: its generator would leave something of our library context behind in this thread, which may end after
-    // the context, and would then reach into what is freed (OPENSSL_thread_stop_ex(3)).
+    // Not from OpenSSL: its generator would leave state of our library context in this thread, which may end after
+    // the context, and would then use freed memory (OPENSSL_thread_stop_ex(3)).
     if (!page_->has_key && ::getentropy(page_->key.data(), page_->key.size()) != 0)
         throw std::runtime_error("getentropy failed: no random bytes");
     page_->has_key = true;
@@ -74,7 +74,7 @@ void RejectedPins::add(const Print& print, int tries_left) noexcept {
 
 void RejectedPins::rejected_unknown(int tries_left) noexcept {
     if (!page_) return;
-    // Before this rejection there was one try more. The key stays: it is the one of the PIN that is being added.
+    // Before this rejection there was one try more. The key stays: the PIN being added was hashed with it.
     if (page_->added != 0 && tries_left + 1 > page_->tries_left) page_->drop_rejected();
     page_->tries_left = tries_left;
 }

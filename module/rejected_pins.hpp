@@ -1,4 +1,4 @@
-// The PINs that a card rejected, so that none of them is sent to it twice.
+// The PINs that a card rejected, so that none is sent to it twice.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -8,13 +8,13 @@
 
 namespace jpki {
 
-// Keeps a PIN as its HMAC-SHA-256 under a random key. With key and HMAC an attacker finds a PIN of four digits in 10,000 guesses:
-// both are on a memory page of their own, which is locked (mlock), left out of core dumps (MADV_DONTDUMP), zero in a child
+// Stores a PIN as its HMAC-SHA-256 under a random key. With key and HMAC an attacker finds a 4-digit PIN in 10,000 guesses:
+// both are on their own memory page, which is locked (mlock), excluded from core dumps (MADV_DONTDUMP), zero in a child
 // after fork (MADV_WIPEONFORK), and wiped when they are not needed any more.
 //
-// A PIN that was rejected may be right again once the holder has changed it, in another program or at the office. The card
-// tells by its counter of tries, which goes up only when the right PIN was given: a count that is higher than it could be
-// otherwise empties the memory.
+// A rejected PIN may be right after the holder has changed it, in another program or at the office. The card
+// shows it by its retry counter, which rises only when the right PIN was given: a count that is higher than it could be
+// otherwise clears the list.
 //
 // Not thread-safe. Keeps the last 16; the card blocks after 3 or 5 (apdu/README.md, Rules for card holders).
 class RejectedPins {
@@ -24,7 +24,7 @@ public:
     RejectedPins(const RejectedPins&) = delete;
     RejectedPins& operator=(const RejectedPins&) = delete;
 
-    // What is compared of a PIN. Wiped where it stood when it goes.
+    // The comparison value of a PIN. Wiped in place at its end.
     struct Print {
         std::array<std::uint8_t, 32> mac{};
         Print() = default;
@@ -32,16 +32,16 @@ public:
         Print& operator=(const Print&) = default;
         ~Print();
     };
-    // For a PIN that is about to be sent. Good until clear(), or heard() with a higher count. Throws std::bad_alloc and
-    // std::runtime_error (no random bytes, no HMAC); add() does not fail after it.
+    // For a PIN that is about to be sent. Valid until clear(), or heard() with a higher count. Throws std::bad_alloc and
+    // std::runtime_error (no random bytes, no HMAC); add() cannot fail after it.
     Print print(ByteView pin);
     bool contains(const Print& print) const noexcept;
 
     // The card rejected that PIN and has `tries_left` tries left (1..15).
     void add(const Print& print, int tries_left) noexcept;
-    // The card rejected a PIN that was typed at the reader.
+    // The card rejected a PIN that was entered at the reader.
     void rejected_unknown(int tries_left) noexcept;
-    // The retry counter query answered `tries_left`.
+    // The retry counter query returned `tries_left`.
     void heard(int tries_left) noexcept;
     // A PIN was accepted or changed. Wipes everything, the key too.
     void clear() noexcept;

@@ -1,4 +1,4 @@
-// What lives from C_Initialize to C_Finalize and is used everywhere below it.
+// Objects that exist from C_Initialize to C_Finalize and are used everywhere below it.
 #pragma once
 
 #include "apdu/log.hpp"
@@ -15,7 +15,7 @@ class OpenCards;
 struct Services {
     explicit Services(OpenCards& open_cards_) : open_cards(open_cards_) {}
 
-    OpenCards& open_cards;  // of the process, which outlives this
+    OpenCards& open_cards;  // of the process, which exists longer
     Settings settings;
     Log log;
     Crypto crypto;
@@ -24,7 +24,7 @@ struct Services {
     // A consent to a signature may be pending (Token::consent).
     std::atomic<bool> consent_given = false;
 
-    // Handles of sessions and objects: counted, never used again, never 0 (CK_INVALID_HANDLE).
+    // Handles of sessions and objects: counted, never reused, never 0 (CK_INVALID_HANDLE).
     CK_ULONG next_handle() noexcept { return handles_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 private:

@@ -7,8 +7,8 @@
 #include <functional>
 #include <optional>
 
-// toml++ 3.3 asserts, or lets clang assume, what a file can break ("x=[}"): it would end its host's process. It goes on well
-// without either, which is what its assertions turned into nothing give.
+// toml++ 3.3 asserts, or lets clang assume, conditions that a file can violate ("x=[}"): that would end the host's process. It
+// works without either, so its assertions are compiled to nothing.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #define TOML_EXCEPTIONS 0
@@ -22,10 +22,10 @@ namespace jpki {
 
 namespace {
 
-// Of one file. One that is no settings file at all would fill the log.
+// For one file. A file that is not a settings file would fill the log.
 constexpr std::size_t complaints_max = 20;
 
-// What one file says of one table, with a complaint for each key that is not known or has the wrong kind of value.
+// One table of one file, with an error line for each key that is unknown or has a value of the wrong type.
 class Reader {
 public:
     Reader(const toml::table& root, const std::string& name, Settings& settings)
@@ -76,7 +76,7 @@ private:
         return found ? found->get(key) : nullptr;
     }
 
-    // A key comes from a file: nothing of it but plain text reaches the log.
+    // A key comes from a file: only its printable characters reach the log.
     static std::string shown(std::string_view text) {
         std::string result;
         for (const char c : text.substr(0, 60)) result += c > 0x20 && c < 0x7F ? c : '?';
@@ -126,7 +126,7 @@ bool set_log_file(const std::string& text, Settings& settings) {
     return true;
 }
 
-// False when there is no such file; one that is there and cannot be used is a complaint.
+// False if there is no such file; an existing file that cannot be used gives an error line.
 bool apply_file(const std::string& path, Settings& settings) {
     const SettingsFile file = read_settings_file(path);
     if (!file.there) return false;
@@ -136,7 +136,7 @@ bool apply_file(const std::string& path, Settings& settings) {
 }
 
 std::optional<std::string> environment(const char* name) {
-    // secure_getenv: a set-user-ID host must not be told by its caller where to log or what to read.
+    // secure_getenv: the caller of a set-user-ID host must not choose its log or its settings.
     const char* value = ::secure_getenv(name);
     if (!value || !*value) return std::nullopt;
     return value;

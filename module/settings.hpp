@@ -22,15 +22,15 @@ struct Settings {
     std::string log_file;                            // [log] file; empty: no log
     LogLevel log_level = LogLevel::info;             // [log] level
 
-    // One line for each thing that was wrong: "file:line: text". What was wrong keeps its default.
+    // One line for each error: "file:line: text". An invalid setting keeps its default.
     std::vector<std::string> complaints;
 };
 
-// Reads /etc/jpki-pkcs11.toml (the path is fixed at build time), then the user's file, then the environment. Never throws
-// for what a file contains; std::bad_alloc only.
+// Reads /etc/jpki-pkcs11.toml (the path is set at build time), then the user's file, then the environment. Never throws
+// for the contents of a file; std::bad_alloc only.
 Settings read_settings();
 
-// The same for one text, as read_settings() does for each file: overrides what is in `settings`. `name` is for complaints.
+// The same for one text, as read_settings() does for each file: overrides what is in `settings`. `name` is for error lines.
 void apply_settings(std::string_view text, const std::string& name, Settings& settings);
 
 }  // namespace jpki

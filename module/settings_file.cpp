@@ -19,7 +19,7 @@ struct Descriptor {
     }
 };
 
-// Why a file is ignored; NULL when it is not. A user who can write to it decides what a program of this user does with a card.
+// Why a file is ignored; NULL if it is not. A user who can write to it controls what a program of this user does with a card.
 const char* distrust(const struct stat& status) noexcept {
     if (!S_ISREG(status.st_mode)) return "not a regular file";
     if (status.st_uid != ::geteuid() && status.st_uid != 0) return "owned by another user; ignored";
@@ -27,7 +27,7 @@ const char* distrust(const struct stat& status) noexcept {
     return nullptr;
 }
 
-// Reads on from `file` into `text` up to one byte more than settings_size_max. False for an error.
+// Reads on from `file` into `text` up to one byte more than settings_size_max. False on an error.
 bool read_all(int file, std::string& text) {
     text.resize(settings_size_max + 1);
     std::size_t size = 0;
@@ -42,13 +42,13 @@ bool read_all(int file, std::string& text) {
     return true;
 }
 
-// Where a scan of one line is: TOML's strings, outside of which dots and brackets count. Every line begins outside of them,
-// since strings of several lines are refused.
+// The state of a scan of one line: TOML's strings, outside of which dots and brackets count. Every line begins outside of them,
+// since multi-line strings are rejected.
 class LineScan {
 public:
     explicit LineScan(std::size_t& depth) noexcept : depth_(depth) {}
 
-    // What is wrong with the line; NULL when nothing is.
+    // The fault of the line; NULL if there is none.
     const char* trouble(std::string_view line) noexcept {
         for (std::size_t i = 0; i < line.size(); ++i) {
             const char c = line[i];

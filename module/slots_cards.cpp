@@ -1,4 +1,4 @@
-// The cards in the slots: recognised once in a stay, and what is said of them.
+// The cards in the slots: recognised once per insertion, and their state in lists.
 #include "module/slots.hpp"
 
 #include "apdu/errors.hpp"
@@ -11,12 +11,12 @@ namespace jpki {
 
 namespace {
 
-// apdu/README.md, Recognition: a single odd answer may be a fault on the line; a card that gives two is of another kind.
+// apdu/README.md, Recognition: a single odd answer may be a transmission fault; a card that gives two is foreign.
 constexpr int odd_answers_max = 2;
 
 }  // namespace
 
-// The insertion of the stay that is there now. Under the lock; sends nothing.
+// The present insertion. Under the lock; sends nothing.
 std::shared_ptr<Insertion> SlotTable::insertion_in(Reader& reader) {
     if (!reader.insertion) {
         reader.insertion = std::make_shared<Insertion>(services_, reader.name, reader.stay);
@@ -25,8 +25,8 @@ std::shared_ptr<Insertion> SlotTable::insertion_in(Reader& reader) {
     return Insertion::use(reader.insertion);
 }
 
-// Puts a question to a card that is not recognised yet, outside of the lock, and notes what its answer means for the stay.
-// `question` returns as Card::look does. True: it is ours, or could not be asked. False: gone, or another connection may help.
+// Runs `question` on a card that is not recognised yet, without the lock, and records its result for the insertion.
+// `question` returns as Card::look does. True: a JPKI card, or not reachable. False: removed, or another connection may help.
 // Throws CKR_TOKEN_NOT_RECOGNIZED.
 bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
                     const std::function<std::optional<bool>()>& question) {
@@ -36,7 +36,7 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
     try {
         ours = question();
     } catch (const CardRemoved&) {
-        return false;  // which the card has told the log
+        return false;  // the card has written it to the log
     } catch (const CardReset&) {
         return false;  // no answer at all
     } catch (const CardFault& fault) {
@@ -66,7 +66,7 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
 
 std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     caller_of_this_thread = {id, CK_INVALID_HANDLE};
-    // A card that is changed while we connect is looked at again; not forever.
+    // A card that is replaced during the connection is examined again; not without limit.
     for (int attempt = 0; attempt < 3; ++attempt) {
         Reader* reader = nullptr;
         std::shared_ptr<Insertion> insertion;
@@ -95,13 +95,13 @@ bool SlotTable::present(const Reader& reader, KeyUse use) const noexcept {
            !reader.insertion->card().known_absent(use);
 }
 
-// Whether the card has not said yet what it is, or which keys it has.
+// Whether the card's kind, or which keys it has, is not known yet.
 bool SlotTable::unsettled(const Reader& reader) const noexcept {
     return may_be_ours(reader) &&
            !(reader.insertion && reader.insertion->card().recognised() && reader.insertion->card().looked_at());
 }
 
-// An answer that is not what was said before is an event.
+// A result that differs from the last one reported is an event.
 void SlotTable::note_answers(Reader& reader) {
     for (std::size_t nth = 0; nth < reader.pending.size(); ++nth) {
         const KeyUse use = variant_key_uses()[nth];
@@ -112,7 +112,7 @@ void SlotTable::note_answers(Reader& reader) {
     }
 }
 
-// Recognises a new card and asks which keys it has, unless it cannot be asked now.
+// Recognises a new card and reads which keys it has, unless it cannot be reached now.
 void SlotTable::look_at(Reader& reader) {
     for (int attempt = 0; attempt < odd_answers_max; ++attempt) {
         std::shared_ptr<Insertion> insertion;
@@ -124,12 +124,12 @@ void SlotTable::look_at(Reader& reader) {
         try {
             if (ask(reader, insertion, [&] { return insertion->card().look(); })) return;
         } catch (const Error&) {
-            return;  // another kind of card
+            return;  // not a JPKI card
         }
     }
 }
 
-// Those of which somebody was told what may have been wrong.
+// Those reported with a state that may have been wrong.
 void SlotTable::look_again() {
     std::vector<Reader*> readers;
     {

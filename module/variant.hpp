@@ -1,5 +1,5 @@
-// Which of the card's keys this module shows. One source, three installed modules: both, authentication alone (for
-// browsers: the certificate with a person's name must not show up in a TLS chooser), signature alone.
+// The keys that this module shows. One source, three installed modules: both, authentication only (for
+// browsers: the certificate with a person's name must not appear in a TLS chooser), signature only.
 #pragma once
 
 #include "apdu/key_use.hpp"
@@ -8,7 +8,7 @@
 
 namespace jpki {
 
-// In the order of the slots of a reader. Defined by variant.cpp, which is compiled once for each module.
+// In the order of the slots of a reader. Defined in variant.cpp, which is compiled once for each module.
 std::span<const KeyUse> variant_key_uses() noexcept;
 
 inline bool variant_shows(KeyUse use) noexcept {

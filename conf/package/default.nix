@@ -1,4 +1,4 @@
-# Nix. Nobody has run this yet: it was written from the build's own needs and checked by reading.
+# Nix. Not run yet: written from the build's requirements and checked by reading.
 #   nix-build -E 'with import <nixpkgs> { }; callPackage ./conf/package/default.nix { }'
 # pcscd comes with NixOS' services.pcscd; p11-kit finds the .module files where the system's configuration puts them.
 { lib, stdenv, cmake, ninja, pkg-config, gettext, gzip, openssl, pcsclite, p11-kit, tomlplusplus, cli11, nlohmann_json }:

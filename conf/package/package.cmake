@@ -23,7 +23,7 @@ of its own, since each has a PIN of its own. Registered with p11-kit.")
 set(virtual_card_description
 "A program that takes the place of a card in a virtual reader of pcscd (vpcd),
 with keys, certificates and PINs of its own making. For testing jpki-pkcs11
-and other software for this card; nobody needs it to use a card.")
+and other software for this card; a real card does not need it.")
 
 set(CPACK_GENERATOR)
 find_program(JPKI_DPKG_SHLIBDEPS dpkg-shlibdeps)

@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
     app.add_option("--json", json_file, "File for the figures as JSON");
     CLI11_PARSE(app, argc, argv);
     try {
-        ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);  // nobody's settings
+        ::setenv("JPKI_PKCS11_CONFIG", "/dev/null", 1);  // no settings
         fake::reset_everything();
         fake::add_reader("Fake Reader 00 00", std::make_shared<model::CardModel>(model::TestPki::shared()));
         nlohmann::ordered_json json = nlohmann::ordered_json::array();

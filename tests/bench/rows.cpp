@@ -4,7 +4,7 @@
 
 namespace jpki::bench {
 
-const char* authentication_pin() { return "1234"; }  // of the virtual card; nobody's secret
+const char* authentication_pin() { return "1234"; }  // the virtual card's default
 const char* signature_password() { return "ABC123"; }
 
 CK_SLOT_ID Run::slot(CK_SLOT_ID place) const {

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The RPM packages, built by cpack with Debian's rpmbuild: their files, what they need and offer; installed into a root of their own, used
-# from there, upgraded over an administrator's settings, erased. No distribution that uses RPM takes part: names of its packages, and
-# whether its libraries are there, are not tested.
+# The RPM packages, built by cpack with Debian's rpmbuild: their files, dependencies and provides; installed into another root, used
+# from there, upgraded over an administrator's settings, erased. Without a distribution that uses RPM: the names of its packages and
+# its libraries are not tested.
 . "$(dirname "$0")/lib.sh"
 need cmake cpack pkcs11-tool
 skip() {
@@ -14,24 +14,24 @@ done
 grep -q '^CMAKE_INSTALL_PREFIX:PATH=/usr$' "$build/CMakeCache.txt" || skip "the build is not for /usr, and packages are"
 libdir=/usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:PATH=//p' "$build/CMakeCache.txt")
 
-# ---- what is in them ----
+# ---- contents ----
 
 said=$(cpack -G RPM --config "$build/CPackConfig.cmake" -B "$work/packages" 2>&1) || { printf '%s\n' "$said" >&2; fail "cpack -G RPM"; }
 refuse "cpack has no warning" "$said" "[Ww]arning"
 module_rpm=$(echo "$work"/packages/jpki-pkcs11-[0-9]*.rpm)
 card_rpm=$(echo "$work"/packages/jpki-virtual-card-*.rpm)
-check "there is one of each" test -f "$module_rpm" -a -f "$card_rpm"
+check "cpack builds one package of each" test -f "$module_rpm" -a -f "$card_rpm"
 ask() { rpm --query --package "$@"; }
-check "the licence is named" test "$(ask --queryformat '%{LICENSE}' "$module_rpm")" = MIT
+check "the license field is MIT" test "$(ask --queryformat '%{LICENSE}' "$module_rpm")" = MIT
 
 contents=$(ask --list --verbose "$module_rpm")
 for name in jpki-pkcs11 jpki-pkcs11-auth jpki-pkcs11-sign; do
-  # rpmbuild finds out what a library needs only if it may be executed.
-  expect "$name.so is in the library directory, and may be executed" "$contents" "^-rwxr-xr-x .* root +root .* $libdir/$name\\.so\$"
-  expect "and a link where p11-kit looks" "$contents" "^l.* $libdir/pkcs11/$name\\.so -> \\.\\./$name\\.so\$"
+  # rpmbuild computes a library's dependencies only if it is executable.
+  expect "$name.so is in the library directory, and is executable" "$contents" "^-rwxr-xr-x .* root +root .* $libdir/$name\\.so\$"
+  expect "$name.so has a link where p11-kit looks" "$contents" "^l.* $libdir/pkcs11/$name\\.so -> \\.\\./$name\\.so\$"
   needs=$(ask --queryformat '[%{FILENAMES} %{FILEREQUIRE}\n]' "$module_rpm" | grep "^$libdir/$name\\.so ")
   for library in libcrypto.so.3 libpcsclite.so.1 libstdc++.so.6 libc.so.6; do
-    says "rpmbuild found that it needs $library" "$library(" echo "$needs"
+    says "rpmbuild computed the dependency on $library" "$library(" echo "$needs"
   done
 done
 for path in /usr/bin/jpki-tool /usr/share/p11-kit/modules/jpki-pkcs11.module /usr/share/p11-kit/modules/jpki-pkcs11-auth.module \
@@ -39,30 +39,30 @@ for path in /usr/bin/jpki-tool /usr/share/p11-kit/modules/jpki-pkcs11.module /us
   /usr/share/doc/jpki-pkcs11/README.md /usr/share/doc/jpki-pkcs11/copyright /usr/share/doc/jpki-pkcs11/examples/openssl-provider.cnf; do
   expect "$path is in it" "$contents" " root +root .* $path\$"
 done
-refuse "nobody gets the virtual card with it" "$contents" "virtual-card"
-refuse "it has nothing that only Debian uses" "$contents$(ask --list "$card_rpm")" "lintian|changelog\\.Debian"
-refuse "all is root's, and nobody else may write" "$(grep -v '^l' <<<"$contents")" "^.(....w|.......w)|^[^ ]+ +[0-9]+ (r[^o]|[^r])"
+refuse "it does not contain the virtual card" "$contents" "virtual-card"
+refuse "it has no files for Debian only" "$contents$(ask --list "$card_rpm")" "lintian|changelog\\.Debian"
+refuse "all files belong to root and are writable only by root" "$(grep -v '^l' <<<"$contents")" "^.(....w|.......w)|^[^ ]+ +[0-9]+ (r[^o]|[^r])"
 for package in "$module_rpm" "$card_rpm"; do
-  refuse "${package##*/}: the directories of other packages are not its own" \
+  refuse "${package##*/} owns no directory of another package" \
     "$(ask --list --verbose "$package" | sed -n 's/^d.* \//\//p' | grep -Ev '^/usr/share/doc/jpki-|^/usr/lib/\.build-id')" .
 done
 check "the settings are the only configuration file" test "$(ask --configfiles "$module_rpm")" = /etc/jpki-pkcs11.toml
-refuse "it offers nothing but its own name" "$(ask --provides "$module_rpm")" "^[^j]|^jpki-pkcs11[^ (]"
+refuse "it provides only its own name" "$(ask --provides "$module_rpm")" "^[^j]|^jpki-pkcs11[^ (]"
 recommended=$(ask --recommends "$module_rpm")
 expect "it recommends pcscd" "$recommended" "^pcsc-lite\$"
-expect "and the readers' driver" "$recommended" "^pcsc-lite-ccid\$"
-refuse "it needs neither" "$(ask --requires "$module_rpm")" "^pcsc-lite"
+expect "it recommends the readers' driver" "$recommended" "^pcsc-lite-ccid\$"
+refuse "it requires neither pcscd nor the driver" "$(ask --requires "$module_rpm")" "^pcsc-lite"
 
-# ---- installed, into a root of its own ----
+# ---- installed, into another root ----
 
 root=$work/root
 mkdir -p "$root"
 in_root() { rpm --root "$root" "$@"; }
 in_root --initdb 2>root.log || skip "rpm cannot use another root here: $(cat root.log)"
-# Of what they need nothing is in that root; the machine has it.
-check "rpm installs them" in_root --install --nodeps "$module_rpm" "$card_rpm"
-check "all is as it was packed" in_root --verify --nodeps jpki-pkcs11 jpki-virtual-card
-refuse "no library is looked for in the build" "$(readelf --dynamic "$root$libdir/jpki-pkcs11.so")" "R(UN)?PATH"
+# The dependencies are not in that root; the machine has them.
+check "rpm installs the packages" in_root --install --nodeps "$module_rpm" "$card_rpm"
+check "rpm verifies the installed files" in_root --verify --nodeps jpki-pkcs11 jpki-virtual-card
+refuse "the module has no run path" "$(readelf --dynamic "$root$libdir/jpki-pkcs11.so")" "R(UN)?PATH"
 
 virtual_card=$root/usr/bin/jpki-virtual-card
 module=$root$libdir/pkcs11/jpki-pkcs11.so
@@ -71,16 +71,16 @@ printf 'To be signed.\n' >data
 certificates
 check "pkcs11-tool signs with the module of the package" p11 --token-label "$sign_token" --login --pin "$sign_pin" --sign --id "$sign_id" \
   --mechanism SHA256-RSA-PKCS --input-file data --output-file data.sig
-verified "and openssl agrees" sha256 sign.pub data.sig data
+verified "openssl verifies the signature" sha256 sign.pub data.sig data
 stop_card
 
 # ---- upgraded over an administrator's settings, and erased ----
 
 printf '[pin]\nkeep_last_try = true\n' >"$root/etc/jpki-pkcs11.toml"
 cp "$root/etc/jpki-pkcs11.toml" administrators.toml
-check "the same package again" in_root --install --nodeps --replacepkgs "$module_rpm"
-check "keeps the administrator's settings" cmp "$root/etc/jpki-pkcs11.toml" administrators.toml
-check "rpm erases them" in_root --erase jpki-pkcs11 jpki-virtual-card
-refuse "nothing is left but the changed settings" \
+check "rpm installs the same package again" in_root --install --nodeps --replacepkgs "$module_rpm"
+check "a second installation keeps the administrator's settings" cmp "$root/etc/jpki-pkcs11.toml" administrators.toml
+check "rpm erases the packages" in_root --erase jpki-pkcs11 jpki-virtual-card
+refuse "only the changed settings stay" \
   "$(find "$root/etc" "$root/usr" -name '*jpki*' ! -name 'jpki-pkcs11.toml.rpmsave')" .
-check "which are kept aside" cmp "$root/etc/jpki-pkcs11.toml.rpmsave" administrators.toml
+check "the changed settings are kept as .rpmsave" cmp "$root/etc/jpki-pkcs11.toml.rpmsave" administrators.toml

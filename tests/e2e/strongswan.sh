@@ -1,21 +1,21 @@
 #!/bin/bash
-# IKEv2 with strongSwan's charon: a client whose key is on the card, and a gateway that admits one subject. The gateway's log is the
-# verdict. A wrong PIN costs one try; another citizen's card, which the same CAs issued, is refused.
-# Each side has a network namespace of its own, joined by a pair of virtual Ethernet devices. Up to the IKE SA: not every kernel that
-# tests run on has IPsec itself.
+# IKEv2 with strongSwan's charon: a client whose key is on the card, and a gateway that admits one subject. The gateway's log
+# decides. A wrong PIN costs one try; another citizen's card, issued by the same CAs, is rejected.
+# Each side has its own network namespace, connected by a pair of virtual Ethernet devices. Up to the IKE SA: not every kernel that
+# runs the tests has IPsec.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
 skip() { say "SKIPPED: $*"; exit 77; }
 need swanctl openssl pkcs11-tool unshare nsenter ip
-[ "$JPKI_ISOLATED" = 1 ] || skip "mounting is not allowed here, and each charon needs a /run of its own"
+[ "$JPKI_ISOLATED" = 1 ] || skip "mounting is not allowed here, and each charon needs its own /run"
 charon=$(find /usr/lib/ipsec /usr/libexec/ipsec -name charon -print -quit 2>/dev/null || true)
 [ -x "$charon" ] || fail "charon is not installed (Debian: strongswan-charon)"
 
 start_card --control "$work/control" --pki "$work/pki"
-# person NUMBER: this one's card in the reader, and its certificates in the directory NUMBER
+# person NUMBER: puts this person's card into the reader, and its certificates into the directory NUMBER
 person() {
   card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   mkdir -p "$1"
   certificates
   the_ca
@@ -26,7 +26,7 @@ person 1
 server_certificate
 
 # ---- two network namespaces, a charon in each ----
-unshare --net true 2>unshare.log || skip "no network namespace can be made here: $(cat unshare.log)"
+unshare --net true 2>unshare.log || skip "cannot create a network namespace here: $(cat unshare.log)"
 mkdir pcscd
 # side NAME: a process that keeps the namespaces of this side; in $NAME_pid
 side() {
@@ -180,29 +180,29 @@ authenticated() {
 }
 shown() { tail -n 40 load.log initiate.log judgement.log >&2; fail "$1"; }
 
-if client 0000 && authenticated; then shown "a wrong PIN lets somebody in"; fi
+if client 0000 && authenticated; then shown "the gateway admits a client with a wrong PIN"; fi
 expect "a wrong PIN costs one try" "$(card_control tries auth)" '^2$'
-refuse "and the gateway lets nobody in" "$(cat gateway/charon.log)" "established between"
+refuse "with a wrong PIN the gateway admits no one" "$(cat gateway/charon.log)" "established between"
 
 client "$auth_pin" || shown "swanctl finds no key"
-expect "the right one gives the try back" "$(card_control tries auth)" '^3$'
+expect "the right PIN resets the retry counter" "$(card_control tries auth)" '^3$'
 card_control reset-counts >/dev/null
-authenticated || shown "the card's owner does not get in"
+authenticated || shown "the gateway does not admit the card's holder"
 log=$(cat judgement.log)
 expect "the gateway verified the card's signature" "$log" "authentication of '$(subject 1)' with RSA_EMSA_PKCS1_SHA2_256 successful"
-expect "and let its owner in" "$log" "IKE_SA card\\[[0-9]+\\] established between .*\\[localhost\\]\\.\\.\\..*\\[$(subject 1)\\]"
-says "which it still says when asked" "ESTABLISHED" control gateway --list-sas
+expect "the gateway admits the card's holder" "$log" "IKE_SA card\\[[0-9]+\\] established between .*\\[localhost\\]\\.\\.\\..*\\[$(subject 1)\\]"
+says "the gateway lists the SA" "ESTABLISHED" control gateway --list-sas
 expect "no try of either PIN was spent" "$(card_control tries auth) $(card_control tries sign)" '^3 5$'
 say "counted: one authentication: $(card_control counts)"
 
-# ---- another citizen, or the same one's renewed card: only the subject decides ----
+# ---- another citizen, or the same one's renewed card: the subject decides ----
 person 2
 client "$auth_pin" || shown "swanctl finds no key on another card"
-if authenticated; then shown "another citizen's card gets in"; fi
+if authenticated; then shown "the gateway admits another citizen's card"; fi
 log=$(cat judgement.log)
-refuse "another citizen's card does not get in" "$log" "established between"
-expect "since its subject is another" "$log" "looking for peer configs matching .*\\[$(subject 2)\\]"
+refuse "the gateway rejects another citizen's card" "$log" "established between"
+expect "the gateway logs the other subject" "$log" "looking for peer configs matching .*\\[$(subject 2)\\]"
 gateway_conf "$(subject 2)"
 check "the gateway admits the other subject instead" control gateway --load-conns
-authenticated || shown "the subject that is admitted now"
-expect "which then gets in" "$(cat judgement.log)" "established between .*\\[$(subject 2)\\]"
+authenticated || shown "the gateway does not admit the second subject"
+expect "the gateway admits the second subject" "$(cat judgement.log)" "established between .*\\[$(subject 2)\\]"

@@ -186,7 +186,7 @@ const std::map<std::string, std::function<void()>>& ways() {
                  CK_SLOT_ID slot = 0;
                  C_WaitForSlotEvent(0, &slot, nullptr);
              }).detach();
-             if (!fake::wait_until_blocked(fake::Function::get_status_change)) fail("nobody waits");
+             if (!fake::wait_until_blocked(fake::Function::get_status_change)) fail("no thread waits");
              world->judge = locked;
          }},
         {"other-program",

@@ -19,9 +19,9 @@ std::vector<Pull> pulls() {
     const auto insert = [](const fake::Card& other) { fake::insert_card(reader_name, other); };
     const auto swap = [](const fake::Card& other) { fake::swap_card(reader_name, other); };
     const auto nothing = [](const fake::Card&) {};
-    return {{"pulled", remove, insert},
-            {"pulled, as CCID says it", remove, insert, SCARD_E_NO_SMARTCARD},
-            {"pulled, as vpcd says it", remove, insert, SCARD_E_NOT_TRANSACTED},
+    return {{"removed", remove, insert},
+            {"removed, code of CCID", remove, insert, SCARD_E_NO_SMARTCARD},
+            {"removed, code of vpcd", remove, insert, SCARD_E_NOT_TRANSACTED},
             {"swapped", swap, nothing},
             {"swapped, as vpcd says it", swap, nothing, SCARD_E_NOT_TRANSACTED},
             {"reader unplugged", [](const fake::Card&) { fake::remove_reader(reader_name); },

@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(full_pipe_as_standard_error_does_not_block) {
                           ::dup2(ends[1], STDERR_FILENO);
                           Log log;
                           if (!log.open("stderr", LogLevel::info)) ::_exit(2);
-                          for (int i = 0; i < 10000; ++i) log.info("a line that nobody reads");
+                          for (int i = 0; i < 10000; ++i) log.info("a line without a reader");
                       }),
                       0);
 }
