@@ -3,6 +3,7 @@
 # a policy; a site that requires the card's certificate gets it on TLS 1.2 and 1.3, after the right PIN, and after a wrong PIN
 # and the right one.
 . "$(dirname "$0")/lib-browsers.sh"
+. "$here/lib-tool.sh"
 if [ "${JPKI_DESKTOP-}" != 1 ]; then
   say "SKIPPED: tests/run --desktop drives Chromium"
   exit 77
@@ -14,9 +15,8 @@ server_key=$(openssl x509 -in server.pem -noout -pubkey | openssl pkey -pubin -o
   openssl dgst -sha256 -binary | base64)
 trusting="option:--ignore-certificate-errors-spki-list=$server_key"
 
-# The installed examples, with the module of this build and the server of this test.
-sed "s|@JPKI_PKCS11_FULL_DIR@|${module_auth%/*}|" "$source_dir/conf/examples/chromium-nssdb.sh" >chromium-nssdb.sh
-check "the example registers the module" sh chromium-nssdb.sh
+check "jpki-tool registers the module" "$tool" register chromium --module "$module_auth"
+# The installed example, with the server of this test.
 mkdir -p etc/policies/managed
 cp -r /etc/chromium/. etc/
 sed 's|https://login.example.jp|https://localhost|' "$source_dir/conf/examples/chromium-policy.json" \

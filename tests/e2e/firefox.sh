@@ -1,7 +1,8 @@
 #!/bin/bash
-# Firefox, without a display: the module comes from an enterprise policy and from modutil; a site that requires the card's
+# Firefox, without a display: the module comes from an enterprise policy and from jpki-tool register; a site that requires the card's
 # certificate gets it on TLS 1.2 and 1.3, after the right PIN, and after a wrong PIN and the right one.
 . "$(dirname "$0")/lib-browsers.sh"
+. "$here/lib-tool.sh"
 browser=firefox
 browser_test firefox-esr
 
@@ -49,10 +50,13 @@ page_verified "policy" 1.3
 expect "right PIN: Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question")" '^1$'
 umount /usr/lib/firefox-esr/distribution
 
-# ---- by modutil: no PIN, then a PIN; the card removed and inserted; another card, one without PSS ----
-profile by-modutil
-nss_database by-modutil "$module_auth"
-drive by-modutil tokens certificates prompts:listing "$(page 1.2)" prompts:refused \
+# ---- by jpki-tool: no PIN, then a PIN; the card removed and inserted; another card, one without PSS ----
+profile by-tool
+certutil -N -d sql:by-tool --empty-password || fail "certutil -N"
+mkdir -p "$HOME/.mozilla/firefox"
+printf '[Profile0]\nName=by-tool\nIsRelative=0\nPath=%s\n' "$work/by-tool" >"$HOME/.mozilla/firefox/profiles.ini"
+check "jpki-tool registers the module" "$tool" register firefox --module "$module_auth"
+drive by-tool "run:status=0; '$tool' register firefox --remove >running 2>&1 || status=\$?; test \$status = 18" tokens certificates prompts:listing "$(page 1.2)" prompts:refused \
   pins:"$auth_pin" "$(page 1.3)" prompts:1.3 \
   "run:$virtual_card --ctl $work/control leave" "gone:$auth_token" \
   "run:$virtual_card --ctl $work/control come" "back:$auth_token" \
@@ -60,11 +64,14 @@ drive by-modutil tokens certificates prompts:listing "$(page 1.2)" prompts:refus
   "run:$virtual_card --ctl $work/control leave" "gone:$auth_token" \
   "run:$virtual_card --ctl $work/control swap no-pss" "back:$auth_token" \
   pins:"$auth_pin" "$(page 1.2 no-pss)" "$(page 1.3 no-pss)"
-listed "modutil"
+listed "jpki-tool"
+expect "jpki-tool changes nothing while Firefox runs" "$(cat running)" "is in use: .*\\(process [0-9]+\\)"
 page_refused "no page without the PIN" 1.2
-page_verified "modutil" 1.3
+page_verified "jpki-tool" 1.3
 expect "Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question")" '^1$'
 page_verified "card removed and inserted" 1.2 again
 expect "Firefox asks again" "$(part prompts:1.2 | grep -Ec "$question")" '^1$'
 page_verified "card without PSS" 1.2 no-pss
 page_refused "card without PSS, TLS 1.3" 1.3 no-pss
+check "jpki-tool removes the module" "$tool" register firefox --remove
+refuse "pkcs11.txt, as Firefox wrote it, has no entry of jpki-tool" "$(cat by-tool/pkcs11.txt)" "jpki"

@@ -56,6 +56,49 @@ expect "doctor names the missing module" "$said" "/nonexistent/module.so is not 
 exits 16 "a file that is not a module" "$tool" doctor --module "$here/lib.sh"
 expect "doctor says that the file cannot be used" "$said" "cannot be used"
 
+# Another program has the reader exclusively.
+cat >exclusive.py <<'P'
+import ctypes, sys
+lib = ctypes.CDLL("libpcsclite.so.1")
+context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+assert lib.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
+assert lib.SCardConnect(context, b"Virtual PCD 00 00", 1, 3, ctypes.byref(card), ctypes.byref(protocol)) == 0
+print("held", flush=True)
+sys.stdin.read()
+lib.SCardDisconnect(card, 0)
+P
+coproc python3 exclusive.py
+holder=$COPROC_PID
+read -r held <&"${COPROC[0]}"
+check "another program has the reader" test "$held" = held
+exits 16 "a reader that is held exclusively is a fault" doctor
+expect "doctor names the program that holds the reader" "$said" "held exclusively; connected to pcscd: .*python3 \(process $holder\)"
+exec {COPROC[1]}>&-
+wait "$holder" 2>/dev/null || true
+
+# p11-kit, and OpenSC's module beside ours: in a directory of this test, mounted over p11-kit's.
+if [ "$JPKI_ISOLATED" = 1 ] && command -v p11-kit >/dev/null; then
+  modules=$(pkg-config --variable=p11_module_configs p11-kit-1)
+  mkdir modules
+  mount --bind modules "$modules"
+  finds "p11-kit does not know the module" p11-kit fault
+  printf 'module: %s\n' "$module" >modules/jpki-pkcs11.module
+  finds "p11-kit knows the module" p11-kit ok
+  misses "no other module knows the card" opensc-double
+  opensc=$(find /usr/lib -name opensc-pkcs11.so -print -quit)
+  if [ -n "$opensc" ]; then
+    printf 'module: %s\n' "$opensc" >modules/opensc-pkcs11.module
+    finds "OpenSC shows the card too" opensc-double warning
+    printf 'app default {\n  card_drivers = openpgp;\n}\n' >opensc.conf
+    export OPENSC_CONF=$work/opensc.conf
+    misses "card_drivers without jpki removes the second pair of tokens" opensc-double
+    unset OPENSC_CONF
+    printf 'module: %s\nenable-in: opensc\n' "$opensc" >modules/opensc-pkcs11.module
+    misses "enable-in removes the second pair of tokens" opensc-double
+  fi
+  umount "$modules"
+fi
+
 # The report: what a developer needs, and no personal data.
 doctor --report report.txt >/dev/null 2>&1 </dev/null || true
 report=$(cat report.txt)
@@ -78,11 +121,18 @@ mkdir -p "$HOME/.mozilla/firefox/abc.default" "$XDG_CONFIG_HOME/mozilla/firefox/
 for profile in "$HOME"/.mozilla/firefox/abc.default "$XDG_CONFIG_HOME"/mozilla/firefox/new.default "$HOME"/.pki/nssdb \
   "$HOME"/snap/firefox/common/.mozilla/firefox/s.default "$HOME"/.var/app/org.mozilla.firefox/.mozilla/firefox/f.default; do
   : >"$profile/cert9.db"
+  case $profile in
+    *default) printf '[Profile0]\nName=p\nIsRelative=1\nPath=%s\n' "${profile##*/}" >"${profile%/*}/profiles.ini" ;;
+  esac
 done
-echo "library=/usr/lib/x86_64-linux-gnu/pkcs11/jpki-pkcs11-auth.so" >"$HOME/.mozilla/firefox/abc.default/pkcs11.txt"
+printf 'library=%s\nname=My Number Card\n\n' "$module_auth" >"$HOME/.mozilla/firefox/abc.default/pkcs11.txt"
 finds "a registered Firefox" browser ok
+misses "the registered module exists" browser-module-missing
+printf 'library=/nonexistent/jpki-pkcs11-auth.so\nname=My Number Card\n\n' >"$HOME/.mozilla/firefox/abc.default/pkcs11.txt"
+finds "a registered module that is gone" browser-module-missing warning
 finds "a Snap" browser-snap note
 finds "a Flatpak" browser-flatpak note
+expect "the remedy is jpki-tool register" "$(doctor 2>/dev/null </dev/null || true)" "jpki-tool register firefox"
 check "doctor finds the new directories of Firefox and Chromium" test \
   "$("$tool" --json doctor --module "$module" 2>/dev/null | json "len([f for f in d['result']['findings'] if f['code'] == 'browser-not-registered'])")" = 2
 

@@ -42,6 +42,12 @@ for path in share/p11-kit/modules/jpki-pkcs11.module share/p11-kit/modules/jpki-
   share/doc/jpki-pkcs11/changelog.Debian.gz; do
   expect "/usr/$path is in it" "$contents" "^-rw-r--r-- root/root .* \\./usr/$path\$"
 done
+for path in bin/jpki-tool bin/jpki-tool-git; do
+  expect "/usr/$path is in it" "$contents" "^-rwxr-xr-x root/root .* \\./usr/$path\$"
+done
+for path in share/man/man1/jpki-tool.1.gz share/bash-completion/completions/jpki-tool share/locale/ja/LC_MESSAGES/jpki-tool.mo; do
+  expect "/usr/$path is in it" "$contents" "^-rw-r--r-- root/root .* \\./usr/$path\$"
+done
 refuse "it does not contain the virtual card" "$contents" "virtual-card"
 # Only an administrator turns an example into a policy.
 refuse "it has no file in other programs' directories" "$contents" \
@@ -51,7 +57,7 @@ refuse "all files belong to root and are writable only by root" "$(grep -v '^l' 
 mkdir unpacked
 dpkg-deb --extract "$module_deb" unpacked
 dpkg-deb --extract "$card_deb" unpacked
-for file in unpacked"$libdir"/*.so unpacked/usr/bin/jpki-virtual-card; do
+for file in unpacked"$libdir"/*.so unpacked/usr/bin/jpki-virtual-card unpacked/usr/bin/jpki-tool; do
   refuse "${file##*/} is stripped" "$(readelf --wide --sections "$file")" "\\.(symtab|debug_)"
   expect "${file##*/} is bound at load time" "$(readelf --dynamic "$file")" "BIND_NOW|FLAGS.*NOW"
   refuse "${file##*/} contains no path of the build" "$(strings "$file")" "^$source_dir/"
@@ -129,6 +135,16 @@ for browser in firefox firefox-esr chromium; do
   check "$browser sees one token" test "$(grep -c "token label *: $auth_token" <<<"$shown")" = 1
 done
 
+# ---- jpki-tool ----
+
+expect "jpki-tool status shows the card" "$(jpki-tool status 2>&1)" "My Number Card \\(JPKIAPICCTOKEN2"
+doctor=$(jpki-tool doctor 2>&1 || true)
+expect "jpki-tool doctor finds the installed module" "$doctor" "The module works"
+expect "jpki-tool doctor: p11-kit finds the module" "$doctor" "p11-kit finds the module"
+mkdir locales
+localedef -i ja_JP -f UTF-8 locales/ja_JP.UTF-8 2>/dev/null || fail "localedef makes no Japanese locale (Debian: locales)"
+expect "jpki-tool finds its Japanese messages" "$(LC_ALL=ja_JP.UTF-8 LOCPATH=$work/locales jpki-tool status 2>&1)" "マイナンバーカード"
+
 # ---- the examples, as they are installed ----
 
 examples=/usr/share/doc/jpki-pkcs11/examples
@@ -160,10 +176,10 @@ print(path)' "$examples")
 check "the example for Firefox names the module for browsers" test "$auth_path" = "$libdir/pkcs11/jpki-pkcs11-auth.so"
 check "the module for browsers exists" test -f "$auth_path"
 if command -v modutil >/dev/null; then
-  check "the example for Chromium registers a module" sh "$examples/chromium-nssdb.sh"
+  check "jpki-tool registers the module for Chromium" jpki-tool register chromium
   expect "the module in Chromium's database exists" "$(modutil -dbdir "sql:$HOME/.local/share/pki/nssdb" -list 2>&1)" "library name: $auth_path\$"
 else
-  say "modutil is not installed: the example for Chromium is skipped"
+  say "modutil is not installed: jpki-tool register is skipped"
 fi
 if command -v ssh >/dev/null; then
   expect "the example for ssh names a module" "$(ssh -G -F "$examples/ssh_config" server.example.jp 2>&1)" \

@@ -54,6 +54,7 @@ complete() { # WORD...
 }
 [ "$(complete "")" = "$(listed | sort)" ] || fail "completion of commands: $(complete "" | tr '\n' ' ')"
 [ "$(complete pin "")" = "$(listed pin | sort)" ] || fail "completion of pin: $(complete pin "" | tr '\n' ' ')"
+[ "$(complete register "")" = "$(listed register | sort)" ] || fail "completion of register: $(complete register "" | tr '\n' ' ')"
 [ "$(complete pin change "")" = "auth
 sign" ] || fail "completion of pin change"
 for command in "${commands[@]}"; do

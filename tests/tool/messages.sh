@@ -7,6 +7,7 @@ trap 'rm -rf "$work"' EXIT
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 command -v xgettext msgcmp msgcat >/dev/null || fail "gettext is not installed"
 xgettext --from-code=UTF-8 --keyword=_ --keyword=N_ --keyword=fill_count:1,2 --add-comments=TRANSLATORS -o "$work/all.pot" "$source"/*.cpp
+! grep -n '^#,.*fuzzy' "$source"/po/ja/*.po || fail "fuzzy translations"
 msgcat --use-first -o "$work/ja.po" "$source/po/ja/common.po" "$source"/po/ja/*.po
 msgcmp "$work/ja.po" "$work/all.pot" 2>"$work/complaints" || fail "translations are missing: $(cat "$work/complaints")"
 python3 - "$work/ja.po" "$work/all.pot" <<'P'
@@ -27,6 +28,7 @@ for e in entries(sys.argv[1]):
     count += 1
     assert e["msgid"] in wanted, "no longer used: " + e["msgid"]
     marks = lambda t: sorted(set(re.findall(r"\{\d\}", t)))
+    assert e["msgstr"], "not translated: " + e["msgid"]
     assert marks(e["msgid"]) == marks(e["msgstr"]), "placeholders differ: " + e["msgid"]
 assert count == len(wanted), (count, len(wanted))
 print("ok:", count, "messages")

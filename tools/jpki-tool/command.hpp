@@ -38,6 +38,7 @@ void add_doctor(CLI::App& app, Context& context);
 void add_survey(CLI::App& app, Context& context);
 void add_sign(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
+void add_register(CLI::App& app, Context& context);
 void add_git(CLI::App& app, Context& context);
 
 // A subcommand of `app` that runs `run`. `name` is its name in --json.

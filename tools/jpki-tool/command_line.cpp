@@ -63,6 +63,7 @@ void build_command_line(CLI::App& app, Context& context, bool& json, std::string
     app.require_subcommand(1);
     add_status(app, context);
     add_doctor(app, context);
+    add_register(app, context);
     add_pin(app, context);
     add_cert(app, context);
     add_sign(app, context);

@@ -2,8 +2,10 @@
 // every machine.
 #pragma once
 
+#include "browser_profiles.hpp"
 #include "card_report.hpp"
 #include "holders.hpp"
+#include "nss_modules.hpp"
 
 #include <filesystem>
 #include <map>
@@ -67,10 +69,10 @@ struct ModuleFacts {
 };
 
 struct BrowserFacts {
-    enum class Kind { firefox, chromium } kind = Kind::firefox;
-    enum class Packaging { native, snap, flatpak } packaging = Packaging::native;
-    std::string directory;  // the profile's
-    bool registered = false;
+    BrowserProfile profile;
+    NssModules::State state = NssModules::State::none;
+    std::string library;  // that is registered
+    bool library_exists = true;
 };
 
 struct Facts {
@@ -84,17 +86,10 @@ struct Facts {
 };
 
 // ---- facts: gather_*.cpp ----
-struct Places {
-    std::filesystem::path root = "/";  // of /sys, /usr, /etc
-    std::filesystem::path home, config_home, data_home;
-};
-Places places_of_this_user();
 PcscFacts look_at_pcsc(const Places& places);
 std::vector<UsbReader> look_at_usb(const Places& places);
 std::vector<BrowserFacts> look_at_browsers(const Places& places);
 ModuleFacts look_at_module(const std::string& path);
-// Standard output of a program, found on PATH and in sbin; no value when it cannot be run. Ended after ten seconds.
-std::optional<std::string> output_of(const std::vector<std::string>& command);
 // Counts tokens in the output of `p11-kit list-modules`.
 void read_p11_kit_listing(const std::string& listing, ModuleFacts& facts);
 

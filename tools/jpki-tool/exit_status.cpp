@@ -28,6 +28,8 @@ constexpr std::array statuses = {
     ExitStatus{Exit::findings_warning, "findings-warning", N_("doctor found something that needs attention")},
     ExitStatus{Exit::findings_fault, "findings-fault", N_("doctor found something that does not work")},
     ExitStatus{Exit::declined, "declined", N_("the question was not answered with yes")},
+    ExitStatus{Exit::in_use, "in-use", N_("a browser runs that must be closed first: nothing was changed")},
+    ExitStatus{Exit::no_profile, "no-profile", N_("no browser profile or NSS database to register in")},
 };
 
 }  // namespace

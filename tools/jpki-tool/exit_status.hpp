@@ -26,6 +26,8 @@ enum class Exit : int {
     findings_warning = 15,  // doctor: something needs attention
     findings_fault = 16,    // doctor: something does not work
     declined = 17,          // the consent question was not answered with yes
+    in_use = 18,            // a browser that is to be registered runs
+    no_profile = 19,        // no profile or database to register in
 };
 
 struct ExitStatus {

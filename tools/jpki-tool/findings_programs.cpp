@@ -51,33 +51,24 @@ void judge_module(const ModuleFacts& module, std::vector<Diagnosis>& findings) {
               "into a copy of its .module file in /etc/pkcs11/modules."));
 }
 
-const char* browser_name(BrowserFacts::Kind kind) { return kind == BrowserFacts::Kind::firefox ? "Firefox" : "Chromium"; }
-
 void judge_browser(const BrowserFacts& browser, std::vector<Diagnosis>& findings) {
-    using Packaging = BrowserFacts::Packaging;
-    const std::string name = std::string(browser_name(browser.kind)) + " (" + printable(browser.directory) + ")";
-    if (browser.registered && browser.packaging == Packaging::native) {
-        findings.push_back({"browser", Verdict::ok, fill(_("{0}: the module is registered."), {name}), ""});
-        return;
-    }
-    switch (browser.packaging) {
-    case Packaging::native:
-        findings.push_back({"browser-not-registered", Verdict::note, fill(_("{0}: the module is not registered."), {name}),
-                            browser.kind == BrowserFacts::Kind::firefox
-                                ? _("To use the card there: load jpki-pkcs11-auth.so under Security Devices in its settings")
-                                : _("To use the card there: run the example chromium-nssdb.sh")});
-        break;
-    case Packaging::snap:
-        findings.push_back({"browser-snap", Verdict::note, fill(_("{0}: a Snap, which loads no module from outside."), {name}),
-                            _("Use the browser from a package of the distribution or of its maker.")});
-        break;
-    case Packaging::flatpak:
+    const std::string name = shown_name(browser.profile.browser) + " (" + printable(browser.profile.directory.string()) + ")";
+    const bool firefox = browser.profile.browser == Browser::firefox;
+    if (browser.profile.packaging != Packaging::native) {
+        const Sandbox sandbox = about_sandbox(browser.profile);
         findings.push_back(
-            {"browser-flatpak", Verdict::note,
-             fill(_("{0}: a Flatpak, which reaches the module only through a socket of p11-kit."), {name}),
-             _("Run \"p11-kit server --provider MODULE pkcs11:\" outside, let the Flatpak at its socket (flatpak override --user "
-               "--filesystem=xdg-run/p11-kit), and register p11-kit-client.so inside.")});
-        break;
+            {std::string("browser-") + name_of(browser.profile.packaging), Verdict::note, sandbox.text, sandbox.remedy});
+    } else if (browser.state == NssModules::State::none) {
+        findings.push_back({"browser-not-registered", Verdict::note, fill(_("{0}: the module is not registered."), {name}),
+                            firefox ? _("To use the card there: jpki-tool register firefox")
+                                    : _("To use the card there: jpki-tool register chromium")});
+    } else if (!browser.library_exists) {
+        findings.push_back(
+            {"browser-module-missing", Verdict::warning,
+             fill(_("{0}: the registered module {1} is not there."), {name, printable(browser.library)}),
+             firefox ? _("Register it again: jpki-tool register firefox") : _("Register it again: jpki-tool register chromium")});
+    } else {
+        findings.push_back({"browser", Verdict::ok, fill(_("{0}: the module is registered."), {name}), ""});
     }
 }
 

@@ -1,24 +1,18 @@
 // Facts about pcscd, its driver and the USB readers.
 #include "doctor.hpp"
+#include "run_program.hpp"
 
 #include "apdu/pcsc_context.hpp"
 
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <iterator>
-#include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern "C" char** environ;
 
 namespace jpki::tool {
 
@@ -113,44 +107,6 @@ bool has_ccid_interface(const path& device) {
 }
 
 }  // namespace
-
-std::optional<std::string> output_of(const std::vector<std::string>& command) {
-    int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) return std::nullopt;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    std::vector<char*> arguments;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    pid_t child = -1;
-    int error = ENOENT;
-    for (const std::string& program : {command[0], "/usr/sbin/" + command[0], "/sbin/" + command[0]}) {
-        error = ::posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
-        if (error == 0) break;
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(pipe[1]);
-    std::string output;
-    char buffer[4096];
-    for (pollfd fd{pipe[0], POLLIN, 0}; error == 0 && output.size() < 1'000'000;) {
-        if (::poll(&fd, 1, 10'000) <= 0) {
-            ::kill(child, SIGKILL);
-            break;
-        }
-        const auto got = ::read(pipe[0], buffer, sizeof buffer);
-        if (got <= 0) break;
-        output.append(buffer, static_cast<std::size_t>(got));
-    }
-    ::close(pipe[0]);
-    if (error != 0) return std::nullopt;
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? std::nullopt : std::optional(output);
-}
 
 PcscFacts look_at_pcsc(const Places& places) {
     PcscFacts facts;

@@ -1,10 +1,9 @@
 // Facts about the module and the programs that use it.
 #include "doctor.hpp"
+#include "exit_status.hpp"
+#include "run_program.hpp"
 
-#include <cstdlib>
 #include <dlfcn.h>
-#include <fstream>
-#include <iterator>
 #include <p11-kit/pkcs11.h>
 #include <sstream>
 #include <unistd.h>
@@ -12,33 +11,6 @@
 namespace jpki::tool {
 
 namespace {
-
-using std::filesystem::path;
-
-path from_environment(const char* name, const path& otherwise) {
-    const char* value = ::secure_getenv(name);
-    return value != nullptr && *value == '/' ? path(value) : otherwise;
-}
-
-// An NSS database lists its modules in pkcs11.txt; p11-kit's proxy includes our module.
-bool names_the_module(const path& database) {
-    std::ifstream stream(database / "pkcs11.txt");
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    return text.find("jpki-pkcs11") != std::string::npos || text.find("p11-kit-proxy") != std::string::npos;
-}
-
-void add_firefox(const path& base, BrowserFacts::Packaging packaging, std::vector<BrowserFacts>& browsers) {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(base, error))
-        if (std::filesystem::exists(entry.path() / "cert9.db", error))
-            browsers.push_back({BrowserFacts::Kind::firefox, packaging, entry.path().string(), names_the_module(entry.path())});
-}
-
-void add_chromium(const path& database, BrowserFacts::Packaging packaging, std::vector<BrowserFacts>& browsers) {
-    std::error_code error;
-    if (std::filesystem::exists(database / "cert9.db", error))
-        browsers.push_back({BrowserFacts::Kind::chromium, packaging, database.string(), names_the_module(database)});
-}
 
 // Calls the module through its C ABI, as any program does.
 void ask_module(ModuleFacts& facts, void* library) {
@@ -65,29 +37,23 @@ void ask_module(ModuleFacts& facts, void* library) {
 
 }  // namespace
 
-Places places_of_this_user() {
-    Places places;
-    places.home = from_environment("HOME", "/nonexistent");
-    places.config_home = from_environment("XDG_CONFIG_HOME", places.home / ".config");
-    places.data_home = from_environment("XDG_DATA_HOME", places.home / ".local/share");
-    return places;
-}
-
 std::vector<BrowserFacts> look_at_browsers(const Places& places) {
-    using Packaging = BrowserFacts::Packaging;
+    std::vector<BrowserProfile> profiles = firefox_profiles(places);
+    for (BrowserProfile& profile : chromium_profiles(places)) profiles.push_back(std::move(profile));
     std::vector<BrowserFacts> browsers;
-    add_firefox(places.home / ".mozilla/firefox", Packaging::native, browsers);
-    add_firefox(places.config_home / "mozilla/firefox", Packaging::native, browsers);
-    add_firefox(places.home / "snap/firefox/common/.mozilla/firefox", Packaging::snap, browsers);
-    add_firefox(places.home / "snap/firefox/common/.config/mozilla/firefox", Packaging::snap, browsers);
-    add_firefox(places.home / ".var/app/org.mozilla.firefox/.mozilla/firefox", Packaging::flatpak, browsers);
-    add_firefox(places.home / ".var/app/org.mozilla.firefox/config/mozilla/firefox", Packaging::flatpak, browsers);
-    add_chromium(places.home / ".pki/nssdb", Packaging::native, browsers);
-    add_chromium(places.data_home / "pki/nssdb", Packaging::native, browsers);
-    add_chromium(places.home / "snap/chromium/current/.pki/nssdb", Packaging::snap, browsers);
-    add_chromium(places.home / "snap/chromium/current/.local/share/pki/nssdb", Packaging::snap, browsers);
-    add_chromium(places.home / ".var/app/org.chromium.Chromium/.pki/nssdb", Packaging::flatpak, browsers);
-    add_chromium(places.home / ".var/app/org.chromium.Chromium/data/pki/nssdb", Packaging::flatpak, browsers);
+    for (BrowserProfile& profile : profiles) {
+        if (!profile.in_use()) continue;
+        BrowserFacts facts{std::move(profile), NssModules::State::none, {}, true};
+        try {
+            const NssModules modules(facts.profile.directory);
+            facts.state = modules.state();
+            facts.library = modules.library();
+            facts.library_exists = facts.library.empty() || ::access(facts.library.c_str(), R_OK) == 0;
+        } catch (const Failure&) {
+            // A database that cannot be read has nothing registered, as far as anybody knows.
+        }
+        browsers.push_back(std::move(facts));
+    }
     return browsers;
 }
 

@@ -74,6 +74,14 @@ Inodes client_inodes(const std::string& path) {
     }
 }
 
+template <class F> void for_each_process(F&& f) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        const int pid = std::atoi(entry.path().filename().c_str());
+        if (pid > 0 && pid != ::getpid()) f(pid, entry.path());
+    }
+}
+
 bool has_one_of(const std::filesystem::path& process, const Inodes& inodes) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(process / "fd", error)) {
@@ -91,19 +99,32 @@ std::string pcscd_socket() {
     return "/run/pcscd/pcscd.comm";
 }
 
+std::string program_name(int pid) {
+    std::string program;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), program);
+    return program;
+}
+
 std::vector<Holder> connected_to(const std::string& path) {
     std::vector<Holder> holders;
     const Inodes inodes = client_inodes(path);
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-        const std::string name = entry.path().filename();
-        const int pid = std::atoi(name.c_str());
-        if (pid <= 0 || pid == ::getpid() || !has_one_of(entry.path(), inodes)) continue;
-        std::string program;
-        std::getline(std::ifstream(entry.path() / "comm"), program);
-        holders.push_back({pid, program});
-    }
+    for_each_process([&](int pid, const std::filesystem::path& process) {
+        if (has_one_of(process, inodes)) holders.push_back({pid, program_name(pid)});
+    });
     return holders;
+}
+
+std::optional<Holder> with_open_file_in(const std::filesystem::path& directory) {
+    std::error_code error;
+    const auto wanted = std::filesystem::canonical(directory, error);
+    std::optional<Holder> found;
+    if (error) return found;
+    for_each_process([&](int pid, const std::filesystem::path& process) {
+        std::error_code unreadable;
+        for (const auto& entry : std::filesystem::directory_iterator(process / "fd", unreadable))
+            if (std::filesystem::read_symlink(entry.path(), unreadable).parent_path() == wanted) found = {pid, program_name(pid)};
+    });
+    return found;
 }
 
 }  // namespace jpki::tool
