@@ -67,10 +67,9 @@ public:
     void let_go() noexcept { connection_.let_go(); }
 
     bool gone() const noexcept { return connection_.gone(); }
-    // gone(), and for the reason that the card, its reader or the resource manager is not there any more.
-    bool removed() const noexcept { return connection_.removed(); }
+    Presence presence() const noexcept { return connection_.presence(); }
     // The registry has seen the card go. Does not wait for an operation that is under way.
-    void set_gone() noexcept { connection_.set_gone(); }
+    void set_gone() noexcept { connection_.set_gone(Presence::removed); }
 
     // Asks PC/SC whether the connection is dead, unless an operation is under way (which will see for itself). Does not wait,
     // sends nothing to the card. Afterwards gone() is up to date.

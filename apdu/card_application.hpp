@@ -29,7 +29,7 @@ public:
     // Whether the card may honour a PIN that this process sent: a connection that fails takes the card's power then.
     virtual bool may_be_open() const noexcept = 0;
     // Whether something must be sent to the card before anything else is; prepare() does it, at the beginning of every operation
-    // of any application, and ends a transaction that is held for somebody else.
+    // of any application, and ends a transaction that is held for another thread or session.
     virtual bool reset_due() const noexcept = 0;
     virtual void prepare() = 0;
     // Called at the end of every operation, also of one that failed.

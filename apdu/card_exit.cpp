@@ -25,7 +25,7 @@ bool Card::reset_security_status_within(std::chrono::steady_clock::time_point de
         reset_security_status_now();
         return true;
     } catch (const CardRemoved&) {
-        connection_.give_up();  // no card, no login
+        connection_.give_up(Presence::removed);  // no card, no login
         return true;
     } catch (const std::exception& fault) {
         log_.error(LogText("cannot end the login at the card: ", fault.what()));

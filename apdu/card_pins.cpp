@@ -61,10 +61,10 @@ PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& 
     return answer;
 }
 
-// What is owed to the card before anybody's operation.
+// Before an operation of any application on this connection.
 void Card::prepare() {
     connection_.assert_turn();
-    const bool held_for_another = connection_.held_by_somebody_else();
+    const bool held_for_another = connection_.held_for_another();
     if (held_for_another) log_.info("consent to a signature ended: the card was used for something else first");
     if (status_.reset_due() || held_for_another) reset_security_status_now();
 }
@@ -127,11 +127,11 @@ void Card::leave_if_unused(Scope& scope) {
     try {
         select_issuer_security_domain(scope);
     } catch (const CardRemoved& fault) {
-        scope.exchange().card_removed();
+        scope.exchange().give_up(Presence::removed);
         log_.info(fault.what());
     } catch (const TransportFault& fault) {
         scope.transaction().power_off_at_end();
-        scope.exchange().give_up();
+        scope.exchange().give_up(Presence::connection_lost);
         log_.error(LogText("cannot reset the security status; powering the card off: ", fault.what()));
     }
 }

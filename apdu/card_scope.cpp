@@ -20,7 +20,7 @@ void CardScope::select_now() {
     if (certain()) return;
     if (!exchange_.select(card_.application)) {
         // The same stay, and our application is not there any more: not the card that was recognised.
-        exchange_.set_gone();
+        exchange_.card_replaced();
         throw CardRemoved("card does not have the JPKI application any more");
     }
     // A reader that was unplugged and plugged again shows the same event counter.
@@ -48,7 +48,7 @@ void CardScope::confirm_same_card(std::size_t size) {
     }
     if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
         !std::equal(again.data.begin(), again.data.end(), known.begin())) {
-        exchange_.set_gone();
+        exchange_.card_replaced();
         throw CardRemoved("card replaced by another one");
     }
 }

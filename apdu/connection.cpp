@@ -60,16 +60,16 @@ bool Connection::may_be_open() const noexcept {
     return std::any_of(applications_.begin(), applications_.end(), [](const auto* one) { return one->may_be_open(); });
 }
 
-void Connection::give_up() noexcept {
-    set_gone();
+void Connection::set_gone(Presence reason) noexcept {
+    auto expected = Presence::present;
+    presence_.compare_exchange_strong(expected, reason, std::memory_order_acq_rel);
+}
+
+void Connection::give_up(Presence reason) noexcept {
+    set_gone(reason);
     held_ = false;
     transaction_.reset();
     for (CardApplication* application : applications_) application->security_status_ended();
-}
-
-void Connection::card_removed() noexcept {
-    removed_ = true;
-    give_up();
 }
 
 void Connection::connect() {
@@ -95,8 +95,7 @@ void Connection::check() noexcept {
     if_free([&]() noexcept {
         assert_turn();
         if (gone() || link_->alive()) return;
-        removed_ = true;
-        set_gone();
+        set_gone(Presence::removed);
         for (CardApplication* application : applications_) application->security_status_ended();
     });
 }
@@ -190,14 +189,9 @@ void Connection::Exchange::card_recognised() noexcept {
     connection_.link_->card_recognised();
 }
 
-void Connection::Exchange::give_up() noexcept {
+void Connection::Exchange::give_up(Presence reason) noexcept {
     connection_.assert_turn();
-    connection_.give_up();
-}
-
-void Connection::Exchange::card_removed() noexcept {
-    connection_.assert_turn();
-    connection_.card_removed();
+    connection_.give_up(reason);
 }
 
 }  // namespace jpki

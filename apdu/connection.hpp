@@ -1,5 +1,5 @@
-// One connection to one card: whose turn it is, the PC/SC transaction, which application is selected, what a fault means for the
-// connection, and its end. Knows no application: each registers, and is told what ends its state at the card.
+// One connection to one card: one operation at a time, the PC/SC transaction, the selected application, the effect of a fault on
+// the connection, and its end. Independent of the applications: each is added, and told of what ends its state at the card.
 #pragma once
 
 #include "apdu/card_application.hpp"
@@ -19,7 +19,16 @@
 
 namespace jpki {
 
-// After CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and never speaks to a card again.
+// What became of the card behind a connection (module/README.md, Card present, replaced, connection lost). The first change
+// stays.
+enum class Presence {
+    present,
+    removed,          // the card, its reader or the resource manager is gone
+    replaced,         // another card answered, or one without the application
+    connection_lost,  // the transport failed during a command; the card may still be in the reader
+};
+
+// After CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on and sends nothing any more.
 class Connection {
 public:
     Connection(std::unique_ptr<Link> link, Log& log) : link_(std::move(link)), log_(log) {}
@@ -31,10 +40,10 @@ public:
     void remove(CardApplication& application) JPKI_EXCLUDES(mutex_);
 
     // --- any thread; none of these waits ---
-    bool gone() const noexcept { return gone_.load(std::memory_order_acquire); }
-    // gone(), and for the reason that the card, its reader or the resource manager is not there any more.
-    bool removed() const noexcept { return removed_.load(std::memory_order_acquire); }
-    void set_gone() noexcept { gone_.store(true, std::memory_order_release); }
+    Presence presence() const noexcept { return presence_.load(std::memory_order_acquire); }
+    bool gone() const noexcept { return presence() != Presence::present; }
+    // Without effect on an operation that is under way, nor on the applications' state.
+    void set_gone(Presence reason) noexcept;
     // Whether a transaction is held beyond the operation that began it.
     bool held() const noexcept { return !gone() && held_; }
     bool held_exclusively() const noexcept { return link_->held_exclusively(); }
@@ -80,17 +89,16 @@ public:
         void hold(std::function<bool()> holder);
         void end_hold() noexcept;
         void card_recognised() noexcept;  // Link::card_recognised
-        // The connection is of no use any more; the second: because the card was removed.
-        void give_up() noexcept;
-        void card_removed() noexcept;
-        // The card is not the one that this connection is for.
-        void set_gone() noexcept { connection_.set_gone(); }
+        // Ends the use of the connection.
+        void give_up(Presence reason) noexcept;
+        // The card is not the one that this connection is for; CardRemoved follows.
+        void card_replaced() noexcept { connection_.set_gone(Presence::replaced); }
 
     private:
         Connection& connection_;
     };
 
-    // Waits for its turn, has every application do what it owes the card (CardApplication::prepare), and returns f(exchange).
+    // Waits for its turn, calls CardApplication::prepare of every application, and returns f(exchange).
     // Throws CardRemoved, CardBusy and CardFault.
     template <class F> auto run(F&& f) JPKI_EXCLUDES(mutex_);
     // Waits for its turn and returns f(), with what a fault means for the connection; without a transaction.
@@ -110,11 +118,11 @@ public:
     // A held transaction ends with the next one that is not held.
     void end_hold() noexcept JPKI_REQUIRES(mutex_) { held_ = false; }
     // Whether a transaction is held for others than the caller.
-    bool held_by_somebody_else() const JPKI_REQUIRES(mutex_) { return held_ && !holder_(); }
+    bool held_for_another() const JPKI_REQUIRES(mutex_) { return held_ && !holder_(); }
     bool held_for(std::chrono::milliseconds age) const noexcept JPKI_REQUIRES(mutex_) {
         return held_ && CardClock::now() - held_since_ >= age;
     }
-    void give_up() noexcept JPKI_REQUIRES(mutex_);
+    void give_up(Presence reason) noexcept JPKI_REQUIRES(mutex_);
     Link& link() noexcept JPKI_REQUIRES(mutex_) { return *link_; }
 
 private:
@@ -126,12 +134,10 @@ private:
     void take_turn() JPKI_ACQUIRE(mutex_);
     void begin() JPKI_REQUIRES(mutex_);
     bool may_be_open() const noexcept JPKI_REQUIRES(mutex_);
-    void card_removed() noexcept JPKI_REQUIRES(mutex_);
 
     const std::unique_ptr<Link> link_;
     Log& log_;
-    std::atomic<bool> gone_ = false;
-    std::atomic<bool> removed_ = false;
+    std::atomic<Presence> presence_ = Presence::present;
     std::atomic<bool> held_ = false;  // written under mutex_
 
     Mutex mutex_;  // held over I/O
@@ -150,8 +156,8 @@ template <class F> auto Connection::in_transaction(F&& f) {
     try {
         return f(exchange);
     } catch (const TransportFault&) {
-        // The connection is given up, and nobody can log out through it any more. Should the card still be there, it must not
-        // go on honouring a PIN.
+        // No logout is possible on this connection any more: if the card is still there, its power is taken so that no login
+        // stays open.
         if (may_be_open()) exchange.transaction().power_off_at_end();
         throw;
     }
@@ -165,10 +171,10 @@ template <class F> auto Connection::watched(F&& f) {
         return f();
     } catch (const CardRemoved& fault) {
         log_.info(fault.what());
-        card_removed();
+        give_up(Presence::removed);
         throw;
     } catch (const TransportFault&) {
-        give_up();
+        give_up(Presence::connection_lost);
         throw;
     } catch (const CardFault&) {
         // The connection stays. What is selected is not certain any more. The caller logs it.

@@ -49,7 +49,7 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
     if (other_stay) {
         begin_stay(reader, status.events);
     } else if (reader.insertion && reader.insertion->gone()) {
-        only_the_connection_knows = reader.insertion->card().removed();
+        only_the_connection_knows = reader.insertion->card().presence() != Presence::connection_lost;
         if (only_the_connection_knows) begin_stay(reader, status.events);
         else drop(reader.insertion);
     }

@@ -1,4 +1,4 @@
-// A connection serves any application: one of another AID runs over it without the JPKI classes, and next to them.
+// A connection is for any application: one of another AID runs on it without the JPKI classes, and next to them.
 #include "apdu/card.hpp"
 #include "apdu/connection.hpp"
 #include "apdu/iso7816.hpp"
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(fault_of_the_card_keeps_the_connection_and_fault_of_the_tra
     support.open = true;
     BOOST_CHECK_THROW(on.connection.run([](Connection::Exchange&) { throw TransportFault("no answer"); }), TransportFault);
     BOOST_CHECK(on.connection.gone());
-    BOOST_CHECK(!on.connection.removed());
+    BOOST_CHECK(on.connection.presence() == Presence::connection_lost);
     BOOST_CHECK(!support.open);
     // A PIN that the card may honour must not outlive the connection.
     BOOST_CHECK_EQUAL(on.link->powered_off, 1);
@@ -126,6 +126,23 @@ BOOST_AUTO_TEST_CASE(fault_of_the_card_keeps_the_connection_and_fault_of_the_tra
     BOOST_CHECK_THROW(support.read(), CardRemoved);
     BOOST_CHECK_EQUAL(on.link->commands.size(), sent);
     BOOST_CHECK_EQUAL(support.operations, 4);
+}
+
+BOOST_AUTO_TEST_CASE(presence_keeps_the_first_reason) {
+    for (const bool replaced : {false, true}) {
+        Scripted on({"9000"});
+        OtherApplication support(on.connection, support_aid);
+        BOOST_CHECK(on.connection.presence() == Presence::present);
+        BOOST_CHECK_THROW(on.connection.run([&](Connection::Exchange& exchange) {
+            if (replaced) exchange.card_replaced();
+            throw CardRemoved("card removed");
+        }),
+                          CardRemoved);
+        BOOST_CHECK(on.connection.presence() == (replaced ? Presence::replaced : Presence::removed));
+        BOOST_CHECK_EQUAL(support.status_ended, 1);
+        on.connection.set_gone(Presence::connection_lost);
+        BOOST_CHECK(on.connection.presence() != Presence::connection_lost);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(selecting_one_application_ends_the_security_status_of_the_other) {
@@ -137,7 +154,7 @@ BOOST_AUTO_TEST_CASE(selecting_one_application_ends_the_security_status_of_the_o
     BOOST_CHECK(support.open);
     BOOST_CHECK(!issuer.open);
     BOOST_CHECK_EQUAL(issuer.status_ended, 1);
-    // Both are asked what they owe the card before an operation of either.
+    // Both are prepared before an operation of either.
     BOOST_CHECK_EQUAL(issuer.prepared, 1);
 }
 
