@@ -135,17 +135,16 @@ PinAnswer::Kind Applet::change_answer(std::uint16_t status) {
     }
 }
 
-SignAnswer Applet::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
+SignAnswer Applet::sign(KeyUse use, const SignatureScheme& scheme, ByteView data) {
     const auto p2 = reference(facts_of(use).key);
     if (!p2) return {};
-    Response response = transaction_.transmit(iso7816::compute_digital_signature(static_cast<std::uint8_t>(scheme), *p2, data));
+    Response response = transaction_.transmit(iso7816::compute_digital_signature(scheme.p1, *p2, data));
     if (response.ok()) {
-        if (response.data.size() != signature_size) throw CardFault("signature has the wrong size");
+        if (response.data.size() != scheme.signature_size) throw CardFault("signature has the wrong size");
         return {SignAnswer::Kind::done, std::move(response.data)};
     }
     if (response.status == sw::security_status_not_satisfied) return {SignAnswer::Kind::not_verified, {}};
-    if (response.status == sw::incorrect_p1_p2 && scheme != SignatureScheme::pkcs1_padding)
-        return {SignAnswer::Kind::scheme_unknown, {}};
+    if (response.status == sw::incorrect_p1_p2 && !scheme.every_card) return {SignAnswer::Kind::scheme_unknown, {}};
     if (sw::says_no_such_reference(response.status)) return {};
     unexpected("signature", response.status);
 }

@@ -4,6 +4,7 @@
 #include "apdu/facts.hpp"
 #include "apdu/link.hpp"
 #include "apdu/pin.hpp"
+#include "apdu/signature_check.hpp"
 
 #include <functional>
 #include <optional>
@@ -44,7 +45,7 @@ struct SignAnswer {
         elsewhere        // an answer that the JPKI application does not give: another application is selected
     };
     Kind kind = Kind::elsewhere;
-    Bytes signature;  // 256 bytes when done
+    Bytes signature;  // of the scheme's size when done
 };
 
 struct FileAnswer {
@@ -90,8 +91,8 @@ public:
     // What a status word says when it answers a CHANGE. Throws CardFault for one that is not known there.
     static PinAnswer::Kind change_answer(std::uint16_t status);
 
-    // `80 2A P1`: data as the P1 table wants it, 1..245 bytes.
-    SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
+    // `80 2A P1`: data as the scheme's encode() makes it.
+    SignAnswer sign(KeyUse use, const SignatureScheme& scheme, ByteView data);
 
     // The sign command with a P1 and one byte of data, for its status word only: with P1 = 04 it has the wrong length and
     // can never sign.

@@ -127,7 +127,7 @@ std::optional<bool> Card::look() {
 
 // --- signatures ------------------------------------------------------------------------------------------------------
 
-SignAnswer Card::sign(KeyUse use, SignatureScheme scheme, ByteView data) {
+SignAnswer Card::sign(KeyUse use, const SignatureScheme& scheme, ByteView data) {
     return run([&](Scope& scope) {
         if (!scope.selected()) scope.reselect();
         // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
@@ -159,8 +159,7 @@ bool Card::still_verified(KeyUse use) {
         // What only a login opens: the signature certificate; and the sign command, with too little to sign.
         const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
-                                 : scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) ==
-                                       sw::security_status_not_satisfied;
+                                 : scope.applet().probe_sign(use, rsa_pss_sha256.p1) == sw::security_status_not_satisfied;
         if (refused) status_.refused(use);
         return status_.verified(use);
     });
@@ -182,7 +181,7 @@ bool Card::has_pss(Scope& scope, KeyUse use) {
     }
     scope.confirm_selected();
     if (scope.applet().probe_sign(use, unassigned_signature_scheme) == sw::incorrect_p1_p2) {
-        pss_ = scope.applet().probe_sign(use, static_cast<std::uint8_t>(SignatureScheme::pss_sha256)) != sw::incorrect_p1_p2;
+        pss_ = scope.applet().probe_sign(use, rsa_pss_sha256.p1) != sw::incorrect_p1_p2;
         return *pss_;
     }
     // It does not get as far as looking at P1: nothing is known.

@@ -135,7 +135,7 @@ public:
     ChangeAnswer change_pin(KeyUse use, PinSource& source, LastTry last_try);
 
     // One signature (1 command). `not_verified`: `use` is not logged in, or the card does not honour the PIN any more.
-    SignAnswer sign(KeyUse use, SignatureScheme scheme, ByteView data);
+    SignAnswer sign(KeyUse use, const SignatureScheme& scheme, ByteView data);
 
     // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands),
     // or the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again

@@ -5,6 +5,7 @@
 #include "apdu/applet.hpp"
 #include "apdu/certificate.hpp"
 #include "apdu/security_status.hpp"
+#include "apdu/signature_check.hpp"
 #include "apdu/token_information.hpp"
 
 #include <array>
@@ -47,9 +48,6 @@ struct CardKnown {
     std::array<PssAsked, 2> pss_asked{};
 };
 
-// The sign command gives 256 bytes (apdu/README.md, Commands), which only an RSA key of 2048 bits makes.
-inline bool has_key_of_card(const Certificate& certificate) noexcept {
-    return certificate.key.type == KeyType::rsa && certificate.key.bits == 8 * signature_size;
-}
+inline bool has_key_of_card(const Certificate& certificate) noexcept { return is_key_of_card(certificate.key); }
 
 }  // namespace jpki

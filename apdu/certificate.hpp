@@ -3,26 +3,12 @@
 #pragma once
 
 #include "apdu/bytes.hpp"
+#include "apdu/public_key.hpp"
 
 #include <memory>
 #include <string>
 
 namespace jpki {
-
-enum class KeyType {
-    rsa,   // rsaEncryption, modulus odd and of 512..16384 bits, exponent odd and of 2..64 bits
-    ec,    // id-ecPublicKey on P-256, P-384 or P-521, uncompressed point of the right size (not checked to be on the curve)
-    other  // anything else that a well-formed SubjectPublicKeyInfo can hold
-};
-
-// What a SubjectPublicKeyInfo says. All numbers are big-endian.
-struct PublicKey {
-    KeyType type = KeyType::other;
-    std::size_t bits = 0;            // of the modulus, or of the curve's field; 0 when `other`
-    Bytes modulus, public_exponent;  // RSA, no leading zero (CKA_MODULUS, CKA_PUBLIC_EXPONENT)
-    Bytes ec_parameters;             // EC, DER OBJECT IDENTIFIER of the curve (CKA_EC_PARAMS)
-    Bytes ec_point;                  // EC, 04 || X || Y; CKA_EC_POINT has a DER OCTET STRING around it
-};
 
 struct Certificate {
     Bytes der;

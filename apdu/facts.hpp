@@ -45,16 +45,7 @@ constexpr const KeyFacts& facts_of(KeyUse use) noexcept { return key_facts[index
 // How the label in EF 0006 begins, on every kind of card and on a phone.
 inline constexpr const char* jpki_label = "JPKIAP";
 
-// RSA-2048: what the sign command returns, and the most that fits in PKCS#1 v1.5 padding.
-inline constexpr std::size_t signature_size = 256;
-inline constexpr std::size_t pkcs1_data_max = signature_size - 11;
-
-// P1 of the sign command (apdu/README.md, P1 table); 01, 03 and 05 hash on the card and are not needed.
-enum class SignatureScheme : std::uint8_t {
-    pkcs1_padding = 0x00,
-    pss_sha256 = 0x04,
-};
-// A value of P1 that no table names: the card says 6A86 to it.
+// A value for P1 of the sign command that no table names (apdu/README.md, P1 table): the card says 6A86 to it.
 inline constexpr std::uint8_t unassigned_signature_scheme = 0x7F;
 
 }  // namespace jpki

@@ -1,6 +1,7 @@
 #include "apdu/public_key_info.hpp"
 
 #include "apdu/der.hpp"
+#include "apdu/signature_check.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -18,6 +19,19 @@ constexpr std::uint8_t p256[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07}
 constexpr std::uint8_t p384[] = {0x2B, 0x81, 0x04, 0x00, 0x22};
 constexpr std::uint8_t p521[] = {0x2B, 0x81, 0x04, 0x00, 0x23};
 const NamedCurve curves[] = {{p256, NID_X9_62_prime256v1, 256}, {p384, NID_secp384r1, 384}, {p521, NID_secp521r1, 521}};
+
+// 1.2.840.113549.1.1.11 to .13, sha256, sha384 and sha512WithRSAEncryption; 1.2.840.10045.4.3.2 and .3, ecdsa-with-SHA256 and
+// SHA384.
+constexpr std::uint8_t sha256_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0B};
+constexpr std::uint8_t sha384_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0C};
+constexpr std::uint8_t sha512_rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0D};
+constexpr std::uint8_t sha256_ecdsa[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02};
+constexpr std::uint8_t sha384_ecdsa[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x03};
+const SignatureAlgorithm signature_algorithms[] = {{sha256_rsa, KeyType::rsa, Hash::sha256, true, verify_x509_rsa},
+                                                   {sha384_rsa, KeyType::rsa, Hash::sha384, true, verify_x509_rsa},
+                                                   {sha512_rsa, KeyType::rsa, Hash::sha512, true, verify_x509_rsa},
+                                                   {sha256_ecdsa, KeyType::ec, Hash::sha256, false, verify_x509_ecdsa},
+                                                   {sha384_ecdsa, KeyType::ec, Hash::sha384, false, verify_x509_ecdsa}};
 
 // OpenSSL's own limits for RSA are 512..16384 bits, and 64 for the exponent of a large modulus.
 constexpr std::size_t modulus_bits_min = 512, modulus_bits_max = 16384, exponent_bits_max = 64;
@@ -64,6 +78,22 @@ const NamedCurve* find_curve(ByteView parameters) noexcept {
     if (!oid) return nullptr;
     const auto found = std::ranges::find_if(curves, [&](const NamedCurve& curve) { return std::ranges::equal(curve.oid, *oid); });
     return found == std::end(curves) ? nullptr : found;
+}
+
+const SignatureAlgorithm* find_signature_algorithm(ByteView identifier) noexcept {
+    const auto contents = der_only(identifier, der::sequence);
+    if (!contents) return nullptr;
+    DerReader parts(*contents);
+    const auto oid = parts.take_object_identifier();
+    if (!oid) return nullptr;
+    const auto found = std::ranges::find_if(
+        signature_algorithms, [&](const SignatureAlgorithm& one) { return std::ranges::equal(one.oid, oid->contents); });
+    if (found == std::end(signature_algorithms)) return nullptr;
+    if (!parts.at_end()) {
+        const auto parameters = parts.take(der::null);
+        if (!found->may_have_null || !parameters || !parameters->contents.empty() || !parts.at_end()) return nullptr;
+    }
+    return found;
 }
 
 bool read_public_key(ByteView contents, PublicKey& key) {

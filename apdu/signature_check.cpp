@@ -2,14 +2,15 @@
 
 #include "apdu/der.hpp"
 #include "apdu/openssl_errors.hpp"
-#include "apdu/public_key_info.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace jpki {
 
@@ -48,6 +49,23 @@ std::optional<Bytes> encoded_message(const CryptoContext& context, const PublicK
     Bytes encoded(key.modulus.size());
     if (BN_bn2binpad(message.get(), encoded.data(), static_cast<int>(encoded.size())) < 0) return std::nullopt;
     return encoded;
+}
+
+// r || s of Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER } (RFC 3279, 2.2.3), each `size` bytes; empty when it is none.
+Bytes plain_ecdsa(ByteView signature, std::size_t size) {
+    const auto contents = der_only(signature, der::sequence);
+    if (!contents) return {};
+    DerReader parts(*contents);
+    Bytes plain;
+    for (int i = 0; i < 2; ++i) {
+        const auto integer = parts.take(der::integer);
+        const auto number = integer ? der_positive_integer(integer->contents) : std::nullopt;
+        if (!number || number->size() > size) return {};
+        plain.insert(plain.end(), size - number->size(), 0x00);
+        plain.insert(plain.end(), number->begin(), number->end());
+    }
+    if (!parts.at_end()) return {};
+    return plain;
 }
 
 // MGF1 (RFC 8017, B.2.1), taken off `masked`.
@@ -89,6 +107,25 @@ Bytes digest_info(Hash hash, ByteView digest) {
     std::ranges::copy(digest, std::ranges::copy(prefix, info.begin()).out);
     return info;
 }
+
+namespace signature_schemes {
+
+Bytes encode_pkcs1(std::optional<Hash> hash, Bytes data) { return hash ? digest_info(*hash, data) : std::move(data); }
+
+Bytes encode_pss(std::optional<Hash>, Bytes data) { return data; }
+
+Bytes encode_ecdsa(std::optional<Hash>, Bytes data) {
+    constexpr std::size_t size = ecdsa.key_bits / 8;
+    if (data.size() > size) data.resize(size);
+    data.insert(data.begin(), size - data.size(), 0x00);
+    return data;
+}
+
+bool verify_pss_sha256(const CryptoContext& context, const PublicKey& key, ByteView digest, ByteView signature) {
+    return verify_rsa_pss(context, key, Hash::sha256, digest, signature);
+}
+
+}  // namespace signature_schemes
 
 bool verify_rsa_pkcs1(const CryptoContext& context, const PublicKey& key, ByteView block, ByteView signature) {
     // EMSA-PKCS1-v1_5 (RFC 8017, 9.2): 00 01 FF ... FF 00, with eight FF or more, and the block. Made and compared, not taken
@@ -163,6 +200,15 @@ bool verify_ecdsa(const CryptoContext& context, const PublicKey& key, ByteView d
                1 &&  // fails for the neutral element
            BN_nnmod(x.get(), x.get(), order, numbers.get()) == 1 &&
            BN_cmp(x.get(), r.get()) == 0;  // 7
+}
+
+bool verify_x509_rsa(const CryptoContext& context, const PublicKey& issuer, Hash hash, ByteView digest, ByteView signature) {
+    return verify_rsa_pkcs1(context, issuer, digest_info(hash, digest), signature);
+}
+
+bool verify_x509_ecdsa(const CryptoContext& context, const PublicKey& issuer, Hash, ByteView digest, ByteView signature) {
+    const NamedCurve* curve = find_curve(issuer.ec_parameters);
+    return curve && verify_ecdsa(context, issuer, digest, plain_ecdsa(signature, curve->coordinate_size()));
 }
 
 }  // namespace jpki

@@ -44,18 +44,6 @@ Bytes text_value(const char* text) {
 
 Bytes date_value(const std::string& yyyymmdd) { return {yyyymmdd.begin(), yyyymmdd.end()}; }
 
-bool is_secret_attribute(CK_ATTRIBUTE_TYPE type) noexcept {
-    switch (type) {
-    case CKA_PRIVATE_EXPONENT:
-    case CKA_PRIME_1:
-    case CKA_PRIME_2:
-    case CKA_EXPONENT_1:
-    case CKA_EXPONENT_2:
-    case CKA_COEFFICIENT: return true;
-    default: return false;
-    }
-}
-
 CK_RV give_attribute(CK_ATTRIBUTE& out, const std::optional<Bytes>& value) {
     if (!value) {
         out.ulValueLen = CK_UNAVAILABLE_INFORMATION;

@@ -15,7 +15,17 @@ enum class ObjectKind : std::size_t { certificate, public_key, private_key, ca_c
 inline constexpr std::size_t object_kinds = 5;
 inline constexpr std::array<ObjectKind, object_kinds> all_object_kinds = {
     ObjectKind::certificate, ObjectKind::public_key, ObjectKind::private_key, ObjectKind::ca_certificate, ObjectKind::profile};
-constexpr bool is_key(ObjectKind kind) noexcept { return kind == ObjectKind::public_key || kind == ObjectKind::private_key; }
+
+// A set of kinds: one bit each.
+using ObjectKinds = unsigned;
+constexpr ObjectKinds just(ObjectKind kind) noexcept { return 1U << static_cast<std::size_t>(kind); }
+inline constexpr ObjectKinds of_certificate = just(ObjectKind::certificate), of_ca_certificate = just(ObjectKind::ca_certificate),
+                             of_public_key = just(ObjectKind::public_key), of_private_key = just(ObjectKind::private_key),
+                             of_profile = just(ObjectKind::profile);
+inline constexpr ObjectKinds of_certificates = of_certificate | of_ca_certificate, of_keys = of_public_key | of_private_key,
+                             of_all = of_certificates | of_keys | of_profile;
+constexpr bool includes(ObjectKinds kinds, ObjectKind kind) noexcept { return (kinds & just(kind)) != 0; }
+constexpr bool is_key(ObjectKind kind) noexcept { return includes(of_keys, kind); }
 
 // A copy of the caller's search template: it may be looked at after the caller's memory is gone.
 struct Wanted {
@@ -33,9 +43,6 @@ Bytes ulong_value(CK_ULONG value);
 Bytes text_value(const char* text);
 // CK_DATE from YYYYMMDD; empty when the date is not known.
 Bytes date_value(const std::string& yyyymmdd);
-
-// The parts of a private RSA key that never leave the card (PKCS#11 Current Mechanisms 2.40, table 3).
-bool is_secret_attribute(CK_ATTRIBUTE_TYPE type) noexcept;
 
 // C_GetAttributeValue's rules for one attribute (PKCS#11 5.7): NULL asks for the length; too short and unknown leave
 // CK_UNAVAILABLE_INFORMATION. Returns CKR_OK, CKR_ATTRIBUTE_TYPE_INVALID or CKR_BUFFER_TOO_SMALL.

@@ -30,14 +30,8 @@ void Crypto::hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 3
     mac = context_->hmac_sha256(key, data);
 }
 
-Bytes Crypto::digest_info(Hash hash, ByteView digest) { return jpki::digest_info(hash, digest); }
-
-bool Crypto::verify_pkcs1(const Certificate& certificate, ByteView block, ByteView signature) const {
-    return verify_rsa_pkcs1(*context_, certificate.key, block, signature);
-}
-
-bool Crypto::verify_pss_sha256(const Certificate& certificate, ByteView digest, ByteView signature) const {
-    return verify_rsa_pss(*context_, certificate.key, Hash::sha256, digest, signature);
+bool Crypto::verify(const SignatureScheme& scheme, const PublicKey& key, ByteView encoded, ByteView signature) const {
+    return scheme.verify(*context_, key, encoded, signature);
 }
 
 }  // namespace jpki

@@ -3,6 +3,7 @@
 
 #include "apdu/certificate.hpp"
 #include "apdu/crypto_context.hpp"
+#include "apdu/signature_check.hpp"
 
 #include <array>
 #include <memory>
@@ -24,13 +25,8 @@ public:
     // RFC 2104. Throws std::runtime_error when OpenSSL fails.
     void hmac_sha256(ByteView key, ByteView data, std::array<std::uint8_t, 32>& mac) const;
 
-    // A DER DigestInfo around `digest` (RFC 8017, 9.2).
-    static Bytes digest_info(Hash hash, ByteView digest);
-
-    // Whether `signature` is RSASSA-PKCS1-v1_5 over `block` (a DigestInfo, or whatever was padded), or RSASSA-PSS with
-    // SHA-256, MGF1-SHA-256 and 32 bytes of salt over `digest`.
-    bool verify_pkcs1(const Certificate& certificate, ByteView block, ByteView signature) const;
-    bool verify_pss_sha256(const Certificate& certificate, ByteView digest, ByteView signature) const;
+    // Whether `signature` is one of that scheme by `key` over what its encode() made.
+    bool verify(const SignatureScheme& scheme, const PublicKey& key, ByteView encoded, ByteView signature) const;
 
     // A hash in progress. Throws std::runtime_error when OpenSSL fails.
     class Digest {

@@ -26,7 +26,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
         CK_RV result = CKR_OK;
         for (CK_ULONG i = 0; i < count; ++i) {
             CK_RV one = CKR_OK;
-            if (kind == ObjectKind::private_key && is_secret_attribute(attributes[i].type)) {
+            if (session->token.is_secret(kind, attributes[i].type)) {
                 attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
                 one = CKR_ATTRIBUTE_SENSITIVE;
             } else {

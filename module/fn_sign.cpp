@@ -36,7 +36,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length
         with_operation(session.sign, [&](SignOperation& operation) {
             require(!operation.input.in_parts(), CKR_OPERATION_NOT_INITIALIZED);
             const ByteView view = input(data, data_length);
-            if (!wants_output(signature, signature_length, signature_size)) return;
+            if (!wants_output(signature, signature_length, operation.input.scheme().signature_size)) return;
             operation.input.update(view);
             give_signature(session.sign, signature);
         });
@@ -54,8 +54,8 @@ CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char* part, CK_ULONG lengt
 
 CK_RV C_SignFinal(CK_SESSION_HANDLE handle, unsigned char* signature, CK_ULONG* signature_length) {
     return in_session(handle, [&](Runtime&, Session& session) {
-        with_operation(session.sign, [&](SignOperation&) {
-            if (!wants_output(signature, signature_length, signature_size)) return;
+        with_operation(session.sign, [&](SignOperation& operation) {
+            if (!wants_output(signature, signature_length, operation.input.scheme().signature_size)) return;
             give_signature(session.sign, signature);
         });
     });

@@ -1,8 +1,9 @@
-// The mechanisms (PKCS#11 Current Mechanisms 2.40, 2.1): what each takes, and how the card is asked for it.
+// The mechanisms (PKCS#11 Current Mechanisms 2.40, chapter 2), and what PKCS#11 calls the kinds of key.
 #pragma once
 
-#include "apdu/facts.hpp"
-#include "module/crypto.hpp"
+#include "apdu/public_key.hpp"
+#include "apdu/signature_check.hpp"
+#include "module/attributes.hpp"
 #include "module/error.hpp"
 
 #include <optional>
@@ -12,17 +13,35 @@ namespace jpki {
 
 struct MechanismFacts {
     CK_MECHANISM_TYPE type;
-    SignatureScheme scheme;
-    std::optional<Hash> hash;  // made in software over the data; none: the data is padded as it is
+    const SignatureScheme& scheme;
+    std::optional<Hash> hash;  // made in software over the data; none: the data is signed as it is
+    CK_FLAGS flags;            // of C_GetMechanismInfo
+    bool (*takes_parameter)(const CK_MECHANISM& mechanism);
 };
 
-// All that the module knows. Those with SignatureScheme::pss_sha256 only where the card has it.
+// All that the module knows, of whatever kind of key (key_kinds.cpp).
 std::span<const MechanismFacts> all_mechanisms() noexcept;
 const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept;
 
-// The mechanism of a caller with its parameter checked: none for PKCS#1; SHA-256, MGF1-SHA-256 and 32 bytes of salt for
-// PSS. Throws CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
+// The mechanism of a caller with its parameter checked. Throws CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID,
+// CKR_MECHANISM_PARAM_INVALID.
 const MechanismFacts& take_mechanism(const CK_MECHANISM* mechanism);
+
+// What an object has because of its kind of key (PKCS#11 Current Mechanisms 2.40, 2.1.2, 2.1.3 and their like).
+struct KeyAttribute {
+    CK_ATTRIBUTE_TYPE type;
+    ObjectKinds of;
+    Bytes (*value)(const PublicKey& key);
+};
+struct KeyKind {
+    KeyType type;
+    CK_KEY_TYPE pkcs11_type;                    // CKA_KEY_TYPE
+    CK_MECHANISM_TYPE generation;               // CKA_KEY_GEN_MECHANISM
+    std::span<const KeyAttribute> attributes;   // public values, of the certificate
+    std::span<const CK_ATTRIBUTE_TYPE> secret;  // the parts of a private key that never leave the card
+};
+std::span<const KeyKind> all_key_kinds() noexcept;
+const KeyKind& kind_of(KeyType type) noexcept;  // not for KeyType::other
 
 // Hashes (PKCS#11 Current Mechanisms 2.40, 2.19 to 2.22), made in software. The card has none; but Java takes a hash from
 // the token that signs with it, and without it does no PSS, and so no TLS 1.3.

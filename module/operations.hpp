@@ -28,9 +28,9 @@ public:
     Input(const Crypto& crypto, const MechanismFacts& mechanism);
     // Throws CKR_DATA_LEN_RANGE as soon as there is more than the mechanism can take.
     void update(ByteView data);
-    // What is padded and signed: a DigestInfo, the data, or a hash. Throws CKR_DATA_LEN_RANGE. Once only.
+    // What the card is given to sign (SignatureScheme::encode). Throws CKR_DATA_LEN_RANGE. Once only.
     Bytes finish();
-    SignatureScheme scheme() const noexcept { return mechanism_.scheme; }
+    const SignatureScheme& scheme() const noexcept { return mechanism_.scheme; }
     bool in_parts() const noexcept { return in_parts_; }
     void set_in_parts() noexcept { in_parts_ = true; }
 

@@ -3,6 +3,7 @@
 
 #include "apdu/card.hpp"
 #include "apdu/pinpad.hpp"
+#include "module/attribute_rules.hpp"
 #include "module/attributes.hpp"
 #include "module/mechanisms.hpp"
 #include "module/rejected_pins.hpp"
@@ -83,6 +84,8 @@ public:
     ObjectKind object(CK_OBJECT_HANDLE handle);
     // No value: CKR_ATTRIBUTE_TYPE_INVALID. May read the card.
     std::optional<Bytes> attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    // Whether it is a part of the private key that never leaves the card: CKR_ATTRIBUTE_SENSITIVE.
+    bool is_secret(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
 
     // --- mechanisms and the key (token_key.cpp) ---
     // The key's, without the hashes that are made in software.
@@ -94,8 +97,8 @@ public:
     // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the mechanism.
     void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
     // One signature by the card over `data`, checked with the public key where module/README.md asks for it. `data` is what the
-    // card pads: a DigestInfo or the caller's bytes (PKCS#1), or a hash (PSS). Throws CKR_USER_NOT_LOGGED_IN and the rest.
-    Bytes sign(SignatureScheme scheme, ByteView data);
+    // scheme's encode() made. Throws CKR_USER_NOT_LOGGED_IN and the rest.
+    Bytes sign(const SignatureScheme& scheme, ByteView data);
     // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
     std::shared_ptr<const Certificate> certificate() { return card().certificate(use_).certificate; }
     std::shared_ptr<const Certificate> ca_certificate() { return card().ca_certificate(use_).certificate; }
@@ -122,11 +125,20 @@ private:
     void lose_private_handles();
     bool is_private(ObjectKind kind);
     bool exists(ObjectKind kind);
-    std::optional<Bytes> static_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
-    std::optional<Bytes> certificate_attribute(const Certificate& certificate, ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    ObjectFacts facts_of_object(ObjectKind kind);
+    std::optional<Bytes> known_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::optional<Bytes> key_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::shared_ptr<const Certificate> certificate_of(ObjectKind kind);
     // That of the holder, where its key is the one that this card's signatures are made with; else NULL. May read the card.
     std::shared_ptr<const Certificate> usable_certificate();
     std::shared_ptr<const Certificate> certificate_to_check_with();
+    // The key's type: what a certificate in memory says; RSA where EF 0006 names a model that was measured; what the
+    // authentication certificate says, which is read for it. RSA where nothing tells.
+    KeyType key_type();
+    std::optional<KeyType> known_key_type();
+    // The same as a question. A key of which nothing is known yet is taken for one of the usual type, without asking the card:
+    // a first signature costs four commands.
+    bool has_key_of(KeyType type);
     bool pss();
     PinPad* pad();
 

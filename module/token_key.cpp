@@ -1,6 +1,7 @@
 // The key and its mechanisms.
 #include "module/token.hpp"
 
+#include "apdu/errors.hpp"
 #include "module/insertion.hpp"
 
 namespace jpki {
@@ -8,6 +9,30 @@ namespace jpki {
 std::shared_ptr<const Certificate> Token::usable_certificate() {
     auto certificate = this->certificate();
     return certificate && has_key_of_card(*certificate) ? certificate : nullptr;
+}
+
+std::optional<KeyType> Token::known_key_type() {
+    // Both keys of a card are of one type; the other's certificate may be the only one that can be read.
+    for (const KeyUse use : {use_, other(use_)})
+        if (const auto certificate = card().known_certificate(use); certificate && has_key_of_card(*certificate))
+            return certificate->key.type;
+    return std::nullopt;
+}
+
+KeyType Token::key_type() {
+    if (const auto known = known_key_type()) return *known;
+    if (const auto information = card().token_information(); information && information->model_has_pss()) return usual_key_type;
+    try {
+        card().certificate(KeyUse::authentication);
+    } catch (const UnusableFile&) {
+        // tells nothing
+    }
+    return known_key_type().value_or(usual_key_type);
+}
+
+bool Token::has_key_of(KeyType type) {
+    if (const auto known = known_key_type()) return *known == type;
+    return type == usual_key_type || key_type() == type;
 }
 
 bool Token::pss() {
@@ -20,13 +45,14 @@ bool Token::pss() {
 
 bool Token::offers(CK_MECHANISM_TYPE type) {
     const MechanismFacts* facts = find_mechanism(type);
-    return facts && (facts->scheme != SignatureScheme::pss_sha256 || pss());
+    return facts && has_key_of(facts->scheme.key_type) && (facts->scheme.every_card || pss());
 }
 
 std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
+    const KeyType type = key_type();
     std::vector<CK_MECHANISM_TYPE> types;
     for (const MechanismFacts& facts : all_mechanisms())
-        if (offers(facts.type)) types.push_back(facts.type);
+        if (facts.scheme.key_type == type && (facts.scheme.every_card || pss())) types.push_back(facts.type);
     return types;
 }
 
@@ -59,7 +85,7 @@ std::shared_ptr<const Certificate> Token::certificate_to_check_with() {
     return certificate;
 }
 
-Bytes Token::sign(SignatureScheme scheme, ByteView data) {
+Bytes Token::sign(const SignatureScheme& scheme, ByteView data) {
     require(logged_in(), CKR_USER_NOT_LOGGED_IN);
     const auto check = certificate_to_check_with();
     SignAnswer answer = card().sign(use_, scheme, data);
@@ -73,9 +99,7 @@ Bytes Token::sign(SignatureScheme scheme, ByteView data) {
         throw Error{CKR_FUNCTION_FAILED};
     case SignAnswer::Kind::elsewhere: throw CardFault("card does not find its private key");
     }
-    const bool good =
-        !check || (scheme == SignatureScheme::pss_sha256 ? services_.crypto.verify_pss_sha256(*check, data, answer.signature)
-                                                         : services_.crypto.verify_pkcs1(*check, data, answer.signature));
+    const bool good = !check || services_.crypto.verify(scheme, check->key, data, answer.signature);
     if (!good) throw CardFault("signature does not verify with the card's certificate; not returned");
     return std::move(answer.signature);
 }

@@ -1,4 +1,5 @@
 // The parsers of a card's files: the head of a certificate file, EF 0006, a certificate.
+#include "apdu/certificate.hpp"
 #include "apdu/certificate_file.hpp"
 #include "apdu/signature_check.hpp"
 #include "apdu/token_information.hpp"

@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 BOOST_CHECK(on.profile.form ==
                             (knobs.short_forms ? CommandProfile::Form::short_form : CommandProfile::Form::select_ef));
                 BOOST_CHECK_EQUAL(on.profile.query_with_le, knobs.query_needs_le);
-                BOOST_CHECK(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).kind ==
+                BOOST_CHECK(on.applet->sign(use, rsa_pkcs1, hex("0102")).kind ==
                             SignAnswer::Kind::not_verified);
                 const bool hidden = use == KeyUse::signature || knobs.phone || knobs.iphone;
                 BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind ==
@@ -121,8 +121,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 BOOST_CHECK(std::ranges::equal(on.applet->read_certificate(facts_of(use).certificate).data,
                                                use == KeyUse::authentication ? on.card->pki().authentication_certificate
                                                                              : on.card->pki().signature_certificate));
-                BOOST_CHECK_EQUAL(on.applet->sign(use, SignatureScheme::pkcs1_padding, hex("0102")).signature.size(), 256u);
-                const SignAnswer pss = on.applet->sign(use, SignatureScheme::pss_sha256, Bytes(32, 1));
+                BOOST_CHECK_EQUAL(on.applet->sign(use, rsa_pkcs1, hex("0102")).signature.size(), 256u);
+                const SignAnswer pss = on.applet->sign(use, rsa_pss_sha256, Bytes(32, 1));
                 BOOST_CHECK(pss.kind == (knobs.pss ? SignAnswer::Kind::done : SignAnswer::Kind::scheme_unknown));
             }
             const FileAnswer information = on.applet->read_start(Ef::token_information, TokenInformation::size);

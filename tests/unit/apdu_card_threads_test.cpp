@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(key_after_logout_neither_signs_nor_reads_although_card_woul
         BOOST_REQUIRE(chip->verified(static_cast<model::KeyUse>(use)));
         chip->reset_counts();
         const Bytes data = {1};
-        BOOST_CHECK(card.sign(use, SignatureScheme::pkcs1_padding, data).kind == SignAnswer::Kind::not_verified);
+        BOOST_CHECK(card.sign(use, rsa_pkcs1, data).kind == SignAnswer::Kind::not_verified);
         if (use == KeyUse::signature) BOOST_CHECK(card.certificate(use).kind == FileAnswer::Kind::locked);
         BOOST_CHECK_EQUAL(chip->counts().commands, 0u);
     }

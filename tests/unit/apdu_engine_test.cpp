@@ -1,5 +1,6 @@
 // A host may have made an ENGINE the default for everything (default_algorithms = ALL in openssl.cnf): it is never used.
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include "apdu/certificate.hpp"
 #include "apdu/signature_check.hpp"
 
 #include "openssl_certificates.hpp"

@@ -1,4 +1,5 @@
 // Hashes and signature checks give the results of OpenSSL's EVP functions.
+#include "apdu/certificate.hpp"
 #include "apdu/signature_check.hpp"
 
 #include "openssl_certificates.hpp"

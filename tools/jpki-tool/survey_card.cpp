@@ -31,7 +31,7 @@ bool cannot_sign(ByteView apdu) {
     const std::uint8_t p1 = apdu[2];
     const std::size_t length = apdu[4];
     if (p1 == 0x02 || p1 == 0x04) return length == 1;
-    if (p1 == 0x00) return length > pkcs1_data_max;
+    if (p1 == 0x00) return length > rsa_pkcs1.data_max;
     return p1 == unassigned_signature_scheme && length == 1;
 }
 
