@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
@@ -223,14 +224,28 @@ EVP_PKEY* key_of(const Bytes& certificate) {
     return found->second ? X509_get0_pubkey(found->second.get()) : nullptr;
 }
 
+// Ecdsa-Sig-Value of r || s.
+Bytes der_ecdsa(const Bytes& signature) {
+    const auto half = static_cast<int>(signature.size() / 2);
+    ECDSA_SIG* numbers = ECDSA_SIG_new();
+    ECDSA_SIG_set0(numbers, BN_bin2bn(signature.data(), half, nullptr), BN_bin2bn(signature.data() + half, half, nullptr));
+    unsigned char* bytes = nullptr;
+    const int size = i2d_ECDSA_SIG(numbers, &bytes);
+    Bytes der(bytes, bytes + size);
+    OPENSSL_free(bytes);
+    ECDSA_SIG_free(numbers);
+    return der;
+}
+
 }  // namespace
 
 bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, const Bytes& data, const Bytes& signature) {
     EVP_PKEY* key = key_of(certificate);
     if (!key) return false;
     const EVP_MD* md = nullptr;
-    if (mechanism == CKM_SHA256_RSA_PKCS || mechanism == CKM_SHA256_RSA_PKCS_PSS) md = EVP_sha256();
-    if (mechanism == CKM_SHA384_RSA_PKCS) md = EVP_sha384();
+    if (mechanism == CKM_SHA256_RSA_PKCS || mechanism == CKM_SHA256_RSA_PKCS_PSS || mechanism == CKM_ECDSA_SHA256)
+        md = EVP_sha256();
+    if (mechanism == CKM_SHA384_RSA_PKCS || mechanism == CKM_ECDSA_SHA384) md = EVP_sha384();
     if (mechanism == CKM_SHA512_RSA_PKCS) md = EVP_sha512();
     Bytes padded = data;
     if (md) {
@@ -241,6 +256,10 @@ bool openssl_verifies(const Bytes& certificate, CK_MECHANISM_TYPE mechanism, con
     }
     const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr), &EVP_PKEY_CTX_free);
     if (!context || EVP_PKEY_verify_init(context.get()) != 1) return false;
+    if (EVP_PKEY_is_a(key, "EC") == 1) {
+        const Bytes der = der_ecdsa(signature);
+        return EVP_PKEY_verify(context.get(), der.data(), der.size(), padded.data(), padded.size()) == 1;
+    }
     if (is_pss(mechanism)) {
         if (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PSS_PADDING) != 1 ||
             EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1 ||

@@ -107,8 +107,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_card_is_understood) {
                 BOOST_CHECK(on.profile.form ==
                             (knobs.short_forms ? CommandProfile::Form::short_form : CommandProfile::Form::select_ef));
                 BOOST_CHECK_EQUAL(on.profile.query_with_le, knobs.query_needs_le);
-                BOOST_CHECK(on.applet->sign(use, rsa_pkcs1, hex("0102")).kind ==
-                            SignAnswer::Kind::not_verified);
+                BOOST_CHECK(on.applet->sign(use, rsa_pkcs1, hex("0102")).kind == SignAnswer::Kind::not_verified);
                 const bool hidden = use == KeyUse::signature || knobs.phone || knobs.iphone;
                 BOOST_CHECK(on.applet->read_certificate(facts_of(use).certificate).kind ==
                             (hidden ? FileAnswer::Kind::locked : FileAnswer::Kind::read));

@@ -65,8 +65,7 @@ CardSignature sign_with_card(Context& context, OpenCard& card, KeyUse use, ByteV
         result.ca = ca_on_card(card, use, *result.certificate);
         result.attributes = signed_attributes(*result.certificate, sha256, result.time);
         context.signals.check();
-        const SignAnswer answer =
-            card->sign(use, rsa_pkcs1, digest_info(Hash::sha256, sha256_of(result.attributes)));
+        const SignAnswer answer = card->sign(use, rsa_pkcs1, digest_info(Hash::sha256, sha256_of(result.attributes)));
         card->reset_security_status();
         if (answer.kind != SignAnswer::Kind::done) throw Failure(Exit::failure, _("The card did not sign."));
         result.value = answer.signature;

@@ -46,7 +46,8 @@ constexpr std::array kinds = {
                  k.tries = {1, 1};
              }},
     CardKind{"expired", "certificates expired ten days ago", [](Knobs&) {}, Certificates::expired},
-    CardKind{"p384", "certificates for ECDSA P-384 keys; signing answers 6985", [](Knobs&) {}, Certificates::p384},
+    CardKind{"next-generation", "(guessed) ECDSA P-384 keys: P1 = 00 signs a 48-byte hash and answers r || s; a model of its own",
+             [](Knobs& k) { k.model = "NEXT-GUESSED"; }, Certificates::p384},
     CardKind{"phone", "copy in an Android phone: reading the authentication certificate needs the PIN",
              [](Knobs& k) { k.phone = true; }},
     CardKind{"iphone", "copy in an iPhone: the same, with its own label and 9000 to 80 FC 00 00",

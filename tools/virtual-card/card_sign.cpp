@@ -3,6 +3,9 @@
 
 #include "test_pki.hpp"
 
+#include "openssl_pointers.hpp"
+
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
@@ -48,6 +51,33 @@ Bytes rsa_sign(EVP_PKEY* key, ByteView input, bool pss) {
     return signature;
 }
 
+Bytes rsa_sign_as(EVP_PKEY* key, std::uint8_t p1, ByteView data) {
+    const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
+    const bool pss = p1 == 0x04 || p1 == 0x05;
+    Bytes input = hashes ? sha256(data) : Bytes(data.begin(), data.end());
+    if (p1 == 0x02 || p1 == 0x03) input = with_digest_info(input);
+    return rsa_sign(key, input, pss);
+}
+
+// apdu/README.md, The next card (a guess): P1 = 00 and a hash as long as the field of P-384, answered with r || s.
+constexpr std::size_t ec_field_bytes = 48;
+
+Bytes ecdsa_sign(EVP_PKEY* key, ByteView hash) {
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr), &EVP_PKEY_CTX_free);
+    std::array<std::uint8_t, 128> der{};
+    std::size_t length = der.size();
+    if (!context || EVP_PKEY_sign_init(context.get()) != 1 ||
+        EVP_PKEY_sign(context.get(), der.data(), &length, hash.data(), hash.size()) != 1)
+        return {};
+    const unsigned char* at = der.data();
+    const std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>> numbers(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)));
+    Bytes signature(2 * ec_field_bytes);
+    if (!numbers || BN_bn2binpad(ECDSA_SIG_get0_r(numbers.get()), signature.data(), ec_field_bytes) < 0 ||
+        BN_bn2binpad(ECDSA_SIG_get0_s(numbers.get()), signature.data() + ec_field_bytes, ec_field_bytes) < 0)
+        return {};
+    return signature;
+}
+
 bool length_fits(std::uint8_t p1, std::size_t length) {
     switch (p1) {
     case 0x00: return length >= 1 && length <= 245;
@@ -61,28 +91,25 @@ bool length_fits(std::uint8_t p1, std::size_t length) {
 
 Reply CardModel::State::sign(const CommandApdu& command) {
     const std::uint8_t p1 = command.p1;
-    const bool known = p1 <= 0x03 || (p1 <= 0x05 && knobs.pss);
+    const bool on_curve = EVP_PKEY_is_a(pki->authentication_key, "EC") == 1;  // both keys of a card are of one kind
+    const bool known = on_curve ? p1 == 0x00 : p1 <= 0x03 || (p1 <= 0x05 && knobs.pss);
     if (!known && !knobs.checks_pin_before_p1) return {sw::bad_p1p2};
     File file{};
     if (const auto status = resolve(command.p2, FileType::key, file); status != sw::ok) return {status};
     if (!verified[index(file.use)]) return {sw::not_verified};
     if (!known) return {sw::bad_p1p2};
-    if (!length_fits(p1, command.data.size())) return {knobs.wrong_length_6985 ? sw::conditions : sw::wrong_length};
+    const bool fits = on_curve ? command.data.size() == ec_field_bytes : length_fits(p1, command.data.size());
+    if (!fits) return {knobs.wrong_length_6985 ? sw::conditions : sw::wrong_length};
+    const std::size_t size = on_curve ? 2 * ec_field_bytes : key_bytes;
     // T=0 cannot send Le together with data; the answer then waits for GET RESPONSE.
-    if (!knobs.answers_61xx && (!command.le || *command.le < key_bytes)) {
+    if (!knobs.answers_61xx && (!command.le || *command.le < size)) {
         const bool tells_length = knobs.answers_6cxx && command.le && !command.extended;
-        return {tells_length ? std::uint16_t{0x6C00} : sw::wrong_length};
+        return {tells_length ? static_cast<std::uint16_t>(0x6C00 | (size & 0xFF)) : sw::wrong_length};
     }
 
     EVP_PKEY* key = file.use == KeyUse::signature ? pki->signature_key : pki->authentication_key;
-    // How a card signs with another type of key is not known (apdu/README.md, The next card).
-    if (EVP_PKEY_is_a(key, "RSA") != 1) return {sw::conditions};
-    const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
-    const bool pss = p1 == 0x04 || p1 == 0x05;
-    Bytes input = hashes ? sha256(command.data) : Bytes(command.data.begin(), command.data.end());
-    if (p1 == 0x02 || p1 == 0x03) input = with_digest_info(input);
-    Bytes signature = rsa_sign(key, input, pss);
-    if (signature.size() != key_bytes) return {sw::internal};
+    Bytes signature = on_curve ? ecdsa_sign(key, command.data) : rsa_sign_as(key, p1, command.data);
+    if (signature.size() != size) return {sw::internal};
     ++counts.signatures[index(file.use)];
     return {sw::ok, std::move(signature)};
 }
