@@ -1,6 +1,6 @@
 #include "module/attributes.hpp"
 
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 #include <string>
 
@@ -23,7 +23,7 @@ Template take_template(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
     for (CK_ULONG i = 0; i < count; ++i) {
         const CK_ATTRIBUTE& attribute = attributes[i];
         require(attribute.ulValueLen <= value_size_max, CKR_ATTRIBUTE_VALUE_INVALID);
-        const ByteView value = input(attribute.pValue, attribute.ulValueLen);
+        const ByteView value = caller_bytes(attribute.pValue, attribute.ulValueLen);
         wanted.push_back({attribute.type, Bytes(value.begin(), value.end())});
     }
     return wanted;

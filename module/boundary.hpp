@@ -23,13 +23,13 @@ template <class F> CK_RV guarded(F&& f) noexcept {
     }
 }
 
-// The same for what works on the operations of a session: `f(runtime, session)` runs under the session's lock.
+// The same for what works on the operations of a session: `f(runtime, session, operations)` runs under the session's lock.
 template <class F> CK_RV in_session(CK_SESSION_HANDLE handle, F&& f) noexcept {
     return guarded([&] {
         const auto runtime = Runtime::get();
         const auto session = runtime->sessions.get(handle);
-        const std::scoped_lock lock(session->mutex);
-        f(*runtime, *session);
+        const MutexLock lock(session->mutex);
+        f(*runtime, *session, session->operations);
     });
 }
 

@@ -1,6 +1,6 @@
 // Hashing (PKCS#11 2.40, 5.10): in software; nothing of it goes to the card.
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
@@ -17,42 +17,42 @@ void give_digest(std::unique_ptr<DigestOperation>& operation, unsigned char* out
 extern "C" {
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism) {
-    return in_session(handle, [&](Runtime& runtime, Session& session) {
-        if (mechanism == nullptr && session.digest) {
-            session.digest.reset();  // PKCS#11 3.0, 5.2: a NULL mechanism ends the operation
+    return in_session(handle, [&](Runtime& runtime, Session&, Operations& operations) {
+        if (mechanism == nullptr && operations.digest) {
+            operations.digest.reset();  // PKCS#11 3.0, 5.2: a NULL mechanism ends the operation
             return;
         }
         const DigestFacts& facts = take_digest(mechanism);
-        require(session.digest == nullptr, CKR_OPERATION_ACTIVE);
-        session.digest = std::make_unique<DigestOperation>(DigestOperation{{runtime.services.crypto, facts.hash}, facts.size});
+        require(operations.digest == nullptr, CKR_OPERATION_ACTIVE);
+        operations.digest = std::make_unique<DigestOperation>(DigestOperation{{runtime.services.crypto, facts.hash}, facts.size});
     });
 }
 
 CK_RV C_Digest(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_length, unsigned char* digest,
                CK_ULONG* digest_length) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        with_operation(session.digest, [&](DigestOperation& operation) {
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        with_operation(operations.digest, [&](DigestOperation& operation) {
             require(!operation.in_parts, CKR_OPERATION_NOT_INITIALIZED);
-            const ByteView view = input(data, data_length);
-            if (!wants_output(digest, digest_length, operation.size)) return;
+            const ByteView view = caller_bytes(data, data_length);
+            if (!begin_output(digest, digest_length, operation.size)) return;
             operation.digest.update(view);
-            give_digest(session.digest, digest);
+            give_digest(operations.digest, digest);
         });
     });
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, unsigned char* part, CK_ULONG length) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        with_operation(session.digest, [&](DigestOperation& operation) {
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        with_operation(operations.digest, [&](DigestOperation& operation) {
             operation.in_parts = true;
-            operation.digest.update(input(part, length));
+            operation.digest.update(caller_bytes(part, length));
         });
     });
 }
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        with_operation(session.digest, [&](DigestOperation&) {
+    return in_session(handle, [&](Runtime&, Session& session, Operations& operations) {
+        with_operation(operations.digest, [&](DigestOperation&) {
             session.token.require_some_key(key);
             throw Error{CKR_KEY_INDIGESTIBLE};  // no value of a secret key to be hashed here
         });
@@ -60,10 +60,10 @@ CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key) {
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, unsigned char* digest, CK_ULONG* digest_length) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        with_operation(session.digest, [&](DigestOperation& operation) {
-            if (!wants_output(digest, digest_length, operation.size)) return;
-            give_digest(session.digest, digest);
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        with_operation(operations.digest, [&](DigestOperation& operation) {
+            if (!begin_output(digest, digest_length, operation.size)) return;
+            give_digest(operations.digest, digest);
         });
     });
 }

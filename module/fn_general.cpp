@@ -1,16 +1,12 @@
-// General purpose functions (PKCS#11 2.40, 5.4), and the boundary that all functions share.
+// General purpose functions (PKCS#11 2.40, 5.4).
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
 namespace jpki {
 
 namespace {
-
-void log_fault(const char* what) noexcept {
-    if (const auto runtime = Runtime::get_if_there()) runtime->services.log.error(what);
-}
 
 // C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes. It makes a thread in one case, to
 // bound a connection that another program keeps waiting (PcscConnecting), and none where the caller forbids it.
@@ -31,34 +27,11 @@ CK_RV get_info(CK_INFO* info, CK_VERSION version) noexcept {
         Runtime::get();
         require(info != nullptr, CKR_ARGUMENTS_BAD);
         info->cryptokiVersion = version;
-        blank_padded(info->manufacturerID, "jpki-pkcs11 project");
+        put_blank_padded(info->manufacturerID, "jpki-pkcs11 project");
         info->flags = 0;
-        blank_padded(info->libraryDescription, "JPKI (My Number Card)");
+        put_blank_padded(info->libraryDescription, "JPKI (My Number Card)");
         info->libraryVersion = {JPKI_VERSION_MAJOR, JPKI_VERSION_MINOR};
     });
-}
-
-CK_RV code_of_current_exception() noexcept {
-    try {
-        throw;
-    } catch (const Error& error) {
-        return error.rv;
-    } catch (const CardRemoved&) {
-        return CKR_DEVICE_REMOVED;
-    } catch (const CardBusy& fault) {
-        log_fault(fault.what());
-        return CKR_FUNCTION_FAILED;
-    } catch (const CardFault& fault) {
-        log_fault(fault.what());
-        return CKR_DEVICE_ERROR;
-    } catch (const std::bad_alloc&) {
-        return CKR_HOST_MEMORY;
-    } catch (const std::exception& fault) {
-        log_fault(fault.what());
-        return CKR_GENERAL_ERROR;
-    } catch (...) {
-        return CKR_GENERAL_ERROR;
-    }
 }
 
 }  // namespace jpki

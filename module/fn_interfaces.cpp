@@ -1,7 +1,7 @@
 // C_GetFunctionList, and the interfaces of PKCS#11 3.0 (5.4): all from one table, but for
 // C_GetInfo, which names the version of the list that it was taken from.
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 #include <array>
 #include <string_view>
@@ -52,7 +52,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
 
 CK_RV C_GetInterfaceList(CK_INTERFACE* list, CK_ULONG* count) {
     return guarded([&] {
-        if (wants_output(list, count, interfaces.size())) std::copy(interfaces.begin(), interfaces.end(), list);
+        if (begin_output(list, count, interfaces.size())) std::copy(interfaces.begin(), interfaces.end(), list);
     });
 }
 

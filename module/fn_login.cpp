@@ -1,6 +1,6 @@
 // Logins and PINs (PKCS#11 2.40, 5.5 and 5.6; 3.0, C_LoginUser).
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
@@ -16,9 +16,10 @@ void login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const unsigned char* pin
         require(!runtime->sessions.logout_if_unused(*session), CKR_SESSION_HANDLE_INVALID);
         return;
     case CKU_CONTEXT_SPECIFIC: {
-        const std::scoped_lock lock(session->mutex);
-        require(session->sign != nullptr && session->token.needs_consent_each(), CKR_OPERATION_NOT_INITIALIZED);
-        return session->sign->consent(pin, length);
+        const MutexLock lock(session->mutex);
+        const auto& signing = session->operations.sign;
+        require(signing != nullptr && session->token.needs_consent_each(), CKR_OPERATION_NOT_INITIALIZED);
+        return signing->consent(pin, length);
     }
     // There is no security officer on this token.
     default: throw Error{CKR_USER_TYPE_INVALID};
@@ -38,7 +39,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin
     return guarded([&] {
         const auto runtime = Runtime::get();
         runtime->sessions.get(session);
-        input(name, name_length);
+        caller_bytes(name, name_length);
         // The token knows its one holder, and no names.
         require(name_length == 0, CKR_USER_TYPE_INVALID);
         login(session, user, pin, length);

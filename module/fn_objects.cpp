@@ -1,6 +1,6 @@
 // Object management (PKCS#11 2.40, 5.7): what can be done with objects that cannot be changed.
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
@@ -39,9 +39,9 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        require(!session.search, CKR_OPERATION_ACTIVE);
-        session.search = Search{take_template(attributes, count)};
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        require(!operations.search, CKR_OPERATION_ACTIVE);
+        operations.search = Search{take_template(attributes, count)};
     });
 }
 
@@ -50,37 +50,38 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE* objects, CK_ULON
         const auto runtime = Runtime::get();
         const auto session = runtime->sessions.get(handle);
         require(objects != nullptr && count != nullptr && most > 0, CKR_ARGUMENTS_BAD);
-        const std::scoped_lock lock(session->mutex);
-        require(session->search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
+        const MutexLock lock(session->mutex);
+        auto& search = session->operations.search;
+        require(search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
         std::vector<CK_OBJECT_HANDLE> found;
         // On a copy: after a fault the same objects can be asked for again.
-        std::size_t next = session->search->next;
+        std::size_t next = search->next;
         std::optional<UnusableFile> unusable;
         while (found.size() < most && next < all_object_kinds.size()) {
             try {
-                const CK_OBJECT_HANDLE object = session->token.match(all_object_kinds[next], session->search->wanted);
+                const CK_OBJECT_HANDLE object = session->token.match(all_object_kinds[next], search->wanted);
                 if (object != CK_INVALID_HANDLE) found.push_back(object);
             } catch (const UnusableFile& fault) {
                 unusable = fault;
             }
             ++next;
         }
-        session->search->found_any |= !found.empty();
+        search->found_any |= !found.empty();
         if (unusable) {
             // Hides no other object; it is the search's answer where it finds nothing else.
-            if (!session->search->found_any) throw *unusable;
+            if (!search->found_any) throw *unusable;
             runtime->services.log.error(unusable->what());
         }
-        session->search->next = next;
+        search->next = next;
         std::copy(found.begin(), found.end(), objects);
         *count = static_cast<CK_ULONG>(found.size());
     });
 }
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE handle) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        require(session.search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
-        session.search.reset();
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        require(operations.search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
+        operations.search.reset();
     });
 }
 

@@ -40,11 +40,11 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO* info) {
 }
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags) {
-    return in_session(handle, [&](Runtime&, Session& session) {
-        if (flags & CKF_FIND_OBJECTS) session.search.reset();
-        if (flags & CKF_DIGEST) session.digest.reset();
-        if (flags & CKF_SIGN) session.sign.reset();
-        if (flags & CKF_VERIFY) session.verify.reset();
+    return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
+        if (flags & CKF_FIND_OBJECTS) operations.search.reset();
+        if (flags & CKF_DIGEST) operations.digest.reset();
+        if (flags & CKF_SIGN) operations.sign.reset();
+        if (flags & CKF_VERIFY) operations.verify.reset();
     });
 }
 

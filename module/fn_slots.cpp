@@ -1,6 +1,6 @@
 // Slot and token management (PKCS#11 2.40, 5.5), without the PINs.
 #include "module/boundary.hpp"
-#include "module/output.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
@@ -36,7 +36,7 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
         std::vector<CK_SLOT_ID> ids;
         for (const SlotView& slot : runtime->slots.view(token_present != CK_FALSE))
             if (!token_present || slot.token_present) ids.push_back(slot.id);
-        if (wants_output(list, count, static_cast<CK_ULONG>(ids.size()))) std::copy(ids.begin(), ids.end(), list);
+        if (begin_output(list, count, static_cast<CK_ULONG>(ids.size()))) std::copy(ids.begin(), ids.end(), list);
     });
 }
 
@@ -47,8 +47,8 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO* info) {
         const auto runtime = Runtime::get();
         const SlotView slot = runtime->slots.view(id, info != nullptr);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        blank_padded(info->slotDescription, slot_description(slot));
-        blank_padded(info->manufacturerID, manufacturer);
+        put_blank_padded(info->slotDescription, slot_description(slot));
+        put_blank_padded(info->manufacturerID, manufacturer);
         info->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot.token_present ? CKF_TOKEN_PRESENT : 0);
         info->hardwareVersion = {0, 0};
         info->firmwareVersion = {0, 0};
@@ -65,10 +65,10 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
         const SessionTable::Counts sessions = runtime->sessions.count(id);
         const KeyFacts& facts = facts_of(token.use());
 
-        blank_padded(info->label, texts[index_of(token.use())].token_label);
-        blank_padded(info->manufacturerID, manufacturer);
-        blank_padded(info->model, model);
-        blank_padded(info->serialNumber, overview.serial_number);
+        put_blank_padded(info->label, texts[index_of(token.use())].token_label);
+        put_blank_padded(info->manufacturerID, manufacturer);
+        put_blank_padded(info->model, model);
+        put_blank_padded(info->serialNumber, overview.serial_number);
         info->flags = CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED | overview.pin_flags;
         info->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
         info->ulSessionCount = sessions.all;
@@ -82,7 +82,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO* info) {
         info->ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION;
         info->hardwareVersion = {0, 0};
         info->firmwareVersion = {0, 0};
-        blank_padded(info->utcTime, "");  // no clock
+        put_blank_padded(info->utcTime, "");  // no clock
     });
 }
 
@@ -90,7 +90,7 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID* slot, void* reserved) {
     return guarded([&] {
         const auto runtime = Runtime::get();
         require(slot != nullptr && reserved == nullptr, CKR_ARGUMENTS_BAD);
-        *slot = runtime->slots.wait_for_event(!(flags & CKF_DONT_BLOCK));
+        *slot = runtime->reader_monitor.wait(!(flags & CKF_DONT_BLOCK));
     });
 }
 
@@ -101,7 +101,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE* list, CK_ULONG* count
         require(count != nullptr, CKR_ARGUMENTS_BAD);
         auto types = insertion->token(runtime->slots.use_of(id)).mechanisms();
         for (const DigestFacts& digest : all_digests()) types.push_back(digest.type);
-        if (wants_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
+        if (begin_output(list, count, static_cast<CK_ULONG>(types.size()))) std::copy(types.begin(), types.end(), list);
     });
 }
 

@@ -36,9 +36,13 @@ PinPad* Insertion::pad(KeyUse use) {
     if (!services_.settings.pinpad) return nullptr;
     // No reader says whether its keys have letters; the owner of one that has says so in the settings.
     if (use == KeyUse::signature && !services_.settings.pinpad_letters) return nullptr;
-    const std::scoped_lock lock(pad_mutex_);
+    const MutexLock lock(pad_mutex_);
     // In a transaction: while another program has one, the reader would not answer, and look like one without a pad.
-    if (!pad_looked_for_) card_.exclusively([this] { pad_ = PinPad::find(*link_); });
+    if (!pad_looked_for_)
+        card_.exclusively([this] {
+            pad_mutex_.assert_held();
+            pad_ = PinPad::find(*link_);
+        });
     pad_looked_for_ = true;
     return pad_.get();
 }

@@ -4,12 +4,12 @@
 
 #include "apdu/pcsc_link.hpp"
 #include "apdu/pinpad.hpp"
+#include "apdu/thread_safety.hpp"
 #include "module/open_cards.hpp"
 #include "module/token.hpp"
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 
 namespace jpki {
 
@@ -44,7 +44,7 @@ public:
     // the card is waited for once, and not a second time by the destructor.
     void reset_security_status() noexcept;
     // The reader's PIN pad, where it has one that can take this key's PIN and the settings allow it; else NULL.
-    PinPad* pad(KeyUse use);
+    PinPad* pad(KeyUse use) JPKI_EXCLUDES(pad_mutex_);
 
 private:
     struct Use;
@@ -64,9 +64,9 @@ private:
     const OpenCards::Entry listed_{services_.open_cards, card_};
     std::atomic<bool> busy_ = false;
     std::atomic<int> users_ = 0;
-    std::mutex pad_mutex_;
-    bool pad_looked_for_ = false;
-    std::unique_ptr<PinPad> pad_;
+    Mutex pad_mutex_;  // held over I/O
+    bool pad_looked_for_ JPKI_GUARDED_BY(pad_mutex_) = false;
+    std::unique_ptr<PinPad> pad_ JPKI_GUARDED_BY(pad_mutex_);
 };
 
 }  // namespace jpki

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "apdu/card.hpp"
+#include "apdu/thread_safety.hpp"
 
 #include <chrono>
-#include <mutex>
 
 namespace jpki {
 
@@ -34,8 +34,8 @@ public:
     bool reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept;
 
 private:
-    std::mutex mutex_;
-    Entry* first_ = nullptr;
+    Mutex mutex_;
+    Entry* first_ JPKI_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace jpki

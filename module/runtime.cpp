@@ -1,12 +1,12 @@
 #include "module/runtime.hpp"
 
+#include "apdu/thread_safety.hpp"
 #include "module/cancellation.hpp"
 #include "module/open_cards.hpp"
 #include "module/openssl_binding.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
 #include <new>
 #include <unistd.h>
 
@@ -18,9 +18,9 @@ namespace {
 // some thread of the parent may have held: the child makes its own.
 struct Process {
     pid_t pid = 0;
-    std::mutex lifecycle;  // one C_Initialize or C_Finalize at a time; held over I/O, and before the other
-    std::mutex mutex;
-    std::shared_ptr<Runtime> runtime;
+    Mutex lifecycle;  // one C_Initialize or C_Finalize at a time; held over I/O
+    Mutex mutex JPKI_ACQUIRED_AFTER(lifecycle);
+    std::shared_ptr<Runtime> runtime JPKI_GUARDED_BY(mutex);
     OpenCards open_cards;
 };
 
@@ -77,7 +77,7 @@ Runtime::Runtime(OpenCards& cards, bool may_create_threads) : services(cards) {
 std::shared_ptr<Runtime> Runtime::get_if_there() noexcept {
     Process* process = process_if_there();
     if (!process) return nullptr;
-    const std::scoped_lock lock(process->mutex);
+    const MutexLock lock(process->mutex);
     return process->runtime;
 }
 
@@ -91,8 +91,8 @@ std::shared_ptr<Runtime> Runtime::get() {
 void Runtime::initialize(bool may_create_threads) {
     Process& process = process_of_ours();
     // What the last runtime does to the card when it ends must not hit a login of the next.
-    const std::scoped_lock one_at_a_time(process.lifecycle);
-    const std::scoped_lock lock(process.mutex);
+    const MutexLock one_at_a_time(process.lifecycle);
+    const MutexLock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
     require_usable_openssl();
     process.runtime = std::make_shared<Runtime>(process.open_cards, may_create_threads);
@@ -101,14 +101,14 @@ void Runtime::initialize(bool may_create_threads) {
 void Runtime::finalize() {
     Process* process = process_if_there();
     require(process != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
-    const std::scoped_lock one_at_a_time(process->lifecycle);
+    const MutexLock one_at_a_time(process->lifecycle);
     std::shared_ptr<Runtime> runtime;
     {
-        const std::scoped_lock lock(process->mutex);
+        const MutexLock lock(process->mutex);
         runtime.swap(process->runtime);
     }
     require(runtime != nullptr, CKR_CRYPTOKI_NOT_INITIALIZED);
-    runtime->slots.stop_waiting();
+    runtime->reader_monitor.stop();
     runtime->sessions.close_everything();
     for (const auto& insertion : runtime->slots.insertions()) insertion->reset_security_status();
 }

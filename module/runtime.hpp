@@ -1,7 +1,10 @@
 // From C_Initialize to C_Finalize.
 #pragma once
 
+#include "module/reader_monitor.hpp"
+#include "module/services.hpp"
 #include "module/sessions.hpp"
+#include "module/slots.hpp"
 
 #include <memory>
 
@@ -24,6 +27,7 @@ public:
 
     Services services;  // first: the others use it
     SlotTable slots{services};
+    ReaderMonitor reader_monitor{slots};
     SessionTable sessions{services, slots};
 };
 

@@ -14,7 +14,7 @@ CK_STATE Session::state() const noexcept {
 // The caller lets them go outside of the lock: with the last session of an insertion goes the connection to the card.
 std::vector<std::shared_ptr<Session>> SessionTable::take_out(const std::function<bool(const Session&)>& wanted) {
     std::vector<std::shared_ptr<Session>> taken;
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (auto it = sessions_.begin(); it != sessions_.end();) {
         if (!wanted(*it->second)) {
             ++it;
@@ -37,7 +37,7 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection
     // to pcscd each until C_Finalize.
     const auto dead = take_out([](const Session& old) { return old.insertion->gone(); });
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     sessions_.emplace(handle, std::move(session));
     return handle;
 }
@@ -45,7 +45,7 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
 std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
     std::shared_ptr<Session> session;
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         const auto found = sessions_.find(handle);
         require(found != sessions_.end(), CKR_SESSION_HANDLE_INVALID);
         session = found->second;
@@ -61,11 +61,8 @@ std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
 void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
     for (const auto& session : closed) {
         {
-            const std::scoped_lock lock(session->mutex);
-            session->search.reset();
-            session->digest.reset();
-            session->sign.reset();
-            session->verify.reset();
+            const MutexLock lock(session->mutex);
+            session->operations = {};
         }
         logout_if_unused(*session);
     }
@@ -73,7 +70,7 @@ void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
 
 bool SessionTable::logout_if_unused(Session& session) {
     return session.token.logout_if([&] {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         return std::none_of(sessions_.begin(), sessions_.end(),
                             [&](const auto& entry) { return &entry.second->token == &session.token; });
     });
@@ -83,7 +80,7 @@ void SessionTable::close(CK_SESSION_HANDLE handle) {
     get(handle);  // one whose card is gone was closed by that
     std::vector<std::shared_ptr<Session>> closed;
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         const auto found = sessions_.find(handle);
         require(found != sessions_.end(), CKR_SESSION_HANDLE_INVALID);
         closed.push_back(std::move(found->second));
@@ -99,13 +96,13 @@ void SessionTable::close_all(CK_SLOT_ID slot) {
 void SessionTable::close_everything() {
     std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> closed;
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         closed.swap(sessions_);
     }
     // What logins there are ends with the insertions.
     for (const auto& [handle, session] : closed) {
-        const std::scoped_lock lock(session->mutex);
-        session->sign.reset();
+        const MutexLock lock(session->mutex);
+        session->operations.sign.reset();
     }
 }
 
@@ -123,7 +120,7 @@ void SessionTable::end_old_consents() {
 }
 
 SessionTable::Counts SessionTable::count(CK_SLOT_ID slot) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     Counts counts;
     for (const auto& [handle, session] : sessions_) {
         if (session->slot != slot || session->insertion->gone()) continue;

@@ -1,15 +1,24 @@
 // Sessions: each belongs to one key of one insertion, and ends with it.
 #pragma once
 
+#include "apdu/thread_safety.hpp"
 #include "module/operations.hpp"
 #include "module/slots.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <vector>
 
 namespace jpki {
+
+// What a session is in the middle of.
+struct Operations {
+    std::optional<Search> search;
+    std::unique_ptr<DigestOperation> digest;
+    std::unique_ptr<SignOperation> sign;
+    std::unique_ptr<VerifyOperation> verify;
+};
 
 class Session {
 public:
@@ -25,43 +34,42 @@ public:
     bool read_write() const noexcept { return flags & CKF_RW_SESSION; }
     CK_STATE state() const noexcept;
 
-    std::mutex mutex;  // the operations; may be held over I/O with the card
-    std::optional<Search> search;
-    std::unique_ptr<DigestOperation> digest;
-    std::unique_ptr<SignOperation> sign;
-    std::unique_ptr<VerifyOperation> verify;
+    Mutex mutex;  // may be held over I/O with the card
+    Operations operations JPKI_GUARDED_BY(mutex);
 };
 
+// Thread-safe. Its lock is never held over I/O: what ends sessions or asks a card excludes it.
 class SessionTable {
 public:
     SessionTable(Services& services, SlotTable& slots) : services_(services), slots_(slots) {}
 
     // Throws what C_OpenSession returns.
-    CK_SESSION_HANDLE open(CK_SLOT_ID slot, CK_FLAGS flags);
+    CK_SESSION_HANDLE open(CK_SLOT_ID slot, CK_FLAGS flags) JPKI_EXCLUDES(mutex_);
     // Throws CKR_SESSION_HANDLE_INVALID, also for a session whose card is gone. 0 commands.
-    std::shared_ptr<Session> get(CK_SESSION_HANDLE handle);
+    std::shared_ptr<Session> get(CK_SESSION_HANDLE handle) JPKI_EXCLUDES(mutex_);
     // The last session of a token to close logs out (PKCS#11 5.6). The sessions are closed whatever the card says (Token, login).
-    void close(CK_SESSION_HANDLE handle);
-    void close_all(CK_SLOT_ID slot);
-    void close_everything();
+    void close(CK_SESSION_HANDLE handle) JPKI_EXCLUDES(mutex_);
+    void close_all(CK_SLOT_ID slot) JPKI_EXCLUDES(mutex_);
+    void close_everything() JPKI_EXCLUDES(mutex_);
     // Logs out where no session of this one's token is left in the table; returns whether that was so.
-    bool logout_if_unused(Session& session);
+    bool logout_if_unused(Session& session) JPKI_EXCLUDES(mutex_);
     // Ends consents that are older than Token::consent_age_max; for the beginning of every call. 0 commands where there are none.
-    void end_old_consents();
+    void end_old_consents() JPKI_EXCLUDES(mutex_);
 
     struct Counts {
         CK_ULONG all = 0, read_write = 0;
     };
-    Counts count(CK_SLOT_ID slot);
+    Counts count(CK_SLOT_ID slot) JPKI_EXCLUDES(mutex_);
 
 private:
-    std::vector<std::shared_ptr<Session>> take_out(const std::function<bool(const Session&)>& wanted);
-    void finish(std::vector<std::shared_ptr<Session>> closed);
+    std::vector<std::shared_ptr<Session>> take_out(const std::function<bool(const Session&)>& wanted) JPKI_EXCLUDES(mutex_);
+    // I/O: with the last session of an insertion goes the connection to the card, with the last of a token its login.
+    void finish(std::vector<std::shared_ptr<Session>> closed) JPKI_EXCLUDES(mutex_);
 
     Services& services_;
     SlotTable& slots_;
-    std::mutex mutex_;  // never held over I/O
-    std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> sessions_;
+    Mutex mutex_;
+    std::map<CK_SESSION_HANDLE, std::shared_ptr<Session>> sessions_ JPKI_GUARDED_BY(mutex_);
 };
 
 }  // namespace jpki

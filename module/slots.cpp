@@ -67,7 +67,7 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
 
 // A resource manager that was lost may have been started again by now: it is asked once more. What came between, no matter
 // how short, has ended everything that was known.
-std::optional<std::vector<ReaderStatus>> SlotTable::ask(const std::vector<std::string>& names) {
+std::optional<std::vector<ReaderStatus>> SlotTable::status_of(const std::vector<std::string>& names) {
     auto status = context_.status(names);
     if (status) return status;
     lose_everything();
@@ -76,13 +76,13 @@ std::optional<std::vector<ReaderStatus>> SlotTable::ask(const std::vector<std::s
 }
 
 void SlotTable::refresh(Reader& reader) {
-    if (const auto status = ask({reader.name})) apply(reader, status->front());
+    if (const auto status = status_of({reader.name})) apply(reader, status->front());
 }
 
 void SlotTable::refresh_all() {
     std::vector<std::string> names;
     for (const auto& reader : readers_) names.push_back(reader->name);
-    const auto status = ask(names);
+    const auto status = status_of(names);
     if (!status) return;
     for (std::size_t i = 0; i < readers_.size(); ++i) apply(*readers_[i], (*status)[i]);
 }
@@ -92,6 +92,12 @@ void SlotTable::note_refusal() {
     if (!context_.refused() || refusal_noted_) return;
     refusal_noted_ = true;
     services_.log.error("pcscd refused access to readers (polkit); allow this user with a rule, see the example pcscd.rules");
+}
+
+bool SlotTable::knows(const std::string& name) const {
+    for (const auto& reader : readers_)
+        if (reader->name == name) return true;
+    return false;
 }
 
 void SlotTable::discover_locked() {
@@ -105,13 +111,11 @@ void SlotTable::discover_locked() {
     refusal_noted_ = false;
     discovered_ = true;
     for (const std::string& name : *names) {
-        const bool known =
-            std::any_of(readers_.begin(), readers_.end(), [&](const auto& reader) { return reader->name == name; });
-        if (known) continue;
+        if (knows(name)) continue;
         auto reader = std::make_unique<Reader>();
         reader->name = name;
         reader->pending.assign(variant_key_uses().size(), false);
-        const auto status = ask({name});
+        const auto status = status_of({name});
         if (!status) return;
         reader->status = status->front();
         reader->stay = reader->status.events;
@@ -139,7 +143,7 @@ bool SlotTable::still_there(CK_SLOT_ID id, Insertion& insertion) {
 }
 
 std::vector<std::shared_ptr<Insertion>> SlotTable::insertions() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<std::shared_ptr<Insertion>> alive;
     for (const auto& reader : readers_)
         if (reader->insertion) alive.push_back(reader->insertion);

@@ -7,10 +7,13 @@
 
 namespace jpki {
 
-class SlotTable::Locked {
+class JPKI_THREAD_SAFETY(scoped_lockable) SlotTable::Locked {
 public:
-    explicit Locked(SlotTable& table) : table_(table) { table_.mutex_.lock(); }
-    ~Locked() {
+    // The analysis does not see that table_ is the table whose lock this declares to hold.
+    explicit Locked(SlotTable& table) JPKI_ACQUIRE(table.mutex_) JPKI_NO_THREAD_SAFETY_ANALYSIS : table_(table) {
+        table_.mutex_.lock();
+    }
+    ~Locked() JPKI_RELEASE() JPKI_NO_THREAD_SAFETY_ANALYSIS {
         const auto dropped = std::exchange(table_.dropped_, {});
         table_.mutex_.unlock();
     }

@@ -43,13 +43,18 @@ CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
 Token::Overview Token::overview() {
     // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is
     // news enough.
-    const std::unique_lock no_pin_under_way(login_mutex_, std::try_to_lock);
-    const Card::Overview seen = card().overview(use_, tries_age_max);
-    require(seen.has_key, CKR_TOKEN_NOT_PRESENT);
-    if (no_pin_under_way && seen.tries) {
-        const std::scoped_lock lock(mutex_);
-        rejected_.heard(*seen.tries);
+    Card::Overview seen;
+    if (login_mutex_.try_lock()) {
+        const MutexLock no_pin_under_way(login_mutex_, std::adopt_lock);
+        seen = card().overview(use_, tries_age_max);
+        if (seen.has_key && seen.tries) {
+            const MutexLock lock(mutex_);
+            rejected_.heard(*seen.tries);
+        }
+    } else {
+        seen = card().overview(use_, tries_age_max);
     }
+    require(seen.has_key, CKR_TOKEN_NOT_PRESENT);
     return {serial_number_of(services_.crypto, seen.identity),
             pin_flags_of(use_, seen.tries) | (pad() ? CKF_PROTECTED_AUTHENTICATION_PATH : 0)};
 }

@@ -3,6 +3,7 @@
 
 #include "apdu/card.hpp"
 #include "apdu/pinpad.hpp"
+#include "apdu/thread_safety.hpp"
 #include "module/attribute_rules.hpp"
 #include "module/attributes.hpp"
 #include "module/mechanisms.hpp"
@@ -13,7 +14,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -38,7 +38,7 @@ public:
     };
     // What the card is asked for it is asked in one transaction. Throws CKR_TOKEN_NOT_PRESENT when the card does not have this
     // key.
-    Overview overview();
+    Overview overview() JPKI_EXCLUDES(login_mutex_, mutex_);
     // Whether that is known already; sends nothing.
     bool known_absent() const noexcept;
 
@@ -50,14 +50,15 @@ public:
     // Whether the user is logged in, as far as anybody has heard. Sends nothing.
     bool logged_in() const noexcept;
     // C_Login(CKU_USER) and C_LoginUser. `pin` NULL: on the reader's PIN pad. Throws what C_Login returns.
-    void login(const unsigned char* pin, CK_ULONG length);
+    void login(const unsigned char* pin, CK_ULONG length) JPKI_EXCLUDES(login_mutex_, mutex_);
     // C_Logout. Throws CKR_USER_NOT_LOGGED_IN, also when only the lock of the card was still due, which is tried again; CardBusy,
     // CardFault, CardRemoved when the user is logged out and the card could not be locked.
-    void logout();
+    void logout() JPKI_EXCLUDES(login_mutex_, mutex_);
     // Logs out if `unused` says so, which is asked where no login can come in between. Returns whether it did. No fault of the
     // card is thrown.
-    bool logout_if(const std::function<bool()>& unused);
-    void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length);
+    bool logout_if(const std::function<bool()>& unused) JPKI_EXCLUDES(login_mutex_, mutex_);
+    void set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length)
+        JPKI_EXCLUDES(login_mutex_, mutex_);
 
     // --- consent to one signature (token_consent.cpp) ---
     // Whether each signature needs a PIN of its own. The card's security status is reset between signatures then, and the session
@@ -70,27 +71,27 @@ public:
     //   - at the next call of this process, whichever it is, once it is consent_age_max old.
     // Without any such call it has no end: nothing here runs by itself. Throws what C_Login returns; CKR_PIN_LOCKED logs out
     // (PKCS#11 2.40, 4.9, CKA_ALWAYS_AUTHENTICATE).
-    void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session);
+    void consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) JPKI_EXCLUDES(login_mutex_, mutex_);
     // Nothing where the consent is not, or not any more, that session's.
-    void end_consent(CK_SESSION_HANDLE session) noexcept;
-    bool has_consent(CK_SESSION_HANDLE session);
+    void end_consent(CK_SESSION_HANDLE session) noexcept JPKI_EXCLUDES(login_mutex_, mutex_);
+    bool has_consent(CK_SESSION_HANDLE session) JPKI_EXCLUDES(mutex_);
     static constexpr std::chrono::seconds consent_age_max{60};
 
     // --- objects (token_objects.cpp) ---
     // Whether an object of this kind matches; may read the card, and does so only where the template's cheap attributes
     // match. Returns its handle, or CK_INVALID_HANDLE.
-    CK_OBJECT_HANDLE match(ObjectKind kind, const Template& wanted);
+    CK_OBJECT_HANDLE match(ObjectKind kind, const Template& wanted) JPKI_EXCLUDES(mutex_);
     // Throws CKR_OBJECT_HANDLE_INVALID for a handle that is not, or not any more, one of this token's.
-    ObjectKind object(CK_OBJECT_HANDLE handle);
+    ObjectKind object(CK_OBJECT_HANDLE handle) JPKI_EXCLUDES(mutex_);
     // No value: CKR_ATTRIBUTE_TYPE_INVALID. May read the card.
-    std::optional<Bytes> attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
+    std::optional<Bytes> attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) JPKI_EXCLUDES(mutex_);
     // Whether it is a part of the private key that never leaves the card: CKR_ATTRIBUTE_SENSITIVE.
     bool is_secret(ObjectKind kind, CK_ATTRIBUTE_TYPE type);
 
     // --- mechanisms and the key (token_key.cpp) ---
     // The key's, without the hashes that are made in software.
-    std::vector<CK_MECHANISM_TYPE> mechanisms();
-    bool offers(CK_MECHANISM_TYPE type);
+    std::vector<CK_MECHANISM_TYPE> mechanisms() JPKI_EXCLUDES(mutex_);
+    bool offers(CK_MECHANISM_TYPE type) JPKI_EXCLUDES(mutex_);
     // The kind of this token's key `key`. Throws CKR_KEY_HANDLE_INVALID.
     ObjectKind require_some_key(CK_OBJECT_HANDLE key);
     // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other half of the pair, and
@@ -98,7 +99,7 @@ public:
     void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
     // One signature by the card over `data`, checked with the public key where module/README.md asks for it. `data` is what the
     // scheme's encode() made. Throws CKR_USER_NOT_LOGGED_IN and the rest.
-    Bytes sign(const SignatureScheme& scheme, ByteView data);
+    Bytes sign(const SignatureScheme& scheme, ByteView data) JPKI_EXCLUDES(mutex_);
     // The holder's certificate; may read the card. NULL when there is none, or none that may be read now.
     std::shared_ptr<const Certificate> certificate() { return card().certificate(use_).certificate; }
     std::shared_ptr<const Certificate> ca_certificate() { return card().ca_certificate(use_).certificate; }
@@ -107,22 +108,24 @@ private:
     // module/README.md, token flags: never stale by more than a second.
     static constexpr std::chrono::milliseconds tries_age_max{1000};
 
-    bool still_logged_in();
+    bool still_logged_in() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
     LastTry last_try() const noexcept { return services_.settings.keep_last_try ? LastTry::withhold : LastTry::spend; }
-    void require_not_blocked();
-    RejectedPins::Print require_pin_worth_sending(const Secret& pin);
+    void require_not_blocked() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    RejectedPins::Print require_pin_worth_sending(const Secret& pin) JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
     // `print`: NULL for a PIN that was typed at the reader.
-    void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept;
+    void remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept JPKI_REQUIRES(login_mutex_)
+        JPKI_EXCLUDES(mutex_);
     [[noreturn]] void refuse(const PinAnswer& answer);
     Card::ChangeAnswer change_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin,
-                                  CK_ULONG new_length);
-    void finish_change(const Card::ChangeAnswer& answer);
-    PinAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold);
-    void log_out();
-    void log_out_whatever_the_card_says();
-    void withdraw_consent();
-    void withdraw_consent_whatever_the_card_says() noexcept;
-    void lose_private_handles();
+                                  CK_ULONG new_length) JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    void finish_change(const Card::ChangeAnswer& answer) JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    PinAnswer ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold) JPKI_REQUIRES(login_mutex_)
+        JPKI_EXCLUDES(mutex_);
+    void log_out() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    void log_out_whatever_the_card_says() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    void withdraw_consent() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    void withdraw_consent_whatever_the_card_says() noexcept JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    void lose_private_handles() JPKI_EXCLUDES(mutex_);
     bool is_private(ObjectKind kind);
     bool exists(ObjectKind kind);
     ObjectFacts facts_of_object(ObjectKind kind);
@@ -146,11 +149,12 @@ private:
     Insertion& insertion_;
     const KeyUse use_;
     std::atomic<bool> user_ = false;  // the caller logged in; whether the card still honours it is Card::verified()
-    std::mutex login_mutex_;          // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
-    std::mutex mutex_;                // what follows; never held over I/O
-    std::array<CK_OBJECT_HANDLE, object_kinds> handles_{};
-    RejectedPins rejected_;
-    CK_SESSION_HANDLE consenting_ = CK_INVALID_HANDLE;  // whose the last consent was; that it still is, is for the card to say
+    Mutex login_mutex_;               // one C_Login, C_Logout or C_SetPIN at a time; held over I/O
+    Mutex mutex_ JPKI_ACQUIRED_AFTER(login_mutex_);  // for moments: what does I/O excludes it
+    std::array<CK_OBJECT_HANDLE, object_kinds> handles_ JPKI_GUARDED_BY(mutex_){};
+    RejectedPins rejected_ JPKI_GUARDED_BY(mutex_);
+    // Whose the last consent was; that it still is, is for the card to say.
+    CK_SESSION_HANDLE consenting_ JPKI_GUARDED_BY(mutex_) = CK_INVALID_HANDLE;
 };
 
 }  // namespace jpki

@@ -22,10 +22,10 @@ bool Token::needs_consent_each() const noexcept {
     return use_ == KeyUse::signature && services_.settings.consent == Settings::Consent::each;
 }
 
-// Called with login_mutex_ held. Ends whatever consent there is.
+// Ends whatever consent there is.
 void Token::withdraw_consent() {
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         consenting_ = CK_INVALID_HANDLE;
     }
     if (!insertion_.gone()) card().end_hold();
@@ -43,7 +43,7 @@ void Token::withdraw_consent_whatever_the_card_says() noexcept {
 }
 
 void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE session) {
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     require(logged_in(), CKR_USER_NOT_LOGGED_IN);
     const bool again = has_consent(session);
     try {
@@ -58,7 +58,7 @@ void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE
         throw;
     }
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         consenting_ = session;
     }
     services_.consent_given = true;
@@ -66,7 +66,7 @@ void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE
 
 bool Token::has_consent(CK_SESSION_HANDLE session) {
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         if (consenting_ != session) return false;
     }
     return card().held() && card().verified(use_);
@@ -74,9 +74,9 @@ bool Token::has_consent(CK_SESSION_HANDLE session) {
 
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
     // Until the card's security status is reset, no other session may begin a consent: the reset would end it.
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         if (consenting_ != session) return;
     }
     withdraw_consent_whatever_the_card_says();

@@ -2,8 +2,8 @@
 #include "module/token.hpp"
 
 #include "apdu/log_text.hpp"
+#include "module/caller_memory.hpp"
 #include "module/insertion.hpp"
-#include "module/output.hpp"
 
 #include <utility>
 
@@ -49,7 +49,7 @@ void Token::require_not_blocked() {
 RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
     RejectedPins::Print print;
     const auto was_rejected = [&] {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         print = rejected_.print(pin.view());
         return rejected_.contains(print);
     };
@@ -58,7 +58,7 @@ RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
     const TriesAnswer left = card().tries(use_, tries_age_max);
     require(left != TriesAnswer(0), CKR_PIN_LOCKED);
     if (left) {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         rejected_.heard(*left);
     }
     if (!was_rejected()) return print;
@@ -67,7 +67,7 @@ RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
 }
 
 void Token::remember(const PinAnswer& answer, const RejectedPins::Print* print) noexcept {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (answer.kind == PinAnswer::Kind::accepted) rejected_.clear();
     // A blocked card does not compare: the PIN may be the right one.
     if (answer.kind != PinAnswer::Kind::rejected) return;
@@ -94,7 +94,7 @@ PinAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder
     Secret secret;
     if (!on_pad) {
         require(pin != nullptr, CKR_ARGUMENTS_BAD);
-        require_shape(take_pin(use_, input(pin, length), secret));
+        require_shape(take_pin(use_, caller_bytes(pin, length), secret));
     }
     require_not_blocked();
     if (on_pad) {
@@ -111,7 +111,7 @@ PinAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder
 }
 
 void Token::login(const unsigned char* pin, CK_ULONG length) {
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     require(!still_logged_in(), CKR_USER_ALREADY_LOGGED_IN);
     lose_private_handles();
     // Held, with consent for each signature, until the certificate was read, by whomever.
@@ -132,14 +132,14 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
 }
 
 void Token::logout() {
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     if (logged_in()) return log_out();
     log_out_whatever_the_card_says();  // also a login that was lost may have left something in memory, or a lock that is due
     throw Error{CKR_USER_NOT_LOGGED_IN};
 }
 
 bool Token::logout_if(const std::function<bool()>& unused) {
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     if (!unused()) return false;
     log_out_whatever_the_card_says();
     return true;
@@ -147,7 +147,7 @@ bool Token::logout_if(const std::function<bool()>& unused) {
 
 void Token::log_out() {
     {
-        const std::scoped_lock lock(mutex_);
+        const MutexLock lock(mutex_);
         consenting_ = CK_INVALID_HANDLE;
     }
     user_.store(false, std::memory_order_release);
@@ -171,7 +171,7 @@ void Token::log_out_whatever_the_card_says() {
 }
 
 void Token::set_pin(const unsigned char* old_pin, CK_ULONG old_length, const unsigned char* new_pin, CK_ULONG new_length) {
-    const std::scoped_lock one_at_a_time(login_mutex_);
+    const MutexLock one_at_a_time(login_mutex_);
     finish_change(change_pin(old_pin, old_length, new_pin, new_length));
 }
 
@@ -189,9 +189,9 @@ Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
     // The new one first: it can be judged without the card, and no try may be spent on a change that cannot be made.
     Secret fresh;
-    require_new_shape(take_new_pin(use_, input(new_pin, new_length), fresh));
+    require_new_shape(take_new_pin(use_, caller_bytes(new_pin, new_length), fresh));
     Secret old;
-    require_shape(take_pin(use_, input(old_pin, old_length), old));
+    require_shape(take_pin(use_, caller_bytes(old_pin, old_length), old));
     require_not_blocked();
     const RejectedPins::Print print = require_pin_worth_sending(old);
     withdraw_consent();

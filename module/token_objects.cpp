@@ -100,14 +100,14 @@ CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
         const auto value = this->attribute(kind, attribute->type);
         if (!value || *value != attribute->value) return CK_INVALID_HANDLE;
     }
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     CK_OBJECT_HANDLE& handle = handles_[static_cast<std::size_t>(kind)];
     if (handle == CK_INVALID_HANDLE) handle = services_.next_handle();
     return handle;
 }
 
 ObjectKind Token::object(CK_OBJECT_HANDLE handle) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const ObjectKind kind : all_object_kinds) {
         if (handle == CK_INVALID_HANDLE || handles_[static_cast<std::size_t>(kind)] != handle) continue;
         // Those of a login that was lost; the next login makes new ones.
@@ -119,7 +119,7 @@ ObjectKind Token::object(CK_OBJECT_HANDLE handle) {
 
 // The handles of private objects die with the login (PKCS#11 5.6, C_Logout).
 void Token::lose_private_handles() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const ObjectKind kind : all_object_kinds)
         if (is_private(kind)) handles_[static_cast<std::size_t>(kind)] = CK_INVALID_HANDLE;
 }

@@ -1,4 +1,4 @@
-// Everything that is written to a caller's memory, in one place.
+// The caller's memory: what is read from it and written to it.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -14,7 +14,7 @@ namespace jpki {
 // The convention of PKCS#11 5.2 for output of variable length: NULL asks for the length, a short buffer gets the length
 // and CKR_BUFFER_TOO_SMALL, both without any effect. Returns true when the caller's buffer may now be filled with
 // `needed` bytes; false when only the length was asked for. Throws CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL.
-inline bool wants_output(const void* buffer, CK_ULONG* length, CK_ULONG needed) {
+inline bool begin_output(const void* buffer, CK_ULONG* length, CK_ULONG needed) {
     require(length != nullptr, CKR_ARGUMENTS_BAD);
     if (buffer == nullptr) {
         *length = needed;
@@ -28,7 +28,7 @@ inline bool wants_output(const void* buffer, CK_ULONG* length, CK_ULONG needed) 
 
 // Fills a fixed field of text: padded with blanks, not ended by NUL (PKCS#11 3, "blank padded"). Text that is too long is
 // cut between UTF-8 characters.
-template <std::size_t size> void blank_padded(unsigned char (&field)[size], std::string_view text) noexcept {
+template <std::size_t size> void put_blank_padded(unsigned char (&field)[size], std::string_view text) noexcept {
     std::size_t length = std::min(size, text.size());
     if (length < text.size())
         while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
@@ -37,7 +37,7 @@ template <std::size_t size> void blank_padded(unsigned char (&field)[size], std:
 }
 
 // The caller's input as a view. A NULL pointer with a length is an error, with length 0 it is empty.
-inline ByteView input(const void* data, CK_ULONG length) {
+inline ByteView caller_bytes(const void* data, CK_ULONG length) {
     require(data != nullptr || length == 0, CKR_ARGUMENTS_BAD);
     return {static_cast<const std::uint8_t*>(data), static_cast<std::size_t>(length)};
 }
