@@ -1,11 +1,12 @@
 #include "module/settings.hpp"
 
 #include "module/settings_file.hpp"
+#include "module/settings_table.hpp"
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 #include <optional>
+#include <variant>
 
 // toml++ 3.3 asserts, or lets clang assume, conditions that a file can violate ("x=[}"): that would end the host's process. It
 // works without either, so its assertions are compiled to nothing.
@@ -31,28 +32,10 @@ public:
     Reader(const toml::table& root, const std::string& name, Settings& settings)
         : root_(root), name_(name), settings_(settings) {}
 
-    void boolean(const char* table, const char* key, bool& out) {
-        if (const toml::node* node = take(table, key)) {
-            if (const auto value = node->value_exact<bool>()) out = *value;
-            else complain(*node, std::string(table) + "." + key + " must be true or false");
-        }
-    }
-
-    void text(const char* table, const char* key, const char* allowed, const std::function<bool(const std::string&)>& set) {
-        if (const toml::node* node = take(table, key)) {
-            const auto value = node->value_exact<std::string>();
-            if (!value || !set(*value)) complain(*node, std::string(table) + "." + key + " must be " + allowed);
-        }
-    }
-
-    void milliseconds(const char* table, const char* key, std::chrono::milliseconds& out, std::int64_t most) {
-        if (const toml::node* node = take(table, key)) {
-            const auto value = node->value_exact<std::int64_t>();
-            if (value && *value >= 0 && *value <= most) out = std::chrono::milliseconds(*value);
-            else
-                complain(*node,
-                         std::string(table) + "." + key + " must be a number of milliseconds from 0 to " + std::to_string(most));
-        }
+    void read(const SettingRow& row) {
+        const toml::table* table = root_[row.table].as_table();
+        const toml::node* node = table ? table->get(row.key) : nullptr;
+        if (node && !set(row, *node)) complain(*node, std::string(row.table) + "." + row.key + " must be " + row.allowed);
     }
 
     void complain_of_unknown_keys() {
@@ -63,17 +46,32 @@ public:
                 continue;
             }
             for (const auto& [key, node] : *table) {
-                const std::string full = std::string(table_name.str()) + "." + std::string(key.str());
-                if (std::find(known_.begin(), known_.end(), full) == known_.end()) complain(node, "unknown key " + shown(full));
+                if (!is_known(table_name.str(), key.str()))
+                    complain(node, "unknown key " + shown(std::string(table_name.str()) + "." + std::string(key.str())));
             }
         }
     }
 
 private:
-    const toml::node* take(const char* table, const char* key) {
-        known_.push_back(std::string(table) + "." + key);
-        const toml::table* found = root_[table].as_table();
-        return found ? found->get(key) : nullptr;
+    // False: not a value of the setting's type, or not an allowed one.
+    bool set(const SettingRow& row, const toml::node& node) {
+        if (const auto* flag = std::get_if<SettingRow::Flag>(&row.value)) {
+            const auto value = node.value_exact<bool>();
+            if (value) settings_.*(*flag) = *value;
+            return value.has_value();
+        }
+        if (const auto* duration = std::get_if<SettingRow::Duration>(&row.value)) {
+            const auto value = node.value_exact<std::int64_t>();
+            if (!value || *value < 0 || *value > duration->most) return false;
+            settings_.*duration->value = std::chrono::milliseconds(*value);
+            return true;
+        }
+        const auto value = node.value_exact<std::string>();
+        return value && std::get<SettingRow::Text>(row.value)(settings_, *value);
+    }
+
+    static bool is_known(std::string_view table, std::string_view key) {
+        return std::ranges::any_of(setting_rows(), [&](const SettingRow& row) { return row.table == table && row.key == key; });
     }
 
     // A key comes from a file: only its printable characters reach the log.
@@ -92,39 +90,8 @@ private:
     const toml::table& root_;
     const std::string& name_;
     Settings& settings_;
-    std::vector<std::string> known_;
     std::size_t complaints_ = 0;
 };
-
-bool set_consent(const std::string& text, Settings& settings) {
-    if (text == "login") settings.consent = Settings::Consent::login;
-    else if (text == "each") settings.consent = Settings::Consent::each;
-    else return false;
-    return true;
-}
-
-bool set_pss(const std::string& text, Settings& settings) {
-    if (text == "auto") settings.pss = Settings::Pss::automatic;
-    else if (text == "on") settings.pss = Settings::Pss::on;
-    else if (text == "off") settings.pss = Settings::Pss::off;
-    else return false;
-    return true;
-}
-
-bool set_level(const std::string& text, Settings& settings) {
-    if (text == "off") settings.log_level = LogLevel::off;
-    else if (text == "error") settings.log_level = LogLevel::error;
-    else if (text == "info") settings.log_level = LogLevel::info;
-    else if (text == "debug") settings.log_level = LogLevel::debug;
-    else return false;
-    return true;
-}
-
-bool set_log_file(const std::string& text, Settings& settings) {
-    if (text.find('\0') != std::string::npos) return false;
-    settings.log_file = text;
-    return true;
-}
 
 // False if there is no such file; an existing file that cannot be used gives an error line.
 bool apply_file(const std::string& path, Settings& settings) {
@@ -142,9 +109,13 @@ std::optional<std::string> environment(const char* name) {
     return value;
 }
 
-void apply_environment(const char* name, const char* allowed, Settings& settings, bool (*set)(const std::string&, Settings&)) {
-    if (const auto value = environment(name); value && !set(*value, settings))
-        settings.complaints.push_back(std::string("environment:0: ") + name + " must be " + allowed);
+void apply_environment(const SettingRow& row, Settings& settings) {
+    const auto value = row.environment ? environment(row.environment) : std::nullopt;
+    const auto* set = std::get_if<SettingRow::Text>(&row.value);
+    if (!value || !set || (*set)(settings, *value)) return;
+    std::string allowed(row.allowed);
+    std::erase(allowed, '"');  // a file's quotes
+    settings.complaints.push_back(std::string("environment:0: ") + row.environment + " must be " + allowed);
 }
 
 }  // namespace
@@ -162,18 +133,7 @@ void apply_settings(std::string_view original, const std::string& name, Settings
         return;
     }
     Reader reader(parsed.table(), name, settings);
-    reader.text("signature", "consent", "\"login\" or \"each\"",
-                [&](const std::string& value) { return set_consent(value, settings); });
-    reader.text("mechanisms", "pss", "\"auto\", \"on\" or \"off\"",
-                [&](const std::string& value) { return set_pss(value, settings); });
-    reader.boolean("pin", "keep_last_try", settings.keep_last_try);
-    reader.boolean("pin", "pinpad", settings.pinpad);
-    reader.boolean("pin", "pinpad_letters", settings.pinpad_letters);
-    reader.milliseconds("reader", "busy_timeout_ms", settings.busy_timeout, 600'000);
-    reader.text("log", "file", "a path, \"stderr\" or \"\"",
-                [&](const std::string& value) { return set_log_file(value, settings); });
-    reader.text("log", "level", "\"off\", \"error\", \"info\" or \"debug\"",
-                [&](const std::string& value) { return set_level(value, settings); });
+    for (const SettingRow& row : setting_rows()) reader.read(row);
     reader.complain_of_unknown_keys();
 }
 
@@ -186,10 +146,7 @@ Settings read_settings() {
         if (const auto config_home = environment("XDG_CONFIG_HOME")) apply_file(*config_home + "/jpki-pkcs11.toml", settings);
         else if (const auto home = environment("HOME")) apply_file(*home + "/.config/jpki-pkcs11.toml", settings);
     }
-    apply_environment("JPKI_PKCS11_CONSENT", "login or each", settings, set_consent);
-    apply_environment("JPKI_PKCS11_PSS", "auto, on or off", settings, set_pss);
-    if (const auto file = environment("JPKI_PKCS11_LOG")) settings.log_file = *file;
-    apply_environment("JPKI_PKCS11_LOG_LEVEL", "off, error, info or debug", settings, set_level);
+    for (const SettingRow& row : setting_rows()) apply_environment(row, settings);
     return settings;
 }
 

@@ -1,13 +1,16 @@
 // conf/jpki-pkcs11.toml and jpki-pkcs11.toml(5) agree with the module: every setting, each with its default.
 #include "module/settings.hpp"
+#include "module/settings_table.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <variant>
 
 using namespace jpki;
 
@@ -54,13 +57,9 @@ std::set<std::string> names_in(const std::string& text) {
     return result;
 }
 
-// The keys in the source: a setting that was added there and not to the file would otherwise be missed.
-std::set<std::string> names_in_source() {
-    static const std::regex reading(R"re(reader\.\w+\("(\w+)", "(\w+)")re");
-    const std::string source = contents("module/settings.cpp");
+std::set<std::string> names_in_table() {
     std::set<std::string> result;
-    for (std::sregex_iterator i(source.begin(), source.end(), reading), end; i != end; ++i)
-        result.insert((*i)[1].str() + "." + (*i)[2].str());
+    for (const SettingRow& row : setting_rows()) result.insert(std::string(row.table) + "." + row.key);
     return result;
 }
 
@@ -106,9 +105,16 @@ BOOST_AUTO_TEST_CASE(every_setting_is_in_file_with_its_default) {
     for (const std::string& complaint : settings.complaints) BOOST_ERROR(complaint);
     check_equal(settings, Settings{});
 
-    const auto there = names_in(contents(file)), known = names_in_source();
-    BOOST_CHECK_GE(known.size(), 8u);  // otherwise the regular expression matches nothing
+    const auto there = names_in(contents(file)), known = names_in_table();
     BOOST_CHECK_EQUAL_COLLECTIONS(there.begin(), there.end(), known.begin(), known.end());
+    const auto shown = settings_in(contents(file));
+    for (const SettingRow& row : setting_rows())
+        BOOST_CHECK_MESSAGE(std::ranges::any_of(shown,
+                                                [&](const Setting& one) {
+                                                    return one.table == row.table && one.key == row.key &&
+                                                           one.value == row.default_value;
+                                                }),
+                            std::string(row.key) + " has another default in the file");
 }
 
 BOOST_AUTO_TEST_CASE(every_setting_has_explanation_before_it) {
@@ -123,8 +129,11 @@ BOOST_AUTO_TEST_CASE(bad_value_for_each_setting_is_one_log_line_with_its_name) {
         Settings settings;
         apply_settings("[" + setting.table + "]\n" + setting.key + " = [1]\n", "bad", settings);
         BOOST_REQUIRE_EQUAL(settings.complaints.size(), 1u);
-        BOOST_CHECK_MESSAGE(settings.complaints[0].rfind("bad:2: " + setting.table + "." + setting.key + " must be ", 0) == 0,
-                            settings.complaints[0]);
+        const auto rows = setting_rows();
+        const auto row = std::ranges::find_if(
+            rows, [&](const SettingRow& one) { return one.table == setting.table && one.key == setting.key; });
+        BOOST_REQUIRE(row != rows.end());
+        BOOST_CHECK_EQUAL(settings.complaints[0], "bad:2: " + setting.table + "." + setting.key + " must be " + row->allowed);
         settings.complaints.clear();
         check_equal(settings, Settings{});
     }
@@ -138,8 +147,30 @@ BOOST_AUTO_TEST_CASE(man_page_lists_the_same_settings_and_defaults) {
         const std::string entry = ".BR " + setting.key + " \" = \" " + value + "\n";
         BOOST_CHECK_MESSAGE(page.find(entry) != std::string::npos, "not in the man page: " + entry);
     }
-    const std::string source = contents("module/settings.cpp");
-    const std::regex variable("\"(JPKI_PKCS11_\\w+)\"");
-    for (std::sregex_iterator i(source.begin(), source.end(), variable), end; i != end; ++i)
-        BOOST_CHECK_MESSAGE(page.find((*i)[1].str()) != std::string::npos, (*i)[1].str());
+    for (const SettingRow& row : setting_rows())
+        if (row.environment) BOOST_CHECK_MESSAGE(page.find(row.environment) != std::string::npos, row.environment);
+}
+
+BOOST_AUTO_TEST_CASE(every_value_that_complaint_names_is_allowed) {
+    const std::regex quoted("\"([^\"]*)\"");
+    for (const SettingRow& row : setting_rows()) {
+        const auto* set = std::get_if<SettingRow::Text>(&row.value);
+        if (!set) continue;
+        const std::string allowed = row.allowed;
+        for (std::sregex_iterator i(allowed.begin(), allowed.end(), quoted), end; i != end; ++i) {
+            Settings settings;
+            BOOST_CHECK_MESSAGE((*set)(settings, (*i)[1].str()), std::string(row.key) + " = " + (*i)[0].str());
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(readme_lists_every_setting_with_its_default_help_and_environment_variable) {
+    const std::string page = contents("conf/README.md");
+    for (const SettingRow& row : setting_rows()) {
+        const std::string line =
+            std::string("| `[") + row.table + "] " + row.key + "` | `" + row.default_value + "` | " + row.help + " |\n";
+        BOOST_CHECK_MESSAGE(page.find(line) != std::string::npos, "not in conf/README.md: " + line);
+        if (row.environment)
+            BOOST_CHECK_MESSAGE(page.find(std::string("`") + row.environment + "`") != std::string::npos, row.environment);
+    }
 }
