@@ -11,16 +11,16 @@
 
 namespace jpki {
 
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
 // PC/SC's DWORD is 64 bits wide in pcsc-lite; its codes are 32 bits.
 std::string code_text(LONG rc) {
     char text[16];
     std::snprintf(text, sizeof text, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
     return text;
 }
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
 
 bool means_removed(LONG rc) noexcept {
     return rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||

@@ -70,7 +70,8 @@ std::uint16_t PinPad::send(std::uint32_t code, const Bytes& structure) {
     LONG rc = 0;
     const std::size_t size = link_.control(code, structure, answer, rc);
     // Whether the card saw the PIN is not known; nothing is repeated.
-    if (rc != SCARD_S_SUCCESS || size < 2) throw TransportFault("PIN pad of the reader failed");
+    if (rc != SCARD_S_SUCCESS) throw TransportFault("PIN pad of the reader failed: PC/SC error " + code_text(rc));
+    if (size < 2) throw TransportFault("PIN pad of the reader failed: answer without a status word");
     return static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
 }
 

@@ -1,4 +1,5 @@
 // Readers with a PIN pad (PC/SC part 10): the PIN never passes through the computer.
+#include "log_file.hpp"
 #include "pin_fixture.hpp"
 
 using namespace jpki::test;
@@ -116,6 +117,22 @@ BOOST_AUTO_TEST_CASE(cancel_timeout_and_short_entries_at_pad_cost_no_try) {
     BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     fake::user_will(reader_name, PinEntry::typed(auth_pin));
     CHECK_RV(f.pad_login(session), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(log_of_failed_pad_names_pcsc_code) {
+    const LogFile log;
+    Padded f(log.settings());
+    const auto session = f.open(auth_slot);
+    CK_TOKEN_INFO token{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));  // the pad's features are known now
+    fake::user_will(reader_name, PinEntry::typed(auth_pin));
+    fake::fail(fake::Function::control, SCARD_F_COMM_ERROR);
+    CHECK_RV(f.pad_login(session), CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
+    const auto lines = log.lines();
+    BOOST_CHECK(std::ranges::any_of(lines, [](const std::string& line) {
+        return line.find("PIN pad of the reader failed: PC/SC error 0x80100013") != std::string::npos;
+    }));
 }
 
 BOOST_AUTO_TEST_CASE(right_pin_at_pad_clears_rejected_pins) {
