@@ -7,7 +7,7 @@
 
 namespace jpki {
 
-// Public bytes of the authentication certificate serve as the card's face when the application must be selected again.
+// Public bytes of the authentication certificate identify the card when the application must be selected again.
 void CardFiles::remember_start(Ef ef, const Bytes& data) {
     if (ef != Ef::authentication_certificate || !authentication_start_.empty()) return;
     authentication_read_with_pin_ = status_.verified(KeyUse::authentication);
@@ -26,13 +26,13 @@ CertificateFile CardFiles::certificate_file(CardScope& scope, KeyUse use, Ef ef)
     return files_[certificate_slot(ef)];
 }
 
-// One attempt. Malformed: what was read is no certificate, or was a fault while another application may be selected.
+// One attempt. Malformed: the data is not a certificate, or a fault occurred while another application may be selected.
 FileAnswer CardFiles::read_and_parse(CardScope& scope, Ef ef, std::shared_ptr<const Certificate>& certificate) {
     FileAnswer answer;
     try {
         const bool started = ef == Ef::authentication_certificate && !authentication_start_.empty();
         answer = scope.applet().read_certificate(ef, started ? authentication_start_ : Bytes());
-        // A READ that hit another application's file is caught here.
+        // Detects a READ BINARY of another application's file.
         if (answer.kind == FileAnswer::Kind::read && !(certificate = parse_certificate(answer.data)))
             answer.kind = FileAnswer::Kind::malformed;
     } catch (const TransportFault&) {
@@ -56,7 +56,7 @@ void CardFiles::keep_file(CardScope& scope, KeyUse use, Ef ef, std::shared_ptr<c
     file_known_[certificate_slot(ef)] = true;
 }
 
-// Puts the file into files_, unless it is there.
+// Puts the file into files_, unless it is present.
 void CardFiles::read_file(CardScope& scope, KeyUse use, Ef ef) {
     const std::size_t slot = certificate_slot(ef);
     if (file_known_[slot]) return;
@@ -69,23 +69,23 @@ void CardFiles::read_file(CardScope& scope, KeyUse use, Ef ef) {
     std::shared_ptr<const Certificate> certificate;
     FileAnswer answer = read_and_parse(scope, ef, certificate);
     if (answer.kind != FileAnswer::Kind::read && !scope.certain()) {
-        // Not what was meant: perhaps another application's file. Asked again where it is certain who answers.
+        // Unexpected data: perhaps another application's file. Read again with the application certainly selected.
         scope.reselect();
         answer = read_and_parse(scope, ef, certificate);
     } else if (answer.kind == FileAnswer::Kind::malformed) {
-        answer = read_and_parse(scope, ef, certificate);  // perhaps it was spoilt on the way
+        answer = read_and_parse(scope, ef, certificate);  // perhaps corrupted in transfer
     }
     if (answer.kind == FileAnswer::Kind::read) return keep_file(scope, use, ef, std::move(certificate));
     if (answer.kind == FileAnswer::Kind::malformed) throw UnusableFile("certificate file contains no certificate");
-    // A file that wants a PIN is there; it is asked again after the login.
+    // The file exists and needs a PIN; it is read again after the login.
     if (answer.kind == FileAnswer::Kind::absent) file_known_[slot] = true;
     if (answer.kind == FileAnswer::Kind::locked && ef == Ef::authentication_certificate) authentication_locked_ = true;
-    // A login that opens nothing is none.
+    // A login after which the file cannot be read is not a login.
     if (answer.kind == FileAnswer::Kind::locked && of_holder) status_.log_out(use);
     files_[slot] = {answer.kind, nullptr};
 }
 
-// What was read of the certificates of `use` is read again at the next use.
+// The certificates of `use` are read again at the next use.
 void CardFiles::doubt_certificates(KeyUse use) {
     forget_file(facts_of(use).certificate);
     forget_file(facts_of(use).ca);
@@ -100,9 +100,9 @@ bool CardFiles::chain_fits(KeyUse use) const {
     return chain_check_(*ca, *ca) && (!holder || (holder->der != ca->der && chain_check_(*holder, *ca)));
 }
 
-// Where the CA's certificate is in memory it costs nothing to see that a certificate came as its issuer made it: a bit that
-// was flipped on the way, or a file of another application, must not be served. A card whose certificates do not fit
-// together would still be a card: what it says twice is what it has.
+// With the CA certificate cached, checking that a certificate is unchanged costs no command: a bit that
+// flipped in transfer, or a file of another application, must not be returned. A card whose certificates do not
+// match would still be a card: two equal reads are accepted.
 void CardFiles::check_chain(CardScope& scope, KeyUse use) {
     const CertificateFile& holder = files_[certificate_slot(facts_of(use).certificate)];
     const CertificateFile& ca = files_[certificate_slot(facts_of(use).ca)];
@@ -111,7 +111,7 @@ void CardFiles::check_chain(CardScope& scope, KeyUse use) {
     if (!chain_fits(use)) {
         const auto holder_before = holder.certificate, ca_before = ca.certificate;
         log_.error("certificate and CA certificate do not match; reading them again");
-        // Until they were read in order nothing is signed without a check.
+        // Until they were read without a fault nothing is signed without a check.
         certificates_doubted_[index_of(use)] = true;
         doubt_certificates(use);
         scope.reselect();

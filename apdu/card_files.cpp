@@ -10,7 +10,7 @@ namespace jpki {
 
 namespace {
 
-// EF 0008, byte 0 signature, byte 1 authentication; 8F: there (apdu/README.md, Files).
+// EF 0008, byte 0 signature, byte 1 authentication; 8F: exists (apdu/README.md, Files).
 constexpr std::uint8_t exists = 0x8F;
 
 }  // namespace
@@ -25,8 +25,8 @@ FileAnswer CardFiles::read_existence(CardScope& scope, Existence& said) {
     return answer;
 }
 
-// Asked for certain: what another application's file says must not make a key vanish, and neither must a bit that was flipped
-// on the way. That a key is not there is believed when it was read twice.
+// Read with the application certainly selected: another application's file must not hide a key, and neither must a bit that
+// flipped in transfer. A missing key is accepted after two reads.
 CardFiles::Existence CardFiles::existence(CardScope& scope) {
     if (existence_) return *existence_;
     scope.confirm_selected();
@@ -38,7 +38,7 @@ CardFiles::Existence CardFiles::existence(CardScope& scope) {
         for (std::size_t use = 0; use < said.size(); ++use)
             if (again[use] != std::optional<bool>(false)) said[use] = again[use];
     }
-    // A card that says 9000 to everything has no application at all. Ours has bytes in EF 0006, or no such file.
+    // A card that answers 9000 to every command has no application at all. Ours has bytes in EF 0006, or no such file.
     if (answer.success_without_data &&
         scope.applet().read_start(Ef::token_information, TokenInformation::size).success_without_data) {
         log_.info("not a JPKI card: it answers 9000 to every command");
@@ -52,7 +52,7 @@ CardFiles::Existence CardFiles::existence(CardScope& scope) {
     return said;
 }
 
-// What is malformed may have been spoilt on the way: it is not remembered.
+// Malformed data may have been corrupted in transfer: it is not cached.
 std::optional<TokenInformation> CardFiles::token_information(CardScope& scope) {
     if (token_information_) return *token_information_;
     scope.confirm_selected();
@@ -63,7 +63,7 @@ std::optional<TokenInformation> CardFiles::token_information(CardScope& scope) {
     return information;
 }
 
-// After a login a phone's certificate reads as if it were public; what the card says of itself tells them apart.
+// After a login a phone's certificate reads like a public one; EF 0006 distinguishes them.
 void CardFiles::look_for_phone(CardScope& scope) {
     if (!authentication_read_with_pin_ || authentication_locked_) return;
     try {
@@ -72,11 +72,11 @@ void CardFiles::look_for_phone(CardScope& scope) {
     } catch (const TransportFault&) {
         throw;
     } catch (const CardFault& fault) {
-        log_.info(fault.what());  // the certificate is good all the same
+        log_.info(fault.what());  // the certificate is valid nevertheless
     }
 }
 
-// That a key is not there is believed when it was heard twice (existence() sees to that for EF 0008).
+// A missing key is accepted after two reads (existence() does so for EF 0008).
 bool CardFiles::has_key(CardScope& scope, KeyUse use) {
     auto& has = has_key_[index_of(use)];
     if (has) return *has;
@@ -88,7 +88,7 @@ bool CardFiles::has_key(CardScope& scope, KeyUse use) {
     return *said;
 }
 
-// Whether there is a certificate of the holder's for `use`, or a file that wants the PIN.
+// Whether there is a certificate of the holder for `use`, or a file that needs the PIN.
 bool CardFiles::file_is_there(CardScope& scope, KeyUse use) {
     if (use == KeyUse::authentication) {
         look_at_authentication_certificate(scope);
@@ -116,12 +116,12 @@ const Bytes& CardFiles::identity(CardScope& scope) {
     if (!identity_.empty()) return identity_;
     look_at_authentication_certificate(scope);
     if (authentication_read_with_pin_ && !authentication_locked_) {
-        const auto information = token_information(scope);  // a fault decides nothing
+        const auto information = token_information(scope);  // a fault is not a result
         authentication_locked_ = information && information->is_phone();
     }
     if (!authentication_locked_) identity_ = authentication_start_;
     if (!identity_.empty()) return identity_;
-    // No authentication certificate, or one that wants the PIN, be it entered or not (a phone): what else is public.
+    // No authentication certificate, or one that needs the PIN, with or without a login (a phone): other public data.
     Bytes identity;
     scope.confirm_selected();
     for (const Ef ef : {Ef::token_information, Ef::authentication_ca, Ef::signature_ca}) {

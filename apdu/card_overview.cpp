@@ -1,4 +1,4 @@
-// What a card shows of itself to who looks at its tokens, and what of all that was read is known to everybody.
+// What a card shows in a list of tokens, and what of all that was read is published.
 #include "apdu/card_operations.hpp"
 
 #include <utility>
@@ -7,7 +7,7 @@ namespace jpki {
 
 // --- what is known ---------------------------------------------------------------------------------------------------
 
-// Without memory for it nothing is known, and everything is asked again.
+// Without memory for it nothing is cached, and everything is read again.
 void Card::operation_ended() noexcept {
     std::shared_ptr<const CardKnown> fresh;
     try {
@@ -49,7 +49,7 @@ bool Card::may_offer_key(KeyUse use) {
 
 // --- files ----------------------------------------------------------------------------------------------------------
 
-// A search that met a logout: the card may still show a certificate that wants the PIN, but nobody is logged in to see it.
+// A search during a logout: the card may still return a certificate that needs the PIN, but no user is logged in.
 std::optional<CertificateFile> Card::known_file(KeyUse use, Ef ef) const {
     // By name: a reference into what known() returns must not outlive it.
     const auto snapshot = known();

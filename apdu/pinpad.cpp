@@ -21,21 +21,21 @@ constexpr std::uint8_t ended_by_the_enter_key = 0x02;
 constexpr std::uint16_t language = 0x0411;  // Japanese
 constexpr std::uint8_t filler = 0xFF;
 
-// Numbers are in the host's byte order (PC/SC part 10, 2.5.1: the driver converts them to what the reader wants).
+// Numbers are in the host's byte order (PC/SC part 10, 2.5.1: the driver converts them for the reader).
 template <class Number> void append(Bytes& to, Number value) {
     std::array<std::uint8_t, sizeof value> bytes;
     std::memcpy(bytes.data(), &value, sizeof value);
     to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
-// PIN block: of the PIN's own size where that is fixed (four digits), else as long as what is typed.
+// PIN block: of the PIN's size if that is fixed (four digits), else as long as the entry.
 std::uint8_t block_size(const KeyFacts& facts) { return facts.pin_min == facts.pin_max ? facts.pin_max : 0; }
 
 std::uint16_t digits(const KeyFacts& facts) {  // wPINMaxExtraDigit: minimum in the high byte, maximum in the low
     return static_cast<std::uint16_t>(facts.pin_min << 8 | facts.pin_max);
 }
 
-// The command with room for the PIN, into which the reader puts what is typed.
+// The command with room for the PIN, into which the reader puts the entry.
 void append_template(Bytes& to, Header header, const KeyFacts& facts) {
     Bytes command = {header.cla, header.ins, header.p1, header.p2};
     const std::uint8_t size = block_size(facts);
@@ -69,7 +69,7 @@ std::uint16_t PinPad::send(std::uint32_t code, const Bytes& structure) {
     std::array<std::uint8_t, 64> answer;
     LONG rc = 0;
     const std::size_t size = link_.control(code, structure, answer, rc);
-    // Whether the card saw the PIN is not known; nothing is repeated.
+    // It is not known whether the card got the PIN; nothing is repeated.
     if (rc != SCARD_S_SUCCESS) throw TransportFault("PIN pad of the reader failed: PC/SC error " + code_text(rc));
     if (size < 2) throw TransportFault("PIN pad of the reader failed: answer without a status word");
     return static_cast<std::uint16_t>(answer[size - 2] << 8 | answer[size - 1]);
@@ -90,7 +90,7 @@ Bytes PinPad::verify_structure(KeyUse use, std::uint8_t p2) {
 
 Bytes PinPad::modify_structure(KeyUse use, std::uint8_t p2) {
     const KeyFacts& facts = facts_of(use);
-    // The card's command carries the new PIN alone: the old one was verified just before.
+    // The card's command contains the new PIN only: the old one was verified just before.
     Bytes s = {timeout_first, timeout_next, format_ascii, block_size(facts), no_length_field};
     s.push_back(0);  // bInsertionOffsetOld
     s.push_back(0);  // bInsertionOffsetNew

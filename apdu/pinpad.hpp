@@ -1,4 +1,4 @@
-// Readers with a PIN pad (PC/SC part 10): the PIN goes from the reader's keys to the card and never through the computer.
+// Readers with a PIN pad (PC/SC part 10): the PIN goes from the reader's keys to the card and not through the computer.
 #pragma once
 
 #include "apdu/pcsc_link.hpp"
@@ -10,7 +10,7 @@ namespace jpki {
 
 class PinPad {
 public:
-    // NULL when the reader has no FEATURE_VERIFY_PIN_DIRECT. Asks the reader, sends nothing to the card.
+    // NULL if the reader has no FEATURE_VERIFY_PIN_DIRECT. Asks the reader, sends nothing to the card.
     static std::unique_ptr<PinPad> find(PcscLink& link);
 
     // Whether the reader has FEATURE_MODIFY_PIN_DIRECT.
@@ -32,7 +32,7 @@ private:
 
     PcscLink& link_;
     std::uint32_t verify_code_ = 0;
-    std::uint32_t modify_code_ = 0;  // 0: the reader cannot
+    std::uint32_t modify_code_ = 0;  // 0: not supported by the reader
 };
 
 // A PIN typed on the reader's keys. `cancelled` and `not_entered` are answers of the reader: the card was not asked.
