@@ -14,7 +14,7 @@ constexpr std::uint8_t short_reference(Ef ef) noexcept { return iso7816::by_sfi(
     throw CardFault(std::string(what) + ": status " + hex16(status));
 }
 
-// An answer to a retry counter query or a VERIFY that shows that the card knows the PIN.
+// An answer to a retry counter query or a VERIFY which shows that the card has the PIN.
 constexpr bool is_pin_answer(std::uint16_t status) noexcept {
     return status == sw::ok || sw::counts_tries(status) || sw::is_blocked(status);
 }
@@ -39,7 +39,7 @@ bool Applet::select_ef(Ef ef) {
     unexpected("SELECT EF", status);
 }
 
-// P2 that names a PIN or a key, after the SELECT EF that the form may need. Nothing when SELECT EF does not find it.
+// P2 of a PIN or a key, after the SELECT EF that the form may need. No value if SELECT EF does not find it.
 std::optional<std::uint8_t> Applet::reference(Ef ef) {
     if (profile_.form != CommandProfile::Form::select_ef) return short_reference(ef);
     if (!select_ef(ef)) return std::nullopt;
@@ -66,7 +66,7 @@ TriesAnswer Applet::tries(KeyUse use) {
             if (is_pin_answer(response.status)) {
                 profile_.form = CommandProfile::Form::short_form;
             } else {
-                if (!select_ef(ef)) return std::nullopt;  // neither form finds it: which one the card wants stays open
+                if (!select_ef(ef)) return std::nullopt;  // neither form finds it: the card's form is still unknown
                 response = query(iso7816::current_file);
                 if (is_pin_answer(response.status)) profile_.form = CommandProfile::Form::select_ef;
             }
@@ -76,7 +76,7 @@ TriesAnswer Applet::tries(KeyUse use) {
         response = query(iso7816::current_file);
     }
     if (sw::is_blocked(response.status)) return 0;
-    // ISO/IEC 7816-4 lets a card say "verified" here; apdu/README.md knows none that does. A count it is not.
+    // ISO/IEC 7816-4 allows "verified" here; apdu/README.md lists no card that answers so. It is not a count.
     if (response.ok()) return std::nullopt;
     if (sw::counts_tries(response.status)) return sw::tries_in(response.status);
     if (sw::says_no_such_reference(response.status)) return std::nullopt;
@@ -94,7 +94,7 @@ PinAnswer Applet::pin_answer(std::uint16_t status) {
 }
 
 std::optional<std::uint8_t> Applet::pin_reference(KeyUse use) {
-    // A PIN that is typed into a reader cannot be sent a second time: the form must be known before.
+    // A PIN entered at a reader cannot be sent a second time: the form must be known before.
     if (profile_.form == CommandProfile::Form::unknown && !tries(use)) return std::nullopt;
     return reference(facts_of(use).pin);
 }
@@ -107,8 +107,8 @@ PinAnswer Applet::verify(KeyUse use, const Secret& pin) {
         if (is_pin_answer(status)) {
             profile_.form = CommandProfile::Form::short_form;
         } else if (sw::says_no_such_reference(status)) {
-            // The retry counter query settles the form at no cost. When the card does know the PIN in the other form, the command
-            // above reached no PIN and no try was spent: it may be said once more, the right way.
+            // The retry counter query finds the form without a try. If the card has the PIN in the other form, the command
+            // above reached no PIN and no try was spent: it may be sent once more, in the right form.
             if (!tries(use) || profile_.form != CommandProfile::Form::select_ef) return {PinAnswer::Kind::absent, 0};
             return pin_answer(transaction_.transmit(iso7816::verify(iso7816::current_file, pin.view())).status);
         }

@@ -11,7 +11,7 @@ namespace jpki {
 
 namespace {
 
-// Powering up and three commands over a slow NFC link, with room to spare.
+// Power-on and three commands over a slow NFC link, with a margin.
 constexpr std::chrono::milliseconds recognition_max{1000};
 
 }  // namespace
@@ -27,7 +27,7 @@ Card::Card(std::shared_ptr<Connection> connection, Log& log, ChainCheck chain_ch
     connection_.add(*this);
 }
 
-// A connection of the card's own ends with it.
+// A connection made by the card ends with it.
 Card::~Card() {
     if (shared_connection_.use_count() > 1) connection_.remove(*this);
 }
@@ -75,14 +75,14 @@ bool Card::recognise(std::span<const KeyUse> overview) {
         } catch (const TransportFault&) {
             throw;
         } catch (const CardFault& fault) {
-            // Who wants to know asks again, and is told what is wrong.
+            // The next call tries again, and gets the error.
             log_.info(fault.what());
         }
         return true;
     });
 }
 
-// What look() asks, in one transaction.
+// The reads of look(), in one transaction.
 bool Card::look_in(Scope& scope) {
     if (!recognise_in(scope)) return false;
     if (files_.keys_known()) return true;
@@ -99,12 +99,12 @@ bool Card::look_in(Scope& scope) {
 
 std::optional<bool> Card::look() {
     std::optional<bool> seen;
-    // Another thread of this process is recognising the same card: its answer is worth a moment. Without it this thread would
-    // say that there is no card. Not so where that thread itself waits for an exclusive holder.
+    // Another thread of this process is recognising the same card: wait briefly for its result. Otherwise this thread would
+    // report no card. Not if that thread itself waits for an exclusive holder.
     const auto worth_it = [&, nothing_known = !recognised()] { return nothing_known && !connection_.held_exclusively(); };
     connection_.locked_until(std::chrono::steady_clock::now() + recognition_max, worth_it, [&] {
         connection_.assert_turn();
-        if (connection_.held()) return;  // a look ends nobody's consent
+        if (connection_.held()) return;  // look() ends no consent
         if (recognised() && files_.keys_known() && !gone()) {
             seen = true;
             return;
@@ -130,12 +130,12 @@ std::optional<bool> Card::look() {
 SignAnswer Card::sign(KeyUse use, const SignatureScheme& scheme, ByteView data) {
     return run([&](Scope& scope) {
         if (!scope.selected()) scope.reselect();
-        // A login that ended while this waited for its turn: the card may still be open for another key's sake, or because
+        // A login that ended while this call waited: the card may still be open because of another key, or because
         // a PIN is being changed.
         if (!status_.verified(use)) return SignAnswer{SignAnswer::Kind::not_verified, {}};
         SignAnswer answer = scope.applet().sign(use, scheme, data);
         if (answer.kind != SignAnswer::Kind::done && !scope.certain()) {
-            // Perhaps another application answered. Ours says what has become of the login; no PIN is sent.
+            // Perhaps another application answered. Ours answers whether the login is open; no PIN is sent.
             if (answer.kind == SignAnswer::Kind::elsewhere) scope.reselect();
             else scope.confirm_selected();
             answer = scope.applet().sign(use, scheme, data);
@@ -156,7 +156,7 @@ bool Card::still_verified(KeyUse use) {
         if (!status_.verified(use) || !status_.in_doubt(use)) return status_.verified(use);
         status_.confirm_login(use);
         scope.reselect();
-        // What only a login opens: the signature certificate; and the sign command, with too little to sign.
+        // Data that needs a login: the signature certificate; and the sign command, with too little data to sign.
         const bool refused = use == KeyUse::signature
                                  ? scope.applet().read_start(Ef::signature_certificate, 4).kind == FileAnswer::Kind::locked
                                  : scope.applet().probe_sign(use, rsa_pss_sha256.p1) == sw::security_status_not_satisfied;
@@ -184,7 +184,7 @@ bool Card::has_pss(Scope& scope, KeyUse use) {
         pss_ = scope.applet().probe_sign(use, rsa_pss_sha256.p1) != sw::incorrect_p1_p2;
         return *pss_;
     }
-    // It does not get as far as looking at P1: nothing is known.
+    // The card does not reach the check of P1: nothing is known.
     pss_asked_[index_of(use)] = status_.verified(use) ? PssAsked::logged_in : PssAsked::logged_out;
     return false;
 }

@@ -139,7 +139,7 @@ void CardFiles::keep(const TokenInformation& information) {
 }
 
 void CardFiles::existence_failed() noexcept {
-    // Who needs a file finds out by reading it.
+    // A call that needs a file finds out by reading it.
     if (++existence_failures_ == 2) keys_known_ = true;
 }
 

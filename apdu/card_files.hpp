@@ -1,5 +1,5 @@
-// The files of the JPKI application as they were read, kept for as long as the card stays in the reader, and what follows from
-// them: which keys there are, what tells one card from another, which certificates fit together. Nothing goes to disk.
+// The files of the JPKI application, cached until the card is removed, and what follows from
+// them: which keys exist, the card's identity, which certificates match. Nothing is stored on disk.
 #pragma once
 
 #include "apdu/applet.hpp"
@@ -17,31 +17,31 @@
 
 namespace jpki {
 
-// The questions marked "any thread" may be asked without a lock; all else under that of the card, and what takes a CardScope
-// may read the card. What was read once is answered from memory.
+// Functions marked "any thread" may be called without a lock; all others under that of the card, and those that take a CardScope
+// may read the card. Data that was read once is returned from the cache.
 class CardFiles {
 public:
     // Whether `certificate` is signed with the key of `issuer`.
     using ChainCheck = std::function<bool(const Certificate& certificate, const Certificate& issuer)>;
 
-    // Without `chain_check` a holder's certificate is not held against its CA's.
+    // Without `chain_check` a holder's certificate is not checked with its CA certificate.
     CardFiles(SecurityStatus& status, Log& log, ChainCheck chain_check)
         : status_(status), log_(log), chain_check_(std::move(chain_check)) {}
 
     // --- any thread ---
-    // Whether the keys need not be asked for (any more).
+    // Whether the existing keys need not be read (any more).
     bool keys_known() const noexcept { return keys_known_; }
     bool known_absent(KeyUse use) const noexcept { return absent_[index_of(use)]; }
-    // The certificate of `use` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
-    // as that was seen.
+    // The certificate of `use` needs the PIN: that of the signature always, that of the authentication on a phone, as soon
+    // as that was detected.
     bool certificate_wants_pin(KeyUse use) const noexcept { return use == KeyUse::signature || authentication_locked_; }
-    // The card answers 9000 to everything, and has no JPKI application.
+    // The card answers 9000 to every command, and has no JPKI application.
     bool foreign() const noexcept { return foreign_; }
 
     // --- certificates (card_certificates.cpp) ---
     // A certificate of `use`, the holder's or its CA's: Card::certificate.
     CertificateFile certificate_file(CardScope& scope, KeyUse use, Ef ef);
-    // Drops the holder's certificate from memory.
+    // Removes the holder's certificate from the cache.
     void forget_certificate(KeyUse use);
 
     // --- other files ---
@@ -49,7 +49,7 @@ public:
     using Existence = std::array<std::optional<bool>, 2>;
     // EF 0008. May find that the card is foreign().
     Existence existence(CardScope& scope);
-    // It could not be read; after the second time it is not asked for any more.
+    // It could not be read; after the second time it is not read any more.
     void existence_failed() noexcept;
     bool has_key(CardScope& scope, KeyUse use);
     // EF 0006; no value when absent or malformed.
@@ -59,7 +59,7 @@ public:
     const Bytes& identity(CardScope& scope);
     bool certificate_is_public(CardScope& scope);
 
-    // The first bytes of the authentication certificate, where these were read; and whether they were read with a PIN verified.
+    // The first bytes of the authentication certificate, if these were read; and whether they were read with a PIN verified.
     const Bytes& authentication_start() const noexcept { return authentication_start_; }
     bool authentication_read_with_pin() const noexcept { return authentication_read_with_pin_; }
 
@@ -96,7 +96,7 @@ private:
     std::array<CertificateFile, 4> files_{};  // by certificate_slot
     std::array<bool, 4> file_known_{};
     std::array<bool, 4> told_odd_{};  // in the log
-    // Found to fit its CA's (or the CA's itself), or twice the same.
+    // Matches its CA's (or is the CA's itself), or was read twice the same.
     std::array<std::shared_ptr<const Certificate>, 2> chained_{};
     std::array<bool, 2> certificates_doubted_{};
 };

@@ -1,4 +1,4 @@
-// Card and its PINs: every VERIFY and CHANGE, the tries left, and the end of a login.
+// Card and its PINs: every VERIFY and CHANGE REFERENCE DATA, the retry counters, and the end of a login.
 #include "apdu/card_operations.hpp"
 #include "apdu/log_text.hpp"
 
@@ -13,7 +13,7 @@ void Card::hear_tries(Scope& scope, KeyUse use) {
 
 void Card::bring_tries_up_to_date(Scope& scope, KeyUse use, std::chrono::milliseconds max_age) {
     if (status_.heard(use).fresh(max_age)) return;
-    // A program that polls one token polls the other too: one SELECT serves both.
+    // A program that polls one token polls the other too: one SELECT is enough for both.
     const HeardTries& others = status_.heard(other(use));
     if (others.valid && !others.fresh(max_age)) hear_tries(scope, other(use));
     hear_tries(scope, use);
@@ -32,8 +32,8 @@ TriesAnswer Card::last_heard_tries(KeyUse use) {
     return heard.valid ? heard.left : std::nullopt;
 }
 
-// The way of every PIN: the application is certain to be ours, the answer is remembered, one VERIFY at the most. Only what is
-// asked for a login makes one; a PIN that must be changed ends one when it is refused.
+// The path of every PIN: our application is certainly selected, the answer is recorded, at most one VERIFY. Only a PIN
+// for a login makes one; a PIN for a change ends a login if it is rejected.
 PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& source, LastTry last_try) {
     scope.select_now();
     if (last_try == LastTry::withhold) {
@@ -46,7 +46,7 @@ PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& 
     PinAnswer answer;
     try {
         answer = source.verify(scope.applet(), use);
-        // Not a card without this PIN, then, but one that lost the application between two commands.
+        // Then the card has this PIN, but lost the application between two commands.
         if (answer.kind == PinAnswer::Kind::absent && attempt.pin_known())
             throw CardFault("VERIFY: PIN not found, although the card had it before");
     } catch (const TransportFault&) {
@@ -95,7 +95,7 @@ Card::ChangeAnswer Card::change_in(Scope& scope, KeyUse use, const PinAnswer& ve
         leave_if_unused(scope);
         throw;
     }
-    // "The state left as before": a key that was not logged in is not left open by the VERIFY of its old PIN.
+    // The state as before: the VERIFY of its old PIN leaves no login open for a key that was not logged in.
     leave_if_unused(scope);
     return result;
 }
@@ -107,8 +107,8 @@ Card::ChangeAnswer Card::change_pin(KeyUse use, PinSource& source, LastTry last_
     });
 }
 
-// The card was reset by another program, or lost its power: our application is not selected any more. A warm reset keeps the PIN
-// state, a loss of power ends it (apdu/README.md, State); where it is not known which it was, the card tells at the next use.
+// The card was reset by another program, or lost its power: our application is not selected any more. A warm reset keeps the
+// login, a loss of power ends it (apdu/README.md, State); if the kind is not known, the next use shows it.
 void Card::card_was_reset(bool lost_power) {
     if (!lost_power) {
         status_.doubt_logins();
@@ -120,8 +120,8 @@ void Card::card_was_reset(bool lost_power) {
     status_.end_logins();
 }
 
-// No PIN state is left at the card that nobody here is logged in by. Comes after the answer to what the caller asked, which
-// must be returned whatever becomes of this: a connection that fails here is given up, and the card is powered off.
+// No login stays open at the card that no user here has. Comes after the answer to the caller's request, which
+// must be returned with any result of this: a connection that fails here is closed, and the card is powered off.
 void Card::leave_if_unused(Scope& scope) {
     if (!may_be_open() || status_.any_verified()) return;
     try {
@@ -136,7 +136,7 @@ void Card::leave_if_unused(Scope& scope) {
     }
 }
 
-// Ends every PIN state; the next use selects our application again.
+// Ends all logins; the next use selects our application again.
 void Card::select_issuer_security_domain(Scope& scope) {
     scope.exchange().end_hold();
     scope.exchange().deselect();

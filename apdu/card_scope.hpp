@@ -9,16 +9,16 @@ namespace jpki {
 class CardFiles;
 class SecurityStatus;
 
-// What outlives the operation.
+// The state beyond one operation.
 struct CardState {
     CardApplication& application;
     SecurityStatus& status;
     CardFiles& files;
     CommandProfile profile{};
-    bool unconfirmed = false;  // there was no connection for a while: the card may be another one
+    bool unconfirmed = false;  // without a connection for a while: the card may be another one
 };
 
-// All functions throw CardRemoved when another card shows.
+// All functions throw CardRemoved if another card is detected.
 class CardScope {
 public:
     CardScope(CardState& card, Connection::Exchange& exchange) noexcept : card_(card), exchange_(exchange) {}
@@ -31,12 +31,13 @@ public:
     // Certain: in this transaction.
     bool certain() const noexcept { return exchange_.certain(card_.application); }
 
-    // Makes certain that the JPKI application is selected, for what must not reach another one (1 command unless certain()).
+    // Makes certain that the JPKI application is selected, for commands that must not reach another one (1 command unless
+    // certain()).
     void select_now();
     // Selects again after signs of another program, a reset or a swap in between (2 commands). The card must be the one that was
     // read so far.
     void reselect();
-    // As select_now(), without a SELECT where possible: on a card where selecting again ends a login, a look must not do so.
+    // As select_now(), without a SELECT if possible: on a card where another SELECT ends a login, look() must not send one.
     void confirm_selected();
 
 private:

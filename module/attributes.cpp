@@ -8,8 +8,8 @@ namespace jpki {
 
 namespace {
 
-// The largest value that an object of ours has is a certificate of a few KB. A template longer than this cannot match
-// anything, and is not copied.
+// The largest attribute value here is a certificate of a few KB. A longer template cannot match
+// any object, and is not copied.
 constexpr CK_ULONG value_size_max = 64 * 1024;
 constexpr CK_ULONG template_count_max = 1024;
 

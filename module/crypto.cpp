@@ -8,9 +8,9 @@
 namespace jpki {
 
 Crypto::Crypto() {
-    // OpenSSL's global state is the host's to initialise: whatever flags came first would be the host's too, and with
-    // OPENSSL_INIT_NO_ATEXIT none of its OPENSSL_atexit handlers ran. So OPENSSL_cleanup may come before C_Finalize; a library
-    // context of our own can be freed after it.
+    // The host initialises OpenSSL's global state: the first flags count for the whole process, and with
+    // OPENSSL_INIT_NO_ATEXIT none of the host's OPENSSL_atexit handlers ran. So OPENSSL_cleanup may come before C_Finalize; a
+    // library context of our own can be freed after it.
     context_ = std::make_unique<CryptoContext>();
 }
 

@@ -1,4 +1,4 @@
-// Hashing (PKCS#11 2.40, 5.10): in software; nothing of it goes to the card.
+// Hashing (PKCS#11 2.40, 5.10): in software, without commands to the card.
 #include "module/boundary.hpp"
 #include "module/caller_memory.hpp"
 
@@ -54,7 +54,7 @@ CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key) {
     return in_session(handle, [&](Runtime&, Session& session, Operations& operations) {
         with_operation(operations.digest, [&](DigestOperation&) {
             session.token.require_some_key(key);
-            throw Error{CKR_KEY_INDIGESTIBLE};  // no value of a secret key to be hashed here
+            throw Error{CKR_KEY_INDIGESTIBLE};  // there is no secret key whose value could be hashed
         });
     });
 }

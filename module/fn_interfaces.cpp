@@ -1,5 +1,5 @@
-// C_GetFunctionList, and the interfaces of PKCS#11 3.0 (5.4): all from one table, but for
-// C_GetInfo, which names the version of the list that it was taken from.
+// C_GetFunctionList, and the interfaces of PKCS#11 3.0 (5.4): all from one table, except
+// C_GetInfo, which returns the version of its function list.
 #include "module/boundary.hpp"
 #include "module/caller_memory.hpp"
 
@@ -10,7 +10,7 @@ using namespace jpki;
 
 namespace {
 
-// Not const: the standard hands out pointers to memory that may be written to, and hosts do copy and patch it.
+// Not const: the standard returns pointers to writable memory, and hosts do copy and patch it.
 #define JPKI_MEMBER(name) &name,
 constinit CK_FUNCTION_LIST functions_v2 = {
     {2, 40},
@@ -29,7 +29,7 @@ constinit CK_FUNCTION_LIST_3_0 functions_v3 = [] {
 
 char interface_name[] = "PKCS 11";
 
-// No CKF_INTERFACE_FORK_SAFE: a child has to initialise anew. The default, what NULL asks for, comes first.
+// No CKF_INTERFACE_FORK_SAFE: a child has to initialise again. The default, for NULL, comes first.
 std::array<CK_INTERFACE, 2> interfaces = {{
     {interface_name, &functions_v3, 0},
     {interface_name, &functions_v2, 0},
@@ -67,7 +67,7 @@ CK_RV C_GetInterface(CK_UTF8CHAR* name, CK_VERSION* version, CK_INTERFACE** inte
             *interface = &candidate;
             return;
         }
-        throw Error{CKR_ARGUMENTS_BAD};  // the standard names no code; other modules answer this one
+        throw Error{CKR_ARGUMENTS_BAD};  // the standard names no code; other modules return this one
     });
 }
 

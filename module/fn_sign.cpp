@@ -7,7 +7,7 @@ using namespace jpki;
 namespace {
 
 void give_signature(std::unique_ptr<SignOperation>& operation, unsigned char* out) {
-    // Out of the session first: whatever happens now, this operation cannot be used again.
+    // Out of the session first: with any result, this operation cannot be used again.
     const std::unique_ptr<SignOperation> mine = std::move(operation);
     const Bytes signature = mine->sign();
     std::copy(signature.begin(), signature.end(), out);

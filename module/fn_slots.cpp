@@ -30,8 +30,8 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID* list, CK_ULONG* count) {
     return guarded([&] {
         const auto runtime = Runtime::get();
         require(count != nullptr, CKR_ARGUMENTS_BAD);
-        // Asking for the count is how a caller learns of new readers (PKCS#11 5.5); the list that follows has the same slots.
-        // p11-kit never asks for the count: its first call discovers too.
+        // By requesting the count a caller learns of new readers (PKCS#11 5.5); the list that follows has the same slots.
+        // p11-kit never requests the count: its first call looks for readers too.
         runtime->slots.discover(list == nullptr);
         std::vector<CK_SLOT_ID> ids;
         for (const SlotView& slot : runtime->slots.view(token_present != CK_FALSE))
@@ -120,7 +120,7 @@ CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR*, CK_ULONG, CK_UTF8CHAR* label) {
         const auto runtime = Runtime::get();
         runtime->slots.view(id, false);
         require(label != nullptr, CKR_ARGUMENTS_BAD);
-        // There is no security officer to whom the card would listen; the office issues it.
+        // The token has no security officer; the office issues the card.
         throw Error{CKR_FUNCTION_NOT_SUPPORTED};
     });
 }

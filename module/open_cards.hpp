@@ -1,5 +1,5 @@
-// The cards that this process is connected to, for the end of the process: found without the runtime, which may be in the
-// middle of anything then.
+// The cards to which this process is connected, for the end of the process: reachable without the runtime, which may be in any
+// state then.
 #pragma once
 
 #include "apdu/card.hpp"
@@ -9,10 +9,10 @@
 
 namespace jpki {
 
-// Thread-safe. Allocates nothing. Its lock is held for a moment only, but for reset_security_status_of_all().
+// Thread-safe. Allocates nothing. Its lock is held only briefly, except in reset_security_status_of_all().
 class OpenCards {
 public:
-    // Lists `card` while it lives. Neither throws nor allocates.
+    // Lists `card` during its lifetime. Neither throws nor allocates.
     class Entry {
     public:
         Entry(OpenCards& cards, Card& card) noexcept;
@@ -28,9 +28,9 @@ public:
         Entry* next_ = nullptr;
     };
 
-    // Locks every listed card at which a login of this process may be open (Card::reset_security_status_by). Waits until
-    // `deadline` in all, for other threads and other programs. A card that is being disconnected by another thread waits for
-    // this. Returns whether no login is left open.
+    // Resets the security status of every listed card at which a login of this process may be open
+    // (Card::reset_security_status_by). Waits until `deadline` in total, for other threads and other programs. A card that
+    // another thread disconnects waits for this. Returns whether no login is left open.
     bool reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept;
 
 private:

@@ -29,7 +29,7 @@ void SignOperation::end_consent() noexcept {
 }
 
 Bytes SignOperation::sign() {
-    // The token decides: a logout in between has ended the consent, and another session's is not ours.
+    // The token decides: a logout in between has ended the consent, and another session's is not this one's.
     require(!token_.needs_consent_each() || (consented_ && token_.has_consent(session_)), CKR_USER_NOT_LOGGED_IN);
     Bytes signature = token_.sign(input.scheme(), input.finish());
     end_consent();

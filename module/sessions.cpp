@@ -11,7 +11,7 @@ CK_STATE Session::state() const noexcept {
     return read_write() ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
 
-// The caller lets them go outside of the lock: with the last session of an insertion goes the connection to the card.
+// The caller destroys them without the lock: with the last session of an insertion the connection to the card ends.
 std::vector<std::shared_ptr<Session>> SessionTable::take_out(const std::function<bool(const Session&)>& wanted) {
     std::vector<std::shared_ptr<Session>> taken;
     const MutexLock lock(mutex_);
@@ -30,11 +30,11 @@ CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto insertion = slots_.insertion(slot);
     const KeyUse use = slots_.use_of(slot);
     require(!insertion->token(use).known_absent(), CKR_TOKEN_NOT_PRESENT);
-    // From now on a removal must be noticed, also that of a reader which comes back as it was.
+    // From now on a removal must be noticed, also that of a reader which comes back unchanged.
     insertion->card().connect();
     const CK_SESSION_HANDLE handle = services_.next_handle();
     auto session = std::make_shared<Session>(handle, slot, flags, std::move(insertion), use);
-    // A caller that learned otherwise that the card is gone never touches its old sessions again; they would keep a connection
+    // A caller that learned of the removal otherwise never uses its old sessions again; each would keep a connection
     // to pcscd each until C_Finalize.
     const auto dead = take_out([](const Session& old) { return old.insertion->gone(); });
     const MutexLock lock(mutex_);
@@ -57,7 +57,7 @@ std::shared_ptr<Session> SessionTable::get(CK_SESSION_HANDLE handle) {
     throw Error{CKR_SESSION_HANDLE_INVALID};
 }
 
-// Outside of the lock: ends operations, and logs out where the last session went.
+// Without the lock: ends operations, and logs out if the last session was closed.
 void SessionTable::finish(std::vector<std::shared_ptr<Session>> closed) {
     for (const auto& session : closed) {
         {
@@ -77,7 +77,7 @@ bool SessionTable::logout_if_unused(Session& session) {
 }
 
 void SessionTable::close(CK_SESSION_HANDLE handle) {
-    get(handle);  // one whose card is gone was closed by that
+    get(handle);  // removal had already closed it
     std::vector<std::shared_ptr<Session>> closed;
     {
         const MutexLock lock(mutex_);
@@ -99,7 +99,7 @@ void SessionTable::close_everything() {
         const MutexLock lock(mutex_);
         closed.swap(sessions_);
     }
-    // What logins there are ends with the insertions.
+    // Logins end with the insertions.
     for (const auto& [handle, session] : closed) {
         const MutexLock lock(session->mutex);
         session->operations.sign.reset();
@@ -107,7 +107,7 @@ void SessionTable::close_everything() {
 }
 
 void SessionTable::end_old_consents() {
-    // Asked for at every call, and hardly ever needed.
+    // Checked at every call, and rarely needed.
     if (!services_.consent_given.exchange(false, std::memory_order_acq_rel)) return;
     for (const auto& insertion : slots_.insertions()) {
         try {

@@ -72,8 +72,8 @@ void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE
     require(offers(mechanism), CKR_MECHANISM_INVALID);
 }
 
-// The certificate that a signature is checked with before it leaves. The signature key's is read if need be, and so is that of
-// an authentication key whose certificates were not in order; else that one's is used where it is in memory (module/README.md,
+// The certificate that checks a signature before it is returned. The signature key's is read if needed, and so is that of
+// an authentication key whose certificates did not match; otherwise that one's is used if it is cached (module/README.md,
 // own check).
 std::shared_ptr<const Certificate> Token::certificate_to_check_with() {
     const bool doubted = card().certificates_doubted(use_);

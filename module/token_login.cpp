@@ -1,4 +1,4 @@
-// PINs: C_Login, C_Logout, C_SetPIN. One VERIFY a call at the most.
+// PINs: C_Login, C_Logout, C_SetPIN. At most one VERIFY per call.
 #include "module/token.hpp"
 
 #include "apdu/log_text.hpp"
@@ -11,11 +11,11 @@ namespace jpki {
 
 namespace {
 
-// For C_Login the standard has one name for every PIN that is not the right one (PKCS#11 5.6), and programs ask again
-// for that name only.
+// For C_Login the standard has one code for every wrong PIN (PKCS#11 5.6), and programs ask again
+// for that code only.
 void require_shape(PinShape shape) { require(shape == PinShape::good, CKR_PIN_INCORRECT); }
 
-// For a PIN that must be set the standard names what is wrong with it.
+// For a new PIN the standard has codes for what is wrong with it.
 void require_new_shape(PinShape shape) {
     require(shape != PinShape::wrong_length, CKR_PIN_LEN_RANGE);
     require(shape == PinShape::good, CKR_PIN_INVALID);
@@ -25,11 +25,12 @@ void require_new_shape(PinShape shape) {
 
 bool Token::logged_in() const noexcept {
     if (!user_.load(std::memory_order_acquire) || insertion_.gone()) return false;
-    // With consent for each signature the card's security status is reset between signatures, and the session stays a user's.
+    // With consent for each signature the card's security status is reset between signatures, and the session stays a user
+    // session.
     return needs_consent_each() || insertion_.card().verified(use_);
 }
 
-// The same, after a look whether the card lost its power and the login with it: who logs in again because of that is let do so.
+// The same, after a check whether the card lost its power and the login with it: the user may then log in again.
 bool Token::still_logged_in() {
     if (!logged_in()) return false;
     try {
@@ -39,13 +40,13 @@ bool Token::still_logged_in() {
     }
 }
 
-// Known to be blocked: asked again, which costs nothing, rather than sent.
+// Known to be blocked: query the counter, which costs no try, instead of sending the PIN.
 void Token::require_not_blocked() {
     if (const TriesAnswer left = card().last_heard_tries(use_); left && *left == 0)
         require(card().tries(use_, tries_age_max) != TriesAnswer(0), CKR_PIN_LOCKED);
 }
 
-// What the card is known to refuse is not sent to it.
+// A PIN that the card is known to reject is not sent to it.
 RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
     RejectedPins::Print print;
     const auto was_rejected = [&] {
@@ -54,7 +55,7 @@ RejectedPins::Print Token::require_pin_worth_sending(const Secret& pin) {
         return rejected_.contains(print);
     };
     if (!was_rejected()) return print;
-    // Unless it has become the right one elsewhere: the counter, which costs no try, tells. Asked for such a PIN only.
+    // Unless another program has set it: the counter, whose query costs no try, shows it. Queried for such a PIN only.
     const TriesAnswer left = card().tries(use_, tries_age_max);
     require(left != TriesAnswer(0), CKR_PIN_LOCKED);
     if (left) {
@@ -88,7 +89,7 @@ void Token::refuse(const PinAnswer& answer) {
     }
 }
 
-// The one way of a PIN to the card.
+// The only path of a PIN to the card.
 PinAnswer Token::ask_pin(const unsigned char* pin, CK_ULONG length, Card::Holder hold) {
     const bool on_pad = pin == nullptr && pad() != nullptr;
     Secret secret;
@@ -114,13 +115,13 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
     const MutexLock one_at_a_time(login_mutex_);
     require(!still_logged_in(), CKR_USER_ALREADY_LOGGED_IN);
     lose_private_handles();
-    // Held, with consent for each signature, until the certificate was read, by whomever.
+    // Held, with consent for each signature, until the certificate was read, by any caller.
     const auto anybody = [] { return true; };
     const PinAnswer answer = ask_pin(pin, length, needs_consent_each() ? Card::Holder(anybody) : Card::Holder());
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer);
     if (needs_consent_each()) {
         // The certificate can be read now and not later; it is needed to check each signature. Then the card's security status is
-        // reset again, before anybody else had a turn: this login is no consent to anything.
+        // reset before any other caller's turn: this login is not a consent.
         try {
             certificate();
         } catch (const std::exception& fault) {
@@ -134,7 +135,7 @@ void Token::login(const unsigned char* pin, CK_ULONG length) {
 void Token::logout() {
     const MutexLock one_at_a_time(login_mutex_);
     if (logged_in()) return log_out();
-    log_out_whatever_the_card_says();  // also a login that was lost may have left something in memory, or a lock that is due
+    log_out_whatever_the_card_says();  // also a lost login may have left data in memory, or a reset that is due
     throw Error{CKR_USER_NOT_LOGGED_IN};
 }
 
@@ -154,8 +155,8 @@ void Token::log_out() {
     lose_private_handles();
     if (insertion_.gone()) return;
     card().forget(use_);
-    // The card knows no logout for one PIN. While the other key of this process is logged in, its state stays, and the
-    // refusal is ours; the last one to log out resets the card's security status. A consent that was not used ends in any case.
+    // The card has no logout for one PIN. While the other key of this process is logged in, its state stays, and only this
+    // process rejects the key; the last logout resets the card's security status. An unused consent ends in any case.
     card().reset_security_status_unless_verified(other(use_));
 }
 
@@ -187,7 +188,7 @@ Card::ChangeAnswer Token::change_pin(const unsigned char* old_pin, CK_ULONG old_
         return answer;
     }
     require(old_pin != nullptr && new_pin != nullptr, CKR_ARGUMENTS_BAD);
-    // The new one first: it can be judged without the card, and no try may be spent on a change that cannot be made.
+    // The new one first: it can be checked without the card, and no try may be spent on a change that cannot succeed.
     Secret fresh;
     require_new_shape(take_new_pin(use_, caller_bytes(new_pin, new_length), fresh));
     Secret old;
@@ -206,7 +207,7 @@ void Token::finish_change(const Card::ChangeAnswer& answer) {
     const bool blocked = answer.kind == PinAnswer::Kind::blocked;
     const bool refused = blocked || answer.kind == PinAnswer::Kind::rejected;
     // A wrong PIN ends the login at the card (apdu/README.md, State), of all sessions. With consent for each signature there is
-    // none at the card, and the sessions stay a user's until the PIN is blocked.
+    // none at the card, and the sessions stay user sessions until the PIN is blocked.
     if (refused && (blocked || !logged_in())) log_out_whatever_the_card_says();
     if (answer.kind != PinAnswer::Kind::accepted) refuse(answer);
     if (answer.changed) return;
