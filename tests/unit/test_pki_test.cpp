@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -130,8 +131,8 @@ BOOST_AUTO_TEST_CASE(holders_differ_and_certificates_can_be_expired) {
     BOOST_TEST(pki->authentication_certificate != TestPki::shared()->authentication_certificate);
     const Certificate certificate = parse(pki->authentication_certificate);
     const Certificate shared = parse(TestPki::shared()->authentication_certificate);
-    BOOST_TEST(X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0);
-    BOOST_TEST(X509_cmp_current_time(X509_get0_notAfter(shared.get())) > 0);
+    BOOST_TEST(ASN1_TIME_cmp_time_t(X509_get0_notAfter(certificate.get()), std::time(nullptr)) < 0);
+    BOOST_TEST(ASN1_TIME_cmp_time_t(X509_get0_notAfter(shared.get()), std::time(nullptr)) > 0);
     BOOST_TEST(one_line(X509_get_subject_name(certificate.get())) != one_line(X509_get_subject_name(shared.get())));
     BOOST_TEST(X509_NAME_cmp(X509_get_issuer_name(certificate.get()), X509_get_issuer_name(shared.get())) == 0);
     BOOST_TEST(!verifies(certificate.get(), parse(pki->authentication_ca).get()));

@@ -12,11 +12,14 @@
 
 #include <functional>
 #include <sstream>
+#include <type_traits>
 
 namespace jpki::tool {
 
 namespace {
 
+// OpenSSL 4 gives const extensions and accepts them; 3 does neither.
+using Extension = std::remove_pointer_t<decltype(X509_get_ext(nullptr, 0))>;
 using BioPointer = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 
 std::string from_bio(const std::function<void(BIO*)>& print) {
@@ -47,8 +50,8 @@ std::string serial_text(const X509* certificate) {
     return result;
 }
 
-std::string extension_name(const X509_EXTENSION* extension) {
-    switch (OBJ_obj2nid(X509_EXTENSION_get_object(const_cast<X509_EXTENSION*>(extension)))) {
+std::string extension_name(Extension* extension) {
+    switch (OBJ_obj2nid(X509_EXTENSION_get_object(extension))) {
     case NID_key_usage: return _("Key usage");
     case NID_certificate_policies: return _("Certificate policies");
     case NID_subject_alt_name: return _("Subject alternative name");
@@ -59,7 +62,7 @@ std::string extension_name(const X509_EXTENSION* extension) {
     case NID_subject_key_identifier: return _("Subject key identifier");
     case NID_basic_constraints: return _("Basic constraints");
     case NID_ext_key_usage: return _("Extended key usage");
-    default: return object_text(X509_EXTENSION_get_object(const_cast<X509_EXTENSION*>(extension)));
+    default: return object_text(X509_EXTENSION_get_object(extension));
     }
 }
 
@@ -74,7 +77,7 @@ std::string indented(const std::string& text) {
     return result;
 }
 
-std::string extension_text(const CertificateView& certificate, X509_EXTENSION* extension) {
+std::string extension_text(const CertificateView& certificate, Extension* extension) {
     if (OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_subject_alt_name) {
         Table table(4);
         for (const HolderField& field : holder_fields(certificate))
@@ -166,7 +169,7 @@ std::string to_text(const CertificateView& certificate) {
     table.row({_("SHA-256 fingerprint"), to_fingerprint(certificate)});
     std::string text = table.text() + _("Extensions") + "\n";
     for (int i = 0; i < X509_get_ext_count(x509); ++i) {
-        X509_EXTENSION* extension = X509_get_ext(x509, i);
+        Extension* const extension = X509_get_ext(x509, i);
         text += "  " + printable(extension_name(extension)) +
                 (X509_EXTENSION_get_critical(extension) == 1 ? std::string(" ") + _("(critical)") : "") + "\n";
         text += extension_text(certificate, extension);

@@ -46,8 +46,7 @@ bool usable(const TestPki& pki) {
     const unsigned char* bytes = pki.authentication_certificate.data();
     const CertificatePointer certificate(d2i_X509(nullptr, &bytes, static_cast<long>(pki.authentication_certificate.size())));
     if (!certificate) return false;
-    time_t tomorrow = time(nullptr) + 86400;
-    return X509_cmp_time(X509_get0_notAfter(certificate.get()), &tomorrow) > 0;
+    return ASN1_TIME_cmp_time_t(X509_get0_notAfter(certificate.get()), time(nullptr) + 86400) > 0;
 }
 
 std::shared_ptr<const TestPki> cached(const std::filesystem::path& cache, const TestPki::Options& options) {
