@@ -6,7 +6,6 @@ namespace jpki {
 
 namespace {
 
-constexpr std::size_t readers_max = 16;
 constexpr const char* new_reader_notification = "\\\\?PnP?\\Notification";
 
 }  // namespace
@@ -90,20 +89,20 @@ std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<s
 PcscContext::Wait PcscContext::wait(const std::vector<std::string>& names, const std::vector<DWORD>& known,
                                     std::chrono::milliseconds timeout) {
     if (!open()) return Wait::lost;
-    // pcsc-lite accepts at most 16 names in a call, as many as it has readers. Without a free place no reader can appear, so
-    // there is nothing to wait for.
-    const bool with_notification = names.size() < readers_max;
-    std::vector<SCARD_READERSTATE> states(names.size() + (with_notification ? 1 : 0));
+    std::vector<SCARD_READERSTATE> states(names.size() + 1);
     for (std::size_t i = 0; i < names.size(); ++i) {
         states[i].szReader = names[i].c_str();
         states[i].dwCurrentState = known[i];
     }
-    if (with_notification) {
-        states.back().szReader = new_reader_notification;
-        states.back().dwCurrentState = SCARD_STATE_UNAWARE;
-    }
-    const LONG rc =
-        SCardGetStatusChange(context_, static_cast<DWORD>(timeout.count()), states.data(), static_cast<DWORD>(states.size()));
+    states.back().szReader = new_reader_notification;
+    states.back().dwCurrentState = SCARD_STATE_UNAWARE;
+    const auto change = [&](std::size_t count) {
+        return SCardGetStatusChange(context_, static_cast<DWORD>(timeout.count()), states.data(), static_cast<DWORD>(count));
+    };
+    LONG rc = change(states.size());
+    // Before 2.5 pcsc-lite has 16 readers and accepts 16 names: with 16 readers there is no room for the notification, and no
+    // reader can be added either.
+    if (rc == SCARD_E_INVALID_PARAMETER && !names.empty()) rc = change(names.size());
     switch (rc) {
     case SCARD_S_SUCCESS:
     case SCARD_E_UNKNOWN_READER:  // one was unplugged meanwhile

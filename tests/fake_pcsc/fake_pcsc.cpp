@@ -3,6 +3,7 @@
 
 #include "client.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace jpki::fake {
@@ -32,6 +33,7 @@ void reset_everything() {
             reader = nullptr;
         }
         for (auto& failures : s.failures) failures.clear();
+        s.readers_max = PCSCLITE_MAX_READERS_CONTEXTS;
         s.call_counts.fill(0);
         s.transmit_hook = nullptr;
         s.wait_hook = nullptr;
@@ -44,6 +46,10 @@ void reset_everything() {
 
 void add_reader(const std::string& reader, Card card) {
     with_service([&](Service& s) { s.plug(reader, std::move(card)); });
+}
+
+void allow_readers(std::size_t count) {
+    with_service([&](Service& s) { s.readers_max = std::min(count, places); });
 }
 
 void remove_reader(const std::string& reader) {

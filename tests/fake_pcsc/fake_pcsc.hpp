@@ -32,6 +32,8 @@ void reset_everything();
 // removals only; unplugging and plugging a reader, with any card, does not change it.
 void add_reader(const std::string& reader, Card card = {});
 void remove_reader(const std::string& reader);
+// As many readers, and names in a call of SCardGetStatusChange, as 16 or 32: pcsc-lite 2.5 has no limit.
+void allow_readers(std::size_t count);
 
 // Cards. Each counts one event, a swap two.
 void insert_card(const std::string& reader, Card card);

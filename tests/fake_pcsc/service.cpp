@@ -93,8 +93,9 @@ std::size_t Service::place_of(const Reader& wanted) const {
 
 void Service::plug(const std::string& name, Card card) {
     if (find(name)) throw std::logic_error("fake PC/SC: a second reader " + name);
-    const auto place = std::find(readers.begin(), readers.end(), nullptr);
-    if (place == readers.end()) throw std::logic_error("fake PC/SC: too many readers");
+    const auto end = readers.begin() + static_cast<std::ptrdiff_t>(readers_max);
+    const auto place = std::find(readers.begin(), end, nullptr);
+    if (place == end) throw std::logic_error("fake PC/SC: too many readers");
     *place = std::make_shared<Reader>();
     (*place)->name = name;
     (*place)->card = std::move(card);

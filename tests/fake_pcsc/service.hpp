@@ -60,7 +60,7 @@ struct Failure {
     LONG code = SCARD_S_SUCCESS;
 };
 
-constexpr std::size_t places = PCSCLITE_MAX_READERS_CONTEXTS;
+constexpr std::size_t places = 2 * PCSCLITE_MAX_READERS_CONTEXTS;
 constexpr std::size_t functions = static_cast<std::size_t>(Function::count_);
 constexpr std::size_t index(Function f) { return static_cast<std::size_t>(f); }
 
@@ -77,6 +77,7 @@ public:
     void wait_change(Lock&, Function function, std::uint64_t seen, const Session&);
 
     bool running = true;
+    std::size_t readers_max = PCSCLITE_MAX_READERS_CONTEXTS;
     std::array<ReaderPtr, places> readers;
     std::array<std::uint16_t, places> counters{};
     std::vector<std::shared_ptr<Session>> sessions;  // valid ones, of ours

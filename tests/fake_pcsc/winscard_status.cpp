@@ -59,7 +59,7 @@ extern "C" {
 
 LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE* states, DWORD count) {
     if (const auto rc = enter(Function::get_status_change)) return *rc;
-    if ((!states && count > 0) || count > PCSCLITE_MAX_READERS_CONTEXTS) return SCARD_E_INVALID_PARAMETER;
+    if ((!states && count > 0) || count > Service::instance().readers_max) return SCARD_E_INVALID_PARAMETER;
     const auto end = states + count;
     if (std::any_of(states, end, [](const auto& s) { return s.szReader == nullptr; })) return SCARD_E_INVALID_VALUE;
     if (std::all_of(states, end, [](const auto& s) { return (s.dwCurrentState & SCARD_STATE_IGNORE) != 0; }))

@@ -195,6 +195,28 @@ BOOST_AUTO_TEST_CASE(blocking_wait_ends_when_reader_with_card_is_plugged_or_unpl
     check_reports(answer, 2);
 }
 
+// pcsc-lite before 2.5 accepts 16 names in a call, which then has no room for the notification of new readers.
+BOOST_AUTO_TEST_CASE(blocking_wait_works_with_sixteen_readers) {
+    Fixture f;
+    for (int i = 1; i < 16; ++i) fake::add_reader("Reader of many " + std::to_string(i));
+    auto answer = waiting_and_blocked();
+    fake::remove_card(reader_name);
+    check_reports(answer, auth_slot);
+}
+
+BOOST_AUTO_TEST_CASE(blocking_wait_ends_for_reader_beyond_sixteen_where_pcsc_lite_has_no_limit) {
+    Fixture f;
+    fake::allow_readers(32);
+    for (int i = 1; i < 18; ++i) fake::add_reader("Reader of many " + std::to_string(i));
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+    BOOST_CHECK_EQUAL(count, 36u);
+    auto answer = waiting_and_blocked();
+    fake::add_reader(second_reader, card_of_person(1));
+    check_reports(answer, 36);
+    serves(f, 36, *card_of_person(1));
+}
+
 BOOST_AUTO_TEST_CASE(blocking_wait_ends_at_stop_and_start_of_service) {
     Fixture f;
     auto answer = waiting_and_blocked();
