@@ -26,7 +26,7 @@ JS
 # The text of Firefox, and that of ESR 140.
 question="Please .* (security device \($auth_token\)|PKCS#11 token $auth_token)"
 listed() { # DESCRIPTION: what Firefox shows before a PIN was entered
-  expect "$1: the device manager shows the token" "$(part tokens)" "^(JPKI|jpki): $auth_token\$"
+  expect "$1: the device manager shows the token" "$(part tokens)" "^(JPKI|My Number Card): $auth_token\$"
   refuse "$1: the device manager does not show the signature token" "$(part tokens)" "$sign_token"
   expect "$1: the certificate is listed" "$(part certificates)" "^$auth_token: $(holder auth.pem)\$"
   refuse "$1: Firefox asks for no PIN" "$(part prompts:listing)" "Please "

@@ -29,7 +29,8 @@ struct KnownFile {
 };
 constexpr KnownFile files[] = {{Ef::signature_certificate, "0001"},      {Ef::signature_ca, "0002"},
                                {Ef::token_information, "0006"},          {Ef::existence, "0008"},
-                               {Ef::authentication_certificate, "000A"}, {Ef::authentication_ca, "000B"}};
+                               {Ef::authentication_certificate, "000A"}, {Ef::authentication_ca, "000B"},
+                               {static_cast<Ef>(0x0009), "0009"},        {static_cast<Ef>(0x0016), "0016"}};
 
 // The size of the selected file: the first offset without data, found by bisection. 0 if nothing can be read.
 std::size_t size_of_selected(SurveyCard& card, const Signals& signals) {
@@ -159,8 +160,25 @@ void measure_signing(SurveyCard& card, Lines& lines) {
                          : p1 == unassigned_signature_scheme ? "6A86, or 6982 where the PIN comes first"
                                                              : "6982 or 6700"});
     }
+    // A card without short file identifiers answers them all alike.
+    const Answer selected = card.select_ef(static_cast<std::uint16_t>(Ef::authentication_key));
+    for (const std::uint8_t p1 : {std::uint8_t{0x04}, unassigned_signature_scheme}) {
+        const std::string form = hex(ByteView(&p1, 1));
+        lines.push_back({"sign-selected-p1-" + form, "the same with P1 = " + form + " after SELECT EF",
+                         selected.status == sw::ok
+                             ? answer_text(card.send(iso7816::compute_digital_signature(p1, iso7816::current_file, too_short)))
+                             : "SELECT " + hex16(selected.status),
+                         "as the short form"});
+    }
     lines.push_back(
         {"sign-p1-01", "sign command, P1 = 00, 01, 03, 05", "not sent: data of any length might sign", "00 and 04 are used"});
+}
+
+// SELECT of the application after a reset; "6F00, then 9000" where the first command fails.
+std::string select_after_reset(SurveyCard& card) {
+    const std::uint16_t first = card.select_application().status;
+    if (first != sw::no_precise_diagnosis) return hex16(first);
+    return hex16(first) + ", then " + hex16(card.select_application().status);
 }
 
 void measure_state(SurveyCard& card, Lines& lines) {
@@ -175,11 +193,12 @@ void measure_state(SurveyCard& card, Lines& lines) {
     card.reset();
     lines.push_back({"reset-first", "tries query right after a warm reset", answer_text(card.query_tries(pin, false)),
                      "the application is selected anew"});
-    Answer selected = card.select_application();
-    const bool again = selected.status == sw::no_precise_diagnosis;
-    if (again) selected = card.select_application();
-    lines.push_back({"reset-select", "SELECT after a warm reset",
-                     std::string(again ? "6F00, then " : "") + hex16(selected.status), "9000; 6F00 once is asked again"});
+    lines.push_back({"reset-select", "SELECT after a warm reset", select_after_reset(card), "9000; 6F00 once is asked again"});
+    card.cold_reset();
+    lines.push_back(
+        {"cold-reset-select", "SELECT after a cold reset", select_after_reset(card), "9000; 6F00 once is asked again"});
+    lines.push_back({"phone-command", "80 FC 00 00, which phones are said to answer",
+                     "not sent: nobody has published what it does", "never used; a phone is known by its label"});
 }
 
 }  // namespace
@@ -198,6 +217,8 @@ std::vector<SurveyLine> survey(SurveyCard& card, const Signals& signals) {
     if (again) selected = card.select_application();
     lines.push_back({"select", "SELECT of the application", std::string(again ? "6F00, then " : "") + answer_text(selected),
                      "9000; 6F00 once is asked again"});
+    if (selected.status == 0)
+        throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {answer_text(selected)}));
     if (selected.status != sw::ok) throw Failure(Exit::not_our_card, _("This card is not a My Number Card."));
     for (const auto measure : {measure_files, measure_reading}) {
         signals.check();

@@ -52,7 +52,7 @@ bool is_harmless(ByteView apdu) {
     return false;
 }
 
-SurveyCard::SurveyCard(const std::string& reader) {
+SurveyCard::SurveyCard(const std::string& reader) : reader_(reader) {
     if (!context_.open())
         throw Failure(Exit::no_service, _("The smart card service (pcscd) does not answer. \"jpki-tool doctor\" finds out why."));
     const LONG rc = SCardConnect(context_.get(), reader.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
@@ -92,6 +92,18 @@ void SurveyCard::begin() {
     throw Failure(Exit::card_busy, _("Another program is using the card. Close it, or try again in a moment."));
 }
 
+// A command to a card that is being removed fails before pcscd notices the removal.
+bool SurveyCard::is_removed() {
+    SCARD_READERSTATE state{};
+    state.szReader = reader_.c_str();
+    for (const DWORD timeout : {DWORD{0}, DWORD{1000}}) {
+        if (SCardGetStatusChange(context_.get(), timeout, &state, 1) != SCARD_S_SUCCESS) return false;
+        if ((state.dwEventState & SCARD_STATE_PRESENT) == 0) return true;
+        state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+    }
+    return false;
+}
+
 SurveyCard::Answer SurveyCard::send(ByteView apdu) {
     if (!is_harmless(apdu)) throw std::logic_error("survey: this command may not be sent");
     begin();
@@ -101,6 +113,7 @@ SurveyCard::Answer SurveyCard::send(ByteView apdu) {
                                   nullptr, buffer.data(), &size);
     SCardEndTransaction(card_, SCARD_LEAVE_CARD);
     if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE) fail(rc);
+    if (rc != SCARD_S_SUCCESS && is_removed()) fail(SCARD_W_REMOVED_CARD);
     Answer answer;
     if (rc != SCARD_S_SUCCESS || size < 2) return answer;
     answer.status = static_cast<std::uint16_t>(buffer[size - 2] << 8 | buffer[size - 1]);
@@ -126,10 +139,13 @@ SurveyCard::Answer SurveyCard::query_tries(std::uint8_t p2, bool with_le) {
     return send(iso7816::query_retry_counter(p2, with_le));
 }
 
-void SurveyCard::reset() {
-    const LONG rc =
-        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol_);
+void SurveyCard::reconnect(DWORD initialization) {
+    const LONG rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, initialization, &protocol_);
     if (rc != SCARD_S_SUCCESS) fail(rc);
 }
+
+void SurveyCard::reset() { reconnect(SCARD_RESET_CARD); }
+
+void SurveyCard::cold_reset() { reconnect(SCARD_UNPOWER_CARD); }
 
 }  // namespace jpki::tool

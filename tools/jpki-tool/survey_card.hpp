@@ -43,13 +43,18 @@ public:
 
     // Warm reset (SCARD_RESET_CARD): other programs get an event.
     void reset();
+    // Cold reset (SCARD_UNPOWER_CARD): the card loses power for a moment. Ends all logins, as selecting another application does.
+    void cold_reset();
     const Bytes& atr() const noexcept { return atr_; }
     bool t0() const noexcept;
 
 private:
     [[noreturn]] void fail(LONG rc) const;
     void begin();
+    void reconnect(DWORD initialization);
+    bool is_removed();
 
+    std::string reader_;
     PcscContext context_;
     SCARDHANDLE card_ = 0;
     DWORD protocol_ = 0;
