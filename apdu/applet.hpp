@@ -11,15 +11,15 @@
 
 namespace jpki {
 
-// How this card wants to be spoken to; found out on the way, and kept for as long as the card stays.
+// The command forms that this card accepts; found on first use, and kept until the card is removed.
 struct CommandProfile {
     enum class Form { unknown, short_form, select_ef };
     Form form = Form::unknown;      // P2 = 80|SFI, or SELECT EF and P2 = 80
     bool query_with_le = false;     // the retry counter query needs a fifth byte 00
-    bool sfi_read_selects = false;  // a READ BINARY with SFI was seen to make the file the current one (ISO/IEC 7816-4, 7.3.2)
+    bool sfi_read_selects = false;  // a READ BINARY with SFI makes the file the current one (ISO/IEC 7816-4, 7.3.2)
 };
 
-// What a card may properly say to a PIN.
+// A card's regular answers to a PIN.
 struct PinAnswer {
     enum class Kind {
         accepted,
@@ -27,14 +27,15 @@ struct PinAnswer {
         blocked,
         last_try_withheld,  // one try is left, and the PIN was not sent (pin_source.hpp)
         absent,             // the card has no such PIN
-        cancelled,          // on the reader's PIN pad: given up, or too late; the card was not asked
-        not_entered  // on the reader's PIN pad: too short, too long, or two that differ; or a new PIN that the card refuses
+        cancelled,          // on the reader's PIN pad: cancelled or timed out; nothing was sent to the card
+        not_entered         // on the reader's PIN pad: too short, too long, or the two entries differ; or a new PIN that the card
+                            // rejects
     };
     Kind kind = Kind::absent;
     int tries_left = 0;  // after `rejected`: 1..15; after `last_try_withheld`: 1; 0 otherwise
 };
 
-// What a card may properly say to the retry counter query: a count (0 when blocked), or that there is no such PIN.
+// A card's regular answers to the retry counter query: a count (0 when blocked), or that there is no such PIN.
 using TriesAnswer = std::optional<int>;
 
 struct SignAnswer {
@@ -52,43 +53,43 @@ struct FileAnswer {
     enum class Kind { read, locked, absent, malformed };
     Kind kind = Kind::absent;
     Bytes data;
-    bool success_without_data = false;  // absent, and the card said 9000
+    bool success_without_data = false;  // absent, and the card answered 9000
 };
 
-// All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that apdu/README.md does not know
-// in that place.
+// All members throw CardRemoved, TransportFault and CardFault; the latter for a status word that apdu/README.md does not list
+// for that command.
 class Applet {
 public:
     Applet(Link::Transaction& transaction, CommandProfile& profile) : transaction_(transaction), profile_(profile) {}
 
-    // SELECT by AID. False: the card says that it has no such application (6A82, 6A81 or another of ISO/IEC 7816-4's). Any other
-    // answer is odd: with `first_command` the card is asked once more, since one may say 6F00 once after a cold reset
-    // (apdu/README.md, Recognition) and a fault on the line may hit any answer. Throws CardFault for an odd answer that is the
-    // last.
+    // SELECT by AID. False: the card answers that it has no such application (6A82, 6A81 or another of ISO/IEC 7816-4's). Any
+    // other answer is odd: with `first_command` the SELECT is repeated once, since a card may answer 6F00 once after a cold reset
+    // (apdu/README.md, Recognition) and a transmission fault may affect any answer. Throws CardFault if the last answer
+    // is odd.
     bool select(bool first_command);
 
-    // Selects the issuer security domain, which ends every PIN state (apdu/README.md, State). False when the card did not:
-    // then only taking its power helps.
+    // Selects the issuer security domain, which ends all logins (apdu/README.md, State). False if the card did not select it:
+    // then only powering it off helps.
     bool select_issuer_security_domain();
 
-    // Tries left for the PIN of `use`; costs none. Finds out which form and length this card wants.
+    // Tries left for the PIN of `use`; costs none. Finds the form and length that this card accepts.
     TriesAnswer tries(KeyUse use);
 
-    // One VERIFY. Where the form is not known yet the short one is used; a card that does not know the reference has not
-    // looked at the PIN, and only then is the other form used.
+    // One VERIFY. If the form is not known yet the short one is used first; a card that does not find the reference has not
+    // compared the PIN, and only then is the other form used.
     PinAnswer verify(KeyUse use, const Secret& pin);
 
     // The VERIFY and CHANGE templates for a reader with a PIN pad: header, and the P2 that names the PIN after whatever
-    // SELECT EF the form needs. Absent when the card has no such PIN.
+    // SELECT EF the form needs. Absent if the card has no such PIN.
     std::optional<std::uint8_t> pin_reference(KeyUse use);
 
-    // What a status word says when it answers a VERIFY. Throws CardFault for one that is not known there.
+    // The meaning of a status word that answers a VERIFY. Throws CardFault for an unknown one.
     static PinAnswer pin_answer(std::uint16_t status);
 
     // CHANGE REFERENCE DATA after a VERIFY of the same PIN. `accepted`, `cancelled`, `not_entered`, or `rejected`: 6982, not
     // verified.
     PinAnswer::Kind change(KeyUse use, const Secret& new_pin);
-    // What a status word says when it answers a CHANGE. Throws CardFault for one that is not known there.
+    // The meaning of a status word that answers a CHANGE REFERENCE DATA. Throws CardFault for an unknown one.
     static PinAnswer::Kind change_answer(std::uint16_t status);
 
     // `80 2A P1`: data as the scheme's encode() makes it.
@@ -98,10 +99,10 @@ public:
     // can never sign.
     std::uint16_t probe_sign(KeyUse use, std::uint8_t p1);
 
-    // The first `size` bytes (1..256) of a file; fewer where it is shorter.
+    // The first `size` bytes (1..256) of a file; fewer if it is shorter.
     FileAnswer read_start(Ef ef, std::size_t size);
 
-    // A whole certificate, exactly the DER bytes. `start`: what read_start returned earlier, or empty.
+    // A whole certificate, exactly the DER bytes. `start`: the result of an earlier read_start, or empty.
     FileAnswer read_certificate(Ef ef, Bytes start = {});
 
 private:

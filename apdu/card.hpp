@@ -1,5 +1,5 @@
-// One card for as long as it stays in the reader: the connection, what was learned of it, and what it is asked next.
-// Knows when the application must be selected first, when an answer may be somebody else's, and what was read already.
+// One card until its removal: the connection, what was read of it, and the next commands to it.
+// Decides when the application must be selected first, when an answer may be another application's, and what is cached.
 #pragma once
 
 #include "apdu/applet.hpp"
@@ -25,15 +25,15 @@ namespace jpki {
 
 // All members may be called from any thread; each is one PC/SC transaction, but for `hold`. Commands are counted in
 // the comments for a card with the short forms. All throw CardRemoved, CardBusy and CardFault (errors.hpp); after
-// CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and never speaks to a card again.
-// What an earlier operation read and remembered ("once") is answered from memory: no transaction, no wait for another program
-// that has one, nor for another thread whose command is under way.
+// CardRemoved or TransportFault the object is gone(): it throws CardRemoved from then on, and sends no command any more.
+// Data that an earlier operation read and cached ("once") is returned from memory: no transaction, no wait for another program
+// that has one, nor for another thread's command.
 class Card final : private CardApplication {
 public:
     using Clock = CardClock;
     using ChainCheck = CardFiles::ChainCheck;
 
-    // Without `chain_check` a holder's certificate is not held against its CA's.
+    // Without `chain_check` a holder's certificate is not checked with its CA certificate.
     Card(std::unique_ptr<Link> link, Log& log, ChainCheck chain_check = {});
     // On a connection that other applications of the card use too.
     Card(std::shared_ptr<Connection> connection, Log& log, ChainCheck chain_check = {});
@@ -42,41 +42,41 @@ public:
     Card& operator=(const Card&) = delete;
 
     // Selects the application for the first time (1 command, 2 when the first answer is odd: Applet::select).
-    // False: a foreign card, because it said so or gave two odd answers; it is not touched again. With keys in
-    // `overview`, the same transaction asks what a list of tokens shows: which keys there are, the identity, the tries of these
-    // keys (1 command each).
+    // False: a foreign card, by its answer or after two odd answers; it gets no further command. With keys in
+    // `overview`, the same transaction reads what a list of tokens shows: which keys exist, the identity, the retry counters of
+    // these keys (1 command each).
     bool recognise(std::span<const KeyUse> overview = {});
     bool recognised() const noexcept { return recognised_ && !files_.foreign(); }
 
-    // recognise(), and which keys the card has (EF 0008), for what shows which tokens are there: at most 3 commands, once. Waits
+    // recognise(), and which keys the card has (EF 0008), for what shows which tokens exist: at most 3 commands, once. Waits
     // for no other program; for another thread that recognises the same card, at most a second. No value: another program or an
-    // operation of this process has the card now.
+    // operation of this process uses the card now.
     std::optional<bool> look();
-    // Whether look() has nothing left to ask. Sends nothing, does not wait.
+    // Whether look() has nothing left to read. Sends nothing, does not wait.
     bool looked_at() const noexcept { return files_.keys_known(); }
-    // Whether the card was heard to say that it does not have `use`. Sends nothing, does not wait.
+    // Whether the card is known to lack `use`. Sends nothing, does not wait.
     bool known_absent(KeyUse use) const noexcept { return files_.known_absent(use); }
 
     // Connects unless it is connected, so that a removal is noticed (0 commands, no wait for transactions of a program that came
-    // later). Must not be called while an operation is under way: it connects.
+    // later). Must not be called during an operation: it connects.
     void connect() { connection_.connect(); }
 
-    // Ends the connection, so that a program that wants the card exclusively gets it. What was read is kept; the next
-    // operation connects again and makes certain that it is the same card. Nothing happens while an operation is under way or
+    // Ends the connection, so that another program can open the card exclusively. Cached data is kept; the next
+    // operation connects again and checks that it is the same card. Does nothing during an operation or while
     // a login of this process may be open at the card. Sends nothing to the card.
     void let_go() noexcept { connection_.let_go(); }
 
     bool gone() const noexcept { return connection_.gone(); }
     Presence presence() const noexcept { return connection_.presence(); }
-    // The registry has seen the card go. Does not wait for an operation that is under way.
+    // The registry has detected the removal. Does not wait for a running operation.
     void set_gone() noexcept { connection_.set_gone(Presence::removed); }
 
-    // Asks PC/SC whether the connection is dead, unless an operation is under way (which will see for itself). Does not wait,
+    // Asks PC/SC whether the connection is lost, unless an operation is running (which will notice itself). Does not wait,
     // sends nothing to the card. Afterwards gone() is up to date.
     void check_connection() noexcept { connection_.check(); }
 
-    // What C_GetTokenInfo shows of a key; without the key only that it is not there. All that is not known yet is asked in one
-    // transaction: 4 commands at the most where it was recognised, and 5 on a card that has no EF 0008 or lacks the key.
+    // What C_GetTokenInfo shows of a key; without the key only that it is absent. All that is not known yet is read in one
+    // transaction: at most 4 commands if the card was recognised, and 5 on a card that has no EF 0008 or lacks the key.
     struct Overview {
         bool has_key = false;
         Bytes identity;
@@ -87,36 +87,36 @@ public:
     // EF 0006 (2 commands, once). No value: absent or malformed.
     std::optional<TokenInformation> token_information();
 
-    // Whether the card has `use`: as EF 0008 says (1 command, once, or twice where a key is missing); where that does not say,
-    // whether there is a certificate (1 command more, 2 where there is none).
+    // Whether the card has `use`: from EF 0008 (1 command, once, or twice if a key is missing); if that does not say,
+    // whether there is a certificate (1 command more, 2 if there is none).
     bool has_key(KeyUse use);
 
     // Public bytes that differ from card to card: the first 256 of the authentication certificate; of a card that does not
-    // have it and of a phone, which shows it after the PIN only, EF 0006 and the beginnings of the CA certificates, whether or
-    // not somebody is logged in. 1 command, once; 3 or 4 in the second case.
+    // have it and of a phone, which shows it after the PIN only, EF 0006 and the first bytes of the CA certificates, with or
+    // without a login. 1 command, once; 3 or 4 in the second case.
     Bytes identity();
 
-    // A certificate of `use`, the holder's or its CA's. Locked and absent are answers too; what was read is kept.
-    // 1 command per 256 bytes, once. Where both are known, the holder's must be signed by the CA's and that by itself; those that
-    // do not fit are read again, and what the card says twice is what it has. Throws CardFault when it does not, and
-    // UnusableFile for a file whose content is no certificate.
+    // A certificate of `use`, the holder's or its CA's. Locked and absent are results too; data read is cached.
+    // 1 command per 256 bytes, once. If both are known, the holder's must be signed by the CA's and that by itself; those that
+    // do not match are read again, and two equal reads are accepted. Throws CardFault if they differ, and
+    // UnusableFile for a file that does not contain a certificate.
     CertificateFile certificate(KeyUse use) { return file(use, facts_of(use).certificate); }
     CertificateFile ca_certificate(KeyUse use) { return file(use, facts_of(use).ca); }
-    // The same from memory, NULL when it is not there. Sends nothing.
+    // The same from the cache, NULL if it is not cached. Sends nothing.
     std::shared_ptr<const Certificate> known_certificate(KeyUse use) const;
-    // Whether the key of `use` may be offered as far as the card was heard (1 command, once, where EF 0008 does not say). False:
-    // there is no certificate, or none that the key of this card can have.
+    // Whether the key of `use` may be offered as far as known (1 command, once, if EF 0008 does not say). False:
+    // there is no certificate, or not one that the key of this card can have.
     bool may_offer_key(KeyUse use);
-    // Whether the certificates of `use` did not fit together and were not twice the same, and have not been in order since.
+    // Whether the certificates of `use` did not match in two differing reads, and have not been valid since.
     bool certificates_doubted(KeyUse use) const { return known()->certificates_doubted[index_of(use)]; }
 
-    // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; where the other key's count was heard before
-    // and is older than that it is brought up to date too, with 1 more.
+    // Tries left, not older than `max_age`. No value: no such PIN. 2 commands; if the other key's count was read before
+    // and is older than that it is read again too, with 1 more.
     TriesAnswer tries(KeyUse use, std::chrono::milliseconds max_age);
-    // The count that was last heard, whatever its age; sends nothing.
+    // The last known count, of any age; sends nothing.
     TriesAnswer last_heard_tries(KeyUse use);
 
-    // Whether the calling thread may use a transaction that is held.
+    // Whether the calling thread may use a held transaction.
     using Holder = std::function<bool()>;
     // SELECT and VERIFY (2 commands). With LastTry::withhold the count is asked for first (3 commands), and the answer is
     // `last_try_withheld`, without a VERIFY, when it is 1. `hold`, where given: once accepted, the transaction stays open until
@@ -134,51 +134,51 @@ public:
     };
     ChangeAnswer change_pin(KeyUse use, PinSource& source, LastTry last_try);
 
-    // One signature (1 command). `not_verified`: `use` is not logged in, or the card does not honour the PIN any more.
+    // One signature (1 command). `not_verified`: `use` is not logged in, or the login is lost at the card.
     SignAnswer sign(KeyUse use, const SignatureScheme& scheme, ByteView data);
 
     // Whether PSS is known to work (apdu/README.md, sign command): EF 0006 names a model on which it was measured (2 commands),
-    // or the card tells P1 = 04 from a P1 that does not exist (2 more, neither can sign). Known once and for all, or asked again
-    // once `use` is logged in: a card that looks at the PIN first says nothing before.
+    // or the card's answer to P1 = 04 differs from that to an unknown P1 (2 more, neither can sign). Known permanently, or probed
+    // again once `use` is logged in: a card that checks the PIN first answers neither before.
     bool has_pss(KeyUse use);
-    // Whether a signature was refused because the card does not have PSS, or a probe said so. Sends nothing.
+    // Whether a signature was rejected because the card does not have PSS, or a probe showed it. Sends nothing.
     bool known_to_lack_pss() const { return known()->pss == std::optional<bool>(false); }
 
-    // Whether the last VERIFY of `use` was accepted and nothing was heard since that ends it. Does not wait.
-    // (After a reset that may have been a loss of power the next signature tells; still_verified() asks.)
+    // Whether the last VERIFY of `use` was accepted and no later answer ended the login. Does not wait.
+    // (After a reset that may have been a loss of power the next signature shows it; still_verified() checks.)
     bool verified(KeyUse use) const noexcept { return !gone() && status_.verified(use); }
-    // verified(), with a look whether the card lost its power (0 commands). After a reset that may have been one the card is
-    // asked with something that cannot sign (2 commands): a login is over when it says so.
+    // verified(), with a check for a loss of power (0 commands). After a reset that may have been one the card gets
+    // a command that cannot sign (2 commands), whose answer shows whether the login is lost.
     bool still_verified(KeyUse use);
-    // Whether the card may honour a PIN that this process sent, although nobody may be logged in by it: reset_security_status()
+    // Whether a login of this process may be open at the card, although no user may be logged in by it: reset_security_status()
     // ends that.
     bool may_be_open() const noexcept override { return !gone() && status_.may_be_open(); }
-    // Takes it that `use` is logged out, without a word to the card. Returns whether its certificate was dropped from
-    // memory: one that wants the PIN, or may want it because it was only ever read with it, is not kept without it.
+    // Marks `use` as logged out, without a command to the card. Returns whether its certificate was removed from the
+    // cache: one that needs the PIN, or may need it because it was only ever read with it, is not kept without it.
     bool forget(KeyUse use);
-    // The certificate of `use` wants the PIN: that of the signature always, that of the authentication on a phone, as soon
-    // as that was seen. Sends nothing.
+    // The certificate of `use` needs the PIN: that of the signature always, that of the authentication on a phone, as soon
+    // as that was detected. Sends nothing.
     bool certificate_wants_pin(KeyUse use) const noexcept { return files_.certificate_wants_pin(use); }
-    // Whether the authentication certificate is there, for everybody to read (1 command, once).
+    // Whether the authentication certificate exists and is public (1 command, once).
     bool certificate_is_public();
-    // Runs `f` inside a transaction, with nothing sent to the card: for what is asked of the reader.
+    // Runs `f` inside a transaction, with nothing sent to the card: for commands to the reader.
     void exclusively(const std::function<void()>& f);
 
-    // Ends every PIN state of the card: selects the issuer security domain (1 command), or takes the card's power when it
-    // does not do that. Also ends a hold. When it fails with CardBusy, the next transaction begins with it.
+    // Ends all logins at the card: selects the issuer security domain (1 command), or powers the card off if it does not
+    // select it. Also ends a hold. If it fails with CardBusy, the next transaction begins with it.
     void reset_security_status();
-    // For the end of the process (card_exit.cpp): as reset_security_status() where may_be_open(). Waits until `deadline`, on the
-    // steady clock, for other threads and other programs; what is asked of the card later waits for nobody. Returns false, with a
-    // line in the log, when a login may still be open.
+    // For the end of the process (card_exit.cpp): as reset_security_status() if may_be_open(). Waits until `deadline`, on the
+    // steady clock, for other threads and other programs; later calls do not wait. Returns false, with a
+    // line in the log, if a login may still be open.
     bool reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept;
     // As reset_security_status(), after the logout of the other key, unless `use` is logged in or nothing may be open: decided
-    // when no operation is under way. A hold ends where the other key was open, since it is that key's.
+    // while no operation is running. A hold ends if the other key was open, since it is that key's.
     void reset_security_status_unless_verified(KeyUse use);
     // Whether a transaction is held. Does not wait.
     bool held() const noexcept { return connection_.held(); }
     // Ends a hold, if there is one, as reset_security_status() does.
     void end_hold();
-    // The same for a hold that began at least `age` ago; does nothing while an operation is under way.
+    // The same for a hold that began at least `age` ago; does nothing during an operation.
     void end_hold_older_than(std::chrono::milliseconds age);
 
 private:
@@ -220,7 +220,7 @@ private:
     CardFiles files_;
     CardState state_{*this, status_, files_};
     std::atomic<bool> recognised_ = false;
-    bool foreign_ = false;  // the card said that it does not have the application
+    bool foreign_ = false;  // the card answered that it does not have the application
     std::optional<bool> pss_;
     std::array<PssAsked, 2> pss_asked_{};
 };

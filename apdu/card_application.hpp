@@ -14,21 +14,21 @@ class CardApplication {
 public:
     virtual ~CardApplication() = default;
 
-    // Sends SELECT by AID. False: the card has no such application. `first_command`: an odd answer is to be asked for once more,
-    // since a card may say 6F00 once after a cold reset. Throws CardFault for an odd answer that is the last.
+    // Sends SELECT by AID. False: the card has no such application. `first_command`: the SELECT is repeated once after an odd
+    // answer, since a card may answer 6F00 once after a cold reset. Throws CardFault if the last answer is odd.
     virtual bool select(Link::Transaction& transaction, bool first_command) = 0;
 
     // A transaction began, and the card was reset before it: nothing is selected.
     virtual void card_was_reset(bool lost_power) = 0;
     // A transaction began, and there was no connection before it: the card may be another one.
     virtual void connected_again() = 0;
-    // The card honours no PIN of this application: another one was selected, the card lost its power, or the connection was given
-    // up.
+    // No login of this application is open: another one was selected, the card lost its power, or the connection was
+    // closed.
     virtual void security_status_ended() noexcept = 0;
 
-    // Whether the card may honour a PIN that this process sent: a connection that fails takes the card's power then.
+    // Whether a login of this process may be open at the card: a connection that fails then powers the card off.
     virtual bool may_be_open() const noexcept = 0;
-    // Whether something must be sent to the card before anything else is; prepare() does it, at the beginning of every operation
+    // Whether a command must be sent to the card before any other; prepare() sends it, at the beginning of every operation
     // of any application, and ends a transaction that is held for another thread or session.
     virtual bool reset_due() const noexcept = 0;
     virtual void prepare() = 0;
@@ -36,8 +36,8 @@ public:
     virtual void operation_ended() noexcept = 0;
 };
 
-// SELECT by AID. No value: an answer that says neither yes nor no, which `answer` describes; with `first_command` the card was
-// asked twice then. Throws TransportFault, CardRemoved, and CardReset, since the card said nothing.
+// SELECT by AID. No value: an odd answer, which `answer` describes; with `first_command` the SELECT was
+// sent twice then. Throws TransportFault, CardRemoved, and CardReset if there was no answer.
 std::optional<bool> select_application(Link::Transaction& transaction, ByteView aid, bool first_command, std::string& answer);
 
 }  // namespace jpki

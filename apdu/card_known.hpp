@@ -1,5 +1,5 @@
-// What was read of a card, as one operation left it to those who come after: a copy that never changes, so that it can be looked
-// at while the next operation is under way.
+// What was read of a card, as one operation left it for later ones: an immutable copy that can be read
+// during the next operation.
 #pragma once
 
 #include "apdu/applet.hpp"
@@ -20,11 +20,11 @@ struct CertificateFile {
     std::shared_ptr<const Certificate> certificate;
 };
 
-// In which state of a key's login the card was asked for PSS without success: a card that looks at the PIN before it looks at P1
-// says nothing of P1 to who is not logged in.
+// In which login state of a key the card was probed for PSS without success: a card that checks the PIN before P1
+// does not show P1 without a login.
 enum class PssAsked { never, logged_out, logged_in };
 
-// Where a certificate file has its place in CardKnown::files.
+// The index of a certificate file in CardKnown::files.
 constexpr std::size_t certificate_slot(Ef ef) noexcept {
     switch (ef) {
     case Ef::authentication_certificate: return 0;
@@ -37,9 +37,9 @@ constexpr std::size_t certificate_slot(Ef ef) noexcept {
 // No value: not known. By key, or by certificate file (certificate_slot).
 struct CardKnown {
     std::array<std::optional<bool>, 2> has_key{};
-    bool existence_says_nothing = false;  // EF 0008 was read, or is not there, and does not say which keys there are
+    bool existence_says_nothing = false;  // EF 0008 was read, or does not exist, and does not say which keys exist
     Bytes identity;                       // empty: not known
-    std::optional<std::optional<TokenInformation>> token_information;  // EF 0006; not there, if it is known not to be
+    std::optional<std::optional<TokenInformation>> token_information;  // EF 0006; empty if it is known to be absent
     std::optional<bool> certificate_is_public;
     std::array<HeardTries, 2> tries{};
     std::array<std::optional<CertificateFile>, 4> files{};

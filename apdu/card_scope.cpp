@@ -15,20 +15,20 @@ constexpr std::size_t serial_number_within = 48;
 
 }  // namespace
 
-// Makes certain that our application is selected, for what must not hit another one.
+// Makes certain that our application is selected, for commands that must not reach another one.
 void CardScope::select_now() {
     if (certain()) return;
     if (!exchange_.select(card_.application)) {
-        // The same stay, and our application is not there any more: not the card that was recognised.
+        // The same insertion without our application: not the card that was recognised.
         exchange_.card_replaced();
         throw CardRemoved("card does not have the JPKI application any more");
     }
-    // A reader that was unplugged and plugged again shows the same event counter.
+    // A reader that was unplugged and plugged again has the same event counter.
     if (std::exchange(card_.unconfirmed, false)) confirm_same_card(serial_number_within);
 }
 
-// Selects again after something showed that another program, a reset or a swap was there in between. The card must be
-// the one that this object has shown so far.
+// Selects again after signs of another program, a reset or a swap in between. The card must be
+// the one that this object has read so far.
 void CardScope::reselect() {
     exchange_.doubt();
     card_.unconfirmed = false;
@@ -36,12 +36,12 @@ void CardScope::reselect() {
     confirm_same_card(Command::le_max);
 }
 
-// The first `size` bytes of the authentication certificate, where it was read before (1 command), must be what they were.
+// The first `size` bytes of the authentication certificate, if read before (1 command), must be the same.
 void CardScope::confirm_same_card(std::size_t size) {
     const Bytes& known = card_.files.authentication_start();
     if (known.empty()) return;
     const FileAnswer again = applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
-    // A phone whose login ended does not show it; without a PIN state there is nothing that a wrong card could be used for.
+    // A phone whose login ended does not show it; without a login a wrong card could not be used for anything.
     if (again.kind == FileAnswer::Kind::locked && card_.files.authentication_read_with_pin()) {
         card_.status.log_out(KeyUse::authentication);
         return;
@@ -53,8 +53,8 @@ void CardScope::confirm_same_card(std::size_t size) {
     }
 }
 
-// The same without a SELECT where possible: on a card where selecting again ends a login, a look must not do so. While somebody
-// is logged in, a token information file that only our application has shows that nothing else is selected.
+// The same without a SELECT if possible: on a card where another SELECT ends a login, look() must not send one. During a
+// login, a token information file that only our application has shows that no other application is selected.
 void CardScope::confirm_selected() {
     if (certain()) return;
     if (!selected() || !card_.status.any_verified()) return select_now();

@@ -1,5 +1,5 @@
-// X.509 certificates (RFC 5280), read into the forms that PKCS#11 attributes have. Plain data: no object of OpenSSL's is made
-// or kept, so that nothing of a certificate stays in memory that is not wiped, or reaches what the host has plugged into OpenSSL.
+// X.509 certificates (RFC 5280), parsed into the forms of PKCS#11 attributes. Plain data: no OpenSSL object is created
+// or kept, so that no part of a certificate stays in memory that is not wiped, or reaches the host's ENGINEs and providers.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -25,8 +25,8 @@ struct Certificate {
     ByteView signed_part() const noexcept { return ByteView(der).subspan(signed_part_offset, signed_part_size); }
 };
 
-// NULL for anything that is not exactly one well-formed certificate in DER, from the first byte to the last. Key and
-// signature algorithms that are not known here do not make it ill-formed. Throws std::bad_alloc only.
+// NULL for anything that is not exactly one well-formed certificate in DER, from the first byte to the last. Unknown key and
+// signature algorithms are well-formed. Throws std::bad_alloc only.
 std::shared_ptr<const Certificate> parse_certificate(ByteView der);
 
 }  // namespace jpki

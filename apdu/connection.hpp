@@ -177,7 +177,7 @@ template <class F> auto Connection::watched(F&& f) {
         give_up(Presence::connection_lost);
         throw;
     } catch (const CardFault&) {
-        // The connection stays. What is selected is not certain any more. The caller logs it.
+        // The connection stays. The selection is not certain any more. The caller logs it.
         selected_ = nullptr;
         throw;
     }

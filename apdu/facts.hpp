@@ -1,4 +1,4 @@
-// What apdu/README.md says of the JPKI application, as constants: identifiers, files, PIN rules. Status words are the
+// The constants of the JPKI application from apdu/README.md: identifiers, files, PIN rules. Status words are the
 // standard's (status_words.hpp).
 #pragma once
 
@@ -42,7 +42,7 @@ inline constexpr std::array<KeyFacts, 2> key_facts = {{
 }};
 constexpr const KeyFacts& facts_of(KeyUse use) noexcept { return key_facts[index_of(use)]; }
 
-// How the label in EF 0006 begins, on every kind of card and on a phone.
+// The start of the label in EF 0006, on every kind of card and on a phone.
 inline constexpr const char* jpki_label = "JPKIAP";
 
 // A value for P1 of the sign command that no table names (apdu/README.md, P1 table): the card says 6A86 to it.

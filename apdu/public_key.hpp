@@ -26,14 +26,14 @@ struct PublicKey {
     Bytes ec_point;                  // EC, 04 || X || Y; CKA_EC_POINT has a DER OCTET STRING around it
 };
 
-// A curve of RFC 5480, 2.1.1.1 that certificates here may use.
+// A supported curve of RFC 5480, 2.1.1.1.
 struct NamedCurve {
     ByteView oid;  // the contents of its OBJECT IDENTIFIER
-    int nid;       // OpenSSL's number for it
+    int nid;       // OpenSSL's NID
     std::size_t bits;
     std::size_t coordinate_size() const noexcept { return (bits + 7) / 8; }
 };
-// NULL for a curve that is not known here. `parameters`: DER, as in PublicKey::ec_parameters.
+// NULL for an unknown curve. `parameters`: DER, as in PublicKey::ec_parameters.
 const NamedCurve* find_curve(ByteView parameters) noexcept;
 
 }  // namespace jpki

@@ -33,7 +33,7 @@ const SignatureAlgorithm signature_algorithms[] = {{sha256_rsa, KeyType::rsa, Ha
                                                    {sha256_ecdsa, KeyType::ec, Hash::sha256, false, verify_x509_ecdsa},
                                                    {sha384_ecdsa, KeyType::ec, Hash::sha384, false, verify_x509_ecdsa}};
 
-// OpenSSL's own limits for RSA are 512..16384 bits, and 64 for the exponent of a large modulus.
+// OpenSSL's limits for RSA are 512..16384 bits, and 64 for the exponent of a large modulus.
 constexpr std::size_t modulus_bits_min = 512, modulus_bits_max = 16384, exponent_bits_max = 64;
 constexpr std::uint8_t uncompressed_point = 0x04;
 

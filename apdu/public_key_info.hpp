@@ -6,8 +6,8 @@
 
 namespace jpki {
 
-// Reads the contents of a SubjectPublicKeyInfo's SEQUENCE into `key`. False when it is not well-formed; a key of a kind, or
-// with values, that nothing here can use is well-formed, and of type `other`.
+// Reads the contents of a SubjectPublicKeyInfo's SEQUENCE into `key`. False if it is not well-formed; a key of an unsupported
+// type, or with unsupported values, is well-formed, and of type `other`.
 bool read_public_key(ByteView contents, PublicKey& key);
 
 // How a certificate is signed (RFC 5280, 4.1.1.2).

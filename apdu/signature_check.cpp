@@ -36,7 +36,7 @@ Number new_number() {
     return number;
 }
 
-// RSAVP1 (RFC 8017, 5.2.2): the encoded message, as long as the modulus; no value where there is none.
+// RSAVP1 (RFC 8017, 5.2.2): the encoded message, as long as the modulus; no value if there is none.
 std::optional<Bytes> encoded_message(const CryptoContext& context, const PublicKey& key, ByteView signature) {
     if (key.type != KeyType::rsa || signature.size() != key.modulus.size()) return std::nullopt;
     const OpensslErrors errors;
@@ -68,7 +68,7 @@ Bytes plain_ecdsa(ByteView signature, std::size_t size) {
     return plain;
 }
 
-// MGF1 (RFC 8017, B.2.1), taken off `masked`.
+// MGF1 (RFC 8017, B.2.1), XORed onto `masked`.
 void unmask(const CryptoContext& context, Hash hash, ByteView seed, std::span<std::uint8_t> masked) {
     std::uint8_t counter[4] = {};
     for (std::size_t done = 0; done < masked.size(); ++counter[3]) {
@@ -128,8 +128,8 @@ bool verify_pss_sha256(const CryptoContext& context, const PublicKey& key, ByteV
 }  // namespace signature_schemes
 
 bool verify_rsa_pkcs1(const CryptoContext& context, const PublicKey& key, ByteView block, ByteView signature) {
-    // EMSA-PKCS1-v1_5 (RFC 8017, 9.2): 00 01 FF ... FF 00, with eight FF or more, and the block. Made and compared, not taken
-    // apart.
+    // EMSA-PKCS1-v1_5 (RFC 8017, 9.2): 00 01 FF ... FF 00, with eight FF or more, and the block. Built and compared, not
+    // parsed.
     constexpr std::size_t overhead = 11;
     if (key.type != KeyType::rsa || key.modulus.size() < overhead || block.size() > key.modulus.size() - overhead) return false;
     const auto encoded = encoded_message(context, key, signature);

@@ -14,10 +14,10 @@ namespace jpki {
 
 struct Certificate;
 
-// The verify functions return false for a key of another type, a signature of another size and a key that is none. They throw
-// std::bad_alloc, and std::runtime_error when OpenSSL's provider fails.
+// The verify functions return false for a key of another type, a signature of another size and an invalid key. They throw
+// std::bad_alloc, and std::runtime_error if OpenSSL's provider fails.
 
-// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.2): `block` is what was padded, a DigestInfo mostly, at most the modulus's size less 11.
+// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.2): `block` is the padded data, mostly a DigestInfo, at most the modulus's size less 11.
 bool verify_rsa_pkcs1(const CryptoContext& context, const PublicKey& key, ByteView block, ByteView signature);
 
 // RSASSA-PSS (RFC 8017, 8.1.2) with MGF1 of the same hash and a salt as long as `digest`, which is the message's hash.

@@ -36,8 +36,8 @@ Bytes label_of(const ObjectFacts& object) {
     return text_value(labels[index_of(object.use)][static_cast<std::size_t>(object.kind)]);
 }
 
-// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it, forever and
-// without a look at the card.
+// CKA_UNIQUE_ID (PKCS#11 3.0, 4.4): each token has at most one object of a kind, so key and kind name it permanently and
+// without a read of the card.
 Bytes unique_id_of(const ObjectFacts& object) {
     static constexpr std::array<const char*, object_kinds> kinds = {"certificate", "public-key", "private-key", "ca-certificate",
                                                                     "profile"};
@@ -45,7 +45,7 @@ Bytes unique_id_of(const ObjectFacts& object) {
 }
 
 // One byte: 01 authentication, 02 signature, the same for certificate and keys; usable in a URI before login and stable
-// over renewal of the certificate. The CA certificates are 11 and 12, so that no key seems to belong to them.
+// over renewal of the certificate. The CA certificates are 11 and 12, so that they match no key.
 Bytes id_of(const ObjectFacts& object) {
     const auto number = static_cast<std::uint8_t>(index_of(object.use) + 1);
     return {static_cast<std::uint8_t>(object.kind == ObjectKind::ca_certificate ? 0x10 + number : number)};
@@ -54,7 +54,7 @@ Bytes id_of(const ObjectFacts& object) {
 // CKA_CERTIFICATE_CATEGORY (PKCS#11 4.6.2): 1 token user, 2 authority.
 Bytes category_of(const ObjectFacts& object) { return ulong_value(object.kind == ObjectKind::certificate ? 1 : 2); }
 
-// --- values that the card is asked for -----------------------------------------------------------------------------------
+// --- values that are read from the card ----------------------------------------------------------------------------------
 
 Bytes key_type_of(const KeyKind& kind) { return ulong_value(kind.pkcs11_type); }
 Bytes generation_of(const KeyKind& kind) { return ulong_value(kind.generation); }
@@ -105,7 +105,7 @@ constexpr AttributeRule rules[] = {
     {CKA_KEY_TYPE, of_keys, key_type_of},
     {CKA_KEY_GEN_MECHANISM, of_keys, generation_of},
     {CKA_ALLOWED_MECHANISMS, of_keys, list_of},
-    {CKA_START_DATE, of_keys, nothing},  // the certificate's dates are the certificate's
+    {CKA_START_DATE, of_keys, nothing},  // the certificate's dates belong to the certificate
     {CKA_END_DATE, of_keys, nothing},
     {CKA_DERIVE, of_keys, no},
     {CKA_LOCAL, of_keys, yes},  // made on the card

@@ -15,15 +15,15 @@ namespace jpki {
 struct ObjectFacts {
     KeyUse use;
     ObjectKind kind;
-    bool is_private;       // wants a login
+    bool is_private;       // needs a login
     bool consent_to_each;  // signature.consent = "each", and the key that it is about
 };
 
-// Where a value comes from, the cheapest first.
+// The source of a value, in ascending order of cost.
 using FromFacts = Bytes (*)(const ObjectFacts& object);                           // no command
-using FromKeyKind = Bytes (*)(const KeyKind& kind);                               // asks the card for its kind of key, once
+using FromKeyKind = Bytes (*)(const KeyKind& kind);                               // determines the card's key type, once
 using FromMechanisms = Bytes (*)(std::span<const CK_MECHANISM_TYPE> mechanisms);  // as C_GetMechanismList
-using FromCertificate = Bytes (*)(const Certificate& certificate);  // reads the certificate that belongs to the object
+using FromCertificate = Bytes (*)(const Certificate& certificate);                // reads the object's certificate
 
 struct AttributeRule {
     CK_ATTRIBUTE_TYPE type;

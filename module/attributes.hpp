@@ -1,4 +1,4 @@
-// The kinds of objects, and templates as the module handles them.
+// The kinds of objects, and templates in the form that the module uses.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -27,7 +27,7 @@ inline constexpr ObjectKinds of_certificates = of_certificate | of_ca_certificat
 constexpr bool includes(ObjectKinds kinds, ObjectKind kind) noexcept { return (kinds & just(kind)) != 0; }
 constexpr bool is_key(ObjectKind kind) noexcept { return includes(of_keys, kind); }
 
-// A copy of the caller's search template: it may be looked at after the caller's memory is gone.
+// A copy of the caller's search template: it may be used after the caller's memory is freed.
 struct Wanted {
     CK_ATTRIBUTE_TYPE type;
     Bytes value;
@@ -37,14 +37,14 @@ using Template = std::vector<Wanted>;
 // Throws CKR_ARGUMENTS_BAD for NULL with a length, CKR_ATTRIBUTE_VALUE_INVALID for a length that no attribute has.
 Template take_template(const CK_ATTRIBUTE* attributes, CK_ULONG count);
 
-// Attribute values in the form that PKCS#11 gives them in memory.
+// Attribute values in PKCS#11's memory representation.
 Bytes bool_value(bool value);
 Bytes ulong_value(CK_ULONG value);
 Bytes text_value(const char* text);
-// CK_DATE from YYYYMMDD; empty when the date is not known.
+// CK_DATE from YYYYMMDD; empty if the date is not known.
 Bytes date_value(const std::string& yyyymmdd);
 
-// C_GetAttributeValue's rules for one attribute (PKCS#11 5.7): NULL asks for the length; too short and unknown leave
+// C_GetAttributeValue's rules for one attribute (PKCS#11 5.7): NULL returns the length; too short and unknown set
 // CK_UNAVAILABLE_INFORMATION. Returns CKR_OK, CKR_ATTRIBUTE_TYPE_INVALID or CKR_BUFFER_TOO_SMALL.
 CK_RV give_attribute(CK_ATTRIBUTE& out, const std::optional<Bytes>& value);
 

@@ -1,4 +1,4 @@
-// Where C++ ends: every C_* function is one call of guarded(); no exception gets past it, and no thread is cancelled inside.
+// The C boundary: every C_* function is one call of guarded(); no exception leaves it, and no thread is cancelled inside.
 #pragma once
 
 #include "apdu/errors.hpp"
@@ -10,7 +10,7 @@
 
 namespace jpki {
 
-// The CK_RV for the exception that is being handled, with one line in the log where the standard's name says too little.
+// The CK_RV for the exception that is being handled, with one log line if the CK_RV alone says too little.
 CK_RV code_of_current_exception() noexcept;
 
 template <class F> CK_RV guarded(F&& f) noexcept {
@@ -23,7 +23,7 @@ template <class F> CK_RV guarded(F&& f) noexcept {
     }
 }
 
-// The same for what works on the operations of a session: `f(runtime, session, operations)` runs under the session's lock.
+// The same for calls on the operations of a session: `f(runtime, session, operations)` runs under the session's lock.
 template <class F> CK_RV in_session(CK_SESSION_HANDLE handle, F&& f) noexcept {
     return guarded([&] {
         const auto runtime = Runtime::get();
@@ -33,7 +33,7 @@ template <class F> CK_RV in_session(CK_SESSION_HANDLE handle, F&& f) noexcept {
     });
 }
 
-// C_GetInfo of the function list of that version: each list names its own (PKCS#11 3.0, 5.4, C_GetInfo).
+// C_GetInfo of the function list of that version: each list returns its own (PKCS#11 3.0, 5.4, C_GetInfo).
 CK_RV get_info(CK_INFO* info, CK_VERSION version) noexcept;
 
 }  // namespace jpki

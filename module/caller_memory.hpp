@@ -1,4 +1,4 @@
-// The caller's memory: what is read from it and written to it.
+// All reads and writes of the caller's memory.
 #pragma once
 
 #include "apdu/bytes.hpp"
@@ -11,9 +11,9 @@
 
 namespace jpki {
 
-// The convention of PKCS#11 5.2 for output of variable length: NULL asks for the length, a short buffer gets the length
-// and CKR_BUFFER_TOO_SMALL, both without any effect. Returns true when the caller's buffer may now be filled with
-// `needed` bytes; false when only the length was asked for. Throws CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL.
+// The convention of PKCS#11 5.2 for output of variable length: NULL returns the length, a short buffer the length
+// and CKR_BUFFER_TOO_SMALL, both without other effects. Returns true if the caller's buffer can now be filled with
+// `needed` bytes; false if only the length was requested. Throws CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL.
 inline bool begin_output(const void* buffer, CK_ULONG* length, CK_ULONG needed) {
     require(length != nullptr, CKR_ARGUMENTS_BAD);
     if (buffer == nullptr) {
@@ -26,7 +26,7 @@ inline bool begin_output(const void* buffer, CK_ULONG* length, CK_ULONG needed) 
     return true;
 }
 
-// Fills a fixed field of text: padded with blanks, not ended by NUL (PKCS#11 3, "blank padded"). Text that is too long is
+// Fills a fixed text field: padded with blanks, without a final NUL (PKCS#11 3, "blank padded"). Text that is too long is
 // cut between UTF-8 characters.
 template <std::size_t size> void put_blank_padded(unsigned char (&field)[size], std::string_view text) noexcept {
     std::size_t length = std::min(size, text.size());

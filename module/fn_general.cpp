@@ -8,15 +8,15 @@ namespace jpki {
 
 namespace {
 
-// C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes. It makes a thread in one case, to
-// bound a connection that another program keeps waiting (PcscConnecting), and none where the caller forbids it.
+// C_Initialize's argument (PKCS#11 5.4). The module locks with the operating system's mutexes. It creates a thread in one case,
+// to bound a connection that another program delays (PcscConnecting), and none if the caller forbids it.
 void check_initialize_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
     if (!arguments) return;
     require(arguments->pReserved == nullptr, CKR_ARGUMENTS_BAD);
     const int callbacks = (arguments->CreateMutex != nullptr) + (arguments->DestroyMutex != nullptr) +
                           (arguments->LockMutex != nullptr) + (arguments->UnlockMutex != nullptr);
     require(callbacks == 0 || callbacks == 4, CKR_ARGUMENTS_BAD);
-    // A caller that wants nothing but its own mutexes used cannot be served: pcsc-lite and OpenSSL would not use them.
+    // A caller that allows only its own mutexes is refused: pcsc-lite and OpenSSL would not use them.
     require(callbacks == 0 || (arguments->flags & CKF_OS_LOCKING_OK), CKR_CANT_LOCK);
 }
 

@@ -12,7 +12,7 @@ void login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const unsigned char* pin
     switch (user) {
     case CKU_USER:
         session->token.login(pin, length);
-        // Another thread may have closed the last session meanwhile, and its logout come before this login.
+        // Another thread may have closed the last session meanwhile, with its logout before this login.
         require(!runtime->sessions.logout_if_unused(*session), CKR_SESSION_HANDLE_INVALID);
         return;
     case CKU_CONTEXT_SPECIFIC: {
@@ -40,7 +40,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin
         const auto runtime = Runtime::get();
         runtime->sessions.get(session);
         caller_bytes(name, name_length);
-        // The token knows its one holder, and no names.
+        // The token has one user, without a name.
         require(name_length == 0, CKR_USER_TYPE_INVALID);
         login(session, user, pin, length);
     });
@@ -58,7 +58,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR*, CK_ULONG) {
     return guarded([&] {
         const auto runtime = Runtime::get();
         runtime->sessions.get(handle);
-        // Only a security officer may, and none can be logged in.
+        // Only a security officer may call it, and the token has none.
         throw Error{CKR_USER_NOT_LOGGED_IN};
     });
 }

@@ -1,4 +1,4 @@
-// Object management (PKCS#11 2.40, 5.7): what can be done with objects that cannot be changed.
+// Object management (PKCS#11 2.40, 5.7) for objects that cannot be changed.
 #include "module/boundary.hpp"
 #include "module/caller_memory.hpp"
 
@@ -12,7 +12,7 @@ CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ULON
         const auto session = runtime->sessions.get(handle);
         require(size != nullptr, CKR_ARGUMENTS_BAD);
         session->token.object(object);
-        *size = CK_UNAVAILABLE_INFORMATION;  // the card does not say what an object takes
+        *size = CK_UNAVAILABLE_INFORMATION;  // the card has no information about the size of an object
     });
 }
 
@@ -22,7 +22,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
         const auto session = runtime->sessions.get(handle);
         require(attributes != nullptr && count > 0, CKR_ARGUMENTS_BAD);
         const ObjectKind kind = session->token.object(object);
-        // Every attribute is answered, whatever became of the ones before; the worst answer is the call's.
+        // Every attribute is answered, whatever the result of those before; the worst result is the call's.
         CK_RV result = CKR_OK;
         for (CK_ULONG i = 0; i < count; ++i) {
             CK_RV one = CKR_OK;
@@ -54,7 +54,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE* objects, CK_ULON
         auto& search = session->operations.search;
         require(search.has_value(), CKR_OPERATION_NOT_INITIALIZED);
         std::vector<CK_OBJECT_HANDLE> found;
-        // On a copy: after a fault the same objects can be asked for again.
+        // On a copy: after a fault the caller can fetch the same objects again.
         std::size_t next = search->next;
         std::optional<UnusableFile> unusable;
         while (found.size() < most && next < all_object_kinds.size()) {
@@ -68,7 +68,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE* objects, CK_ULON
         }
         search->found_any |= !found.empty();
         if (unusable) {
-            // Hides no other object; it is the search's answer where it finds nothing else.
+            // Hides no other object; it is the search's result if no object is found.
             if (!search->found_any) throw *unusable;
             runtime->services.log.error(unusable->what());
         }

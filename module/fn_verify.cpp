@@ -36,7 +36,7 @@ CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char* data, CK_ULONG data_leng
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char* part, CK_ULONG length) {
     return in_session(handle, [&](Runtime&, Session&, Operations& operations) {
         require(operations.verify != nullptr, CKR_OPERATION_NOT_INITIALIZED);
-        auto operation = std::move(operations.verify);  // back again only when all went well
+        auto operation = std::move(operations.verify);  // put back only after success
         operation->input.set_in_parts();
         operation->input.update(caller_bytes(part, length));
         operations.verify = std::move(operation);

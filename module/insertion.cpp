@@ -34,10 +34,10 @@ void Insertion::reset_security_status() noexcept {
 
 PinPad* Insertion::pad(KeyUse use) {
     if (!services_.settings.pinpad) return nullptr;
-    // No reader says whether its keys have letters; the owner of one that has says so in the settings.
+    // No reader reports whether its keypad has letters; the settings say so.
     if (use == KeyUse::signature && !services_.settings.pinpad_letters) return nullptr;
     const MutexLock lock(pad_mutex_);
-    // In a transaction: while another program has one, the reader would not answer, and look like one without a pad.
+    // In a transaction: during one of another program, the reader would not answer, and look like one without a pad.
     if (!pad_looked_for_)
         card_.exclusively([this] {
             pad_mutex_.assert_held();

@@ -1,5 +1,5 @@
-// One stay of one card in a reader: from the first look at it to its removal. Sessions belong to an insertion, so that
-// they end with it, whatever card comes next.
+// One card from its insertion to its removal. Sessions belong to an insertion, so that
+// they end with it, regardless of the next card.
 #pragma once
 
 #include "apdu/pcsc_link.hpp"
@@ -15,7 +15,7 @@ namespace jpki {
 
 class Insertion {
 public:
-    // For the stay that the reader's event counter names. Does not connect: the first thing that is asked of the card does.
+    // For the insertion that the reader's event counter names. Does not connect: the first use of the card does.
     Insertion(Services& services, const std::string& reader, std::uint16_t stay)
         : services_(services),
           stay_(stay),
@@ -24,13 +24,13 @@ public:
                     return services.crypto.issued_by(certificate, issuer);
                 }),
           tokens_{{{services, *this, KeyUse::authentication}, {services, *this, KeyUse::signature}}} {}
-    // Nothing that this process logged in stays open at the card, whichever way the insertion comes to its end.
+    // No login of this process stays open at the card, however the insertion ends.
     ~Insertion() { reset_security_status(); }
     Insertion(const Insertion&) = delete;
     Insertion& operator=(const Insertion&) = delete;
 
-    // Names a user of the insertion, a session or a call, for as long as the pointer lives. With the last one the connection to
-    // the card ends, so that a program that wants the card exclusively gets it (Card::let_go). To be let go of where no
+    // A use of the insertion, by a session or a call, during the pointer's lifetime. With the last one the connection to
+    // the card ends, so that another program can open it exclusively (Card::let_go). Release it while no
     // lock of the registry is held: ending the connection is I/O.
     static std::shared_ptr<Insertion> use(std::shared_ptr<Insertion> insertion);
 
@@ -40,10 +40,10 @@ public:
     std::uint16_t stay() const noexcept { return stay_; }
     bool gone() const noexcept { return card_.gone(); }
 
-    // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown. Another program that holds
+    // Ends every login at the card, if there is one; for C_Finalize. Faults are logged, not thrown. Another program that uses
     // the card is waited for once, and not a second time by the destructor.
     void reset_security_status() noexcept;
-    // The reader's PIN pad, where it has one that can take this key's PIN and the settings allow it; else NULL.
+    // The reader's PIN pad, if it has one that can take this key's PIN and the settings allow it; else NULL.
     PinPad* pad(KeyUse use) JPKI_EXCLUDES(pad_mutex_);
 
 private:

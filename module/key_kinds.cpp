@@ -1,5 +1,5 @@
-// The kinds of key that a card may have, as PKCS#11 names them, their attributes and their mechanisms: one row each. Of the files
-// of the module this one alone knows that there is more than one kind.
+// The kinds of key that a card may have, as PKCS#11 names them, their attributes and their mechanisms: one row each. In
+// module/ only this file distinguishes key types.
 #include "apdu/der.hpp"
 #include "module/mechanisms.hpp"
 
@@ -22,10 +22,10 @@ constexpr std::array<CK_ATTRIBUTE_TYPE, 6> rsa_secrets = {CKA_PRIVATE_EXPONENT, 
 
 bool takes_no_parameter(const CK_MECHANISM& mechanism) noexcept { return mechanism.ulParameterLen == 0; }
 
-// SHA-256, MGF1 of SHA-256 and 32 bytes of salt: what the card does under P1 = 04.
+// SHA-256, MGF1 of SHA-256 and 32 bytes of salt: the card's PSS with P1 = 04.
 bool is_the_cards_pss(const CK_MECHANISM& mechanism) noexcept {
     if (mechanism.pParameter == nullptr || mechanism.ulParameterLen != sizeof(CK_RSA_PKCS_PSS_PARAMS)) return false;
-    CK_RSA_PKCS_PSS_PARAMS parameters;  // copied: nothing says that the caller's pointer is aligned
+    CK_RSA_PKCS_PSS_PARAMS parameters;  // copied: the caller's pointer need not be aligned
     std::memcpy(&parameters, mechanism.pParameter, sizeof parameters);
     return parameters.hashAlg == CKM_SHA256 && parameters.mgf == CKG_MGF1_SHA256 && parameters.sLen == size_of(Hash::sha256);
 }
@@ -48,7 +48,7 @@ constexpr std::array<KeyKind, 2> kinds = {{
     {KeyType::ec, CKK_EC, CKM_EC_KEY_PAIR_GEN, ec_attributes, ec_secrets},
 }};
 
-// CKF_HW: the signature is made by the card. Verification is not, but one set of flags serves both.
+// CKF_HW: the card makes the signature. Verification is in software, but one set of flags serves both.
 constexpr CK_FLAGS signs = CKF_HW | CKF_SIGN | CKF_VERIFY;
 constexpr CK_FLAGS signs_on_curve = signs | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 

@@ -1,4 +1,4 @@
-// The mechanisms (PKCS#11 Current Mechanisms 2.40, chapter 2), and what PKCS#11 calls the kinds of key.
+// The mechanisms (PKCS#11 Current Mechanisms 2.40, chapter 2), and PKCS#11's key types.
 #pragma once
 
 #include "apdu/public_key.hpp"
@@ -14,20 +14,20 @@ namespace jpki {
 struct MechanismFacts {
     CK_MECHANISM_TYPE type;
     const SignatureScheme& scheme;
-    std::optional<Hash> hash;  // made in software over the data; none: the data is signed as it is
+    std::optional<Hash> hash;  // computed in software over the data; none: the data is signed unchanged
     CK_FLAGS flags;            // of C_GetMechanismInfo
     bool (*takes_parameter)(const CK_MECHANISM& mechanism);
 };
 
-// All that the module knows, of whatever kind of key (key_kinds.cpp).
+// All mechanisms of the module, for every key type (key_kinds.cpp).
 std::span<const MechanismFacts> all_mechanisms() noexcept;
 const MechanismFacts* find_mechanism(CK_MECHANISM_TYPE type) noexcept;
 
-// The mechanism of a caller with its parameter checked. Throws CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID,
+// The caller's mechanism with its parameter checked. Throws CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID,
 // CKR_MECHANISM_PARAM_INVALID.
 const MechanismFacts& take_mechanism(const CK_MECHANISM* mechanism);
 
-// What an object has because of its kind of key (PKCS#11 Current Mechanisms 2.40, 2.1.2, 2.1.3 and their like).
+// The attributes of an object that depend on its key type (PKCS#11 Current Mechanisms 2.40, 2.1.2, 2.1.3 and others).
 struct KeyAttribute {
     CK_ATTRIBUTE_TYPE type;
     ObjectKinds of;
@@ -43,8 +43,8 @@ struct KeyKind {
 std::span<const KeyKind> all_key_kinds() noexcept;
 const KeyKind& kind_of(KeyType type) noexcept;  // not for KeyType::other
 
-// Hashes (PKCS#11 Current Mechanisms 2.40, 2.19 to 2.22), made in software. The card has none; but Java takes a hash from
-// the token that signs with it, and without it does no PSS, and so no TLS 1.3.
+// Hashes (PKCS#11 Current Mechanisms 2.40, 2.19 to 2.22), computed in software. The card has none; but Java takes the hash from
+// the token that signs, and without it does not use PSS, and so no TLS 1.3.
 struct DigestFacts {
     CK_MECHANISM_TYPE type;
     Hash hash;
@@ -55,7 +55,7 @@ const DigestFacts* find_digest(CK_MECHANISM_TYPE type) noexcept;
 // As take_mechanism.
 const DigestFacts& take_digest(const CK_MECHANISM* mechanism);
 
-// Key sizes in bits, and what the key may be used for; of a hash, that it is one.
+// Key sizes in bits, and the permitted uses of the key; of a hash, CKF_DIGEST.
 CK_MECHANISM_INFO mechanism_info(CK_MECHANISM_TYPE type) noexcept;
 
 }  // namespace jpki

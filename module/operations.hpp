@@ -1,4 +1,4 @@
-// What a session may be in the middle of: a search, a hash, a signature, a verification. A finished operation is gone.
+// Active operations of a session: a search, a hash, a signature, a verification. A finished operation is removed.
 #pragma once
 
 #include "module/token.hpp"
@@ -8,7 +8,7 @@
 
 namespace jpki {
 
-// C_FindObjectsInit to C_FindObjectsFinal. Objects are looked at as they are asked for.
+// C_FindObjectsInit to C_FindObjectsFinal. Objects are evaluated when the caller fetches them.
 struct Search {
     Template wanted;
     std::size_t next = 0;
@@ -22,13 +22,13 @@ struct DigestOperation {
     bool in_parts = false;
 };
 
-// The data of C_Sign or C_Verify on its way to what the card pads: hashed, or kept as it is.
+// The data of C_Sign or C_Verify before padding: hashed, or kept unchanged.
 class Input {
 public:
     Input(const Crypto& crypto, const MechanismFacts& mechanism);
-    // Throws CKR_DATA_LEN_RANGE as soon as there is more than the mechanism can take.
+    // Throws CKR_DATA_LEN_RANGE as soon as the data exceeds the mechanism's maximum.
     void update(ByteView data);
-    // What the card is given to sign (SignatureScheme::encode). Throws CKR_DATA_LEN_RANGE. Once only.
+    // The data that the card signs (SignatureScheme::encode). Throws CKR_DATA_LEN_RANGE. Only once.
     Bytes finish();
     const SignatureScheme& scheme() const noexcept { return mechanism_.scheme; }
     bool in_parts() const noexcept { return in_parts_; }
@@ -41,8 +41,8 @@ private:
     bool in_parts_ = false;
 };
 
-// C_SignInit to C_Sign or C_SignFinal. Where each signature needs consent, the consent ends with the operation, however
-// the operation ends: the card's security status is reset again.
+// C_SignInit to C_Sign or C_SignFinal. If each signature needs consent, the consent ends with the operation, however
+// the operation ends: the card's security status is reset.
 class SignOperation {
 public:
     SignOperation(const Crypto& crypto, const MechanismFacts& mechanism, Token& token, CK_SESSION_HANDLE session)
@@ -81,7 +81,7 @@ private:
     std::shared_ptr<const Certificate> certificate_;
 };
 
-// Runs `f` on a session's operation. An error ends the operation (PKCS#11 5.2), but for a buffer that is too small.
+// Runs `f` on a session's operation. An error ends the operation (PKCS#11 5.2), except for a buffer that is too small.
 template <class Operation, class F> void with_operation(std::unique_ptr<Operation>& operation, F&& f) {
     require(operation != nullptr, CKR_OPERATION_NOT_INITIALIZED);
     try {

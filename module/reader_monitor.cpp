@@ -10,12 +10,12 @@ namespace jpki {
 
 namespace {
 
-// SCardCancel ends a wait at once, but only one that has begun; a wait that began a moment later ends by itself.
+// SCardCancel ends a wait at once, but only one that has begun; a wait that began just later times out.
 constexpr std::chrono::milliseconds wait_slice{500};
 
 }  // namespace
 
-// A wait that is listed from here on is ended by stop().
+// stop() ends every wait that is listed from here on.
 void ReaderMonitor::enlist(PcscContext& context) {
     const MutexLock lock(mutex_);
     require(!stopped_, CKR_CRYPTOKI_NOT_INITIALIZED);
@@ -39,7 +39,7 @@ CK_SLOT_ID ReaderMonitor::wait(bool block) {
         PcscContext::Wait outcome = PcscContext::Wait::lost;
         if (context.is_open()) outcome = context.wait(seen.names, seen.states, wait_slice);
         leave(context);
-        // Without a resource manager there is nothing to wait on but time.
+        // Without a resource manager only time can be waited for.
         if (outcome == PcscContext::Wait::lost) {
             context.close();
             std::this_thread::sleep_for(std::chrono::milliseconds(100));

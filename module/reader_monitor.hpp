@@ -1,4 +1,4 @@
-// C_WaitForSlotEvent (PKCS#11 5.5): waits for news of the slots in the caller's thread, on a PC/SC context of its own.
+// C_WaitForSlotEvent (PKCS#11 5.5): waits for slot events in the caller's thread, on its own PC/SC context.
 #pragma once
 
 #include "apdu/pcsc_context.hpp"
@@ -9,12 +9,12 @@
 
 namespace jpki {
 
-// Thread-safe: each caller waits for itself.
+// Thread-safe: each caller waits separately.
 class ReaderMonitor {
 public:
     explicit ReaderMonitor(SlotTable& slots) : slots_(slots) {}
 
-    // The next slot that has news. Throws CKR_NO_EVENT when not blocking, CKR_CRYPTOKI_NOT_INITIALIZED after stop().
+    // The next slot with an event. Throws CKR_NO_EVENT if not blocking, CKR_CRYPTOKI_NOT_INITIALIZED after stop().
     CK_SLOT_ID wait(bool block) JPKI_EXCLUDES(mutex_);
     // Ends every wait; for C_Finalize.
     void stop() noexcept JPKI_EXCLUDES(mutex_);

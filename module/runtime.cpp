@@ -14,8 +14,8 @@ namespace jpki {
 
 namespace {
 
-// What one process knows of the library. The parent's is never touched by a child after fork, not even its mutex, which
-// some thread of the parent may have held: the child makes its own.
+// The library's state in one process. A child after fork never uses the parent's, not even its mutex, which
+// a thread of the parent may have held: the child creates its own.
 struct Process {
     pid_t pid = 0;
     Mutex lifecycle;  // one C_Initialize or C_Finalize at a time; held over I/O
@@ -42,7 +42,7 @@ Process& process_of_ours() {
     static constinit std::atomic_flag first_is_taken;
     if (Process* process = process_if_there()) return *process;
     Process* before = current.load(std::memory_order_acquire);
-    // Once in a process tree the static one; after a fork one from the heap, which is left behind with the process.
+    // In the first process the static one; after a fork one from the heap, which is leaked.
     Process* mine = first_is_taken.test_and_set() ? new Process : &first.process;
     mine->pid = ::getpid();
     if (current.compare_exchange_strong(before, mine, std::memory_order_acq_rel)) return *mine;
@@ -54,7 +54,7 @@ void open_log(Log& log, const Settings& settings) {
     if (!settings.log_file.empty() && settings.log_level != LogLevel::off) log.open(settings.log_file, settings.log_level);
 }
 
-// Before anything else of OpenSSL is called.
+// Before any other call of OpenSSL.
 void require_usable_openssl() {
     const auto trouble = openssl_trouble();
     if (!trouble) return;
@@ -90,7 +90,7 @@ std::shared_ptr<Runtime> Runtime::get() {
 
 void Runtime::initialize(bool may_create_threads) {
     Process& process = process_of_ours();
-    // What the last runtime does to the card when it ends must not hit a login of the next.
+    // The end of the last runtime must not affect a login of the next one.
     const MutexLock one_at_a_time(process.lifecycle);
     const MutexLock lock(process.mutex);
     require(process.runtime == nullptr, CKR_CRYPTOKI_ALREADY_INITIALIZED);
@@ -115,18 +115,18 @@ void Runtime::finalize() {
 
 // --- the end of the process, and of the loaded module -----------------------------------------------------------------
 //
-// Many hosts end without C_Finalize, and the card honours the PIN on while another program keeps it connected. At exit() come
+// Many hosts end without C_Finalize, and the login stays open at the card while another program is connected. At exit() come
 //   1. exit handlers and destructors of static objects, ours among them, last registered first;
 //   2. destructors of shared objects, each before those of the objects that it was linked with.
 // libpcsclite has a destructor that frees its list of contexts. pcsc-lite 1.9: we are linked with it, it runs after ours.
-// pcsc-lite 2: libpcsclite.so.1 loads libpcsclite_real.so.1 with dlopen at the first call, nobody is linked with that, and where
-// some other part of the host called PC/SC before we were loaded its destructor runs before ours. So the card's security status
-// is reset in step 1, where all of libpcsclite is there, by a handler that is registered when the module is loaded: the host's
-// handlers that finalise it are as a rule registered later and run before. Step 2 is for logins that exit handlers of the host
+// pcsc-lite 2: libpcsclite.so.1 loads libpcsclite_real.so.1 with dlopen at the first call, no object is linked with that, and if
+// another part of the host called PC/SC before we were loaded its destructor runs before ours. So the card's security status
+// is reset in step 1, where all of libpcsclite still works, by a handler that is registered when the module is loaded: the host's
+// handlers that finalise it are usually registered later and run before. Step 2 is for logins that exit handlers of the host
 // made after ours, and for dlclose, which runs a shared object's destructor, one without a priority, before the destructors of
-// its static objects: so it can be told from exit().
+// its static objects, which distinguishes it from exit().
 //
-// Nothing here needs OpenSSL but OPENSSL_cleanse, which works after OPENSSL_cleanup too. Not reached: _exit, quick_exit, abort,
+// Only OPENSSL_cleanse of OpenSSL is needed here, which works after OPENSSL_cleanup too. Not covered: _exit, quick_exit, abort,
 // and signals.
 
 namespace {
@@ -137,7 +137,7 @@ constexpr std::chrono::milliseconds patience_of_destructor{400};
 
 constinit std::atomic<bool> process_exits = false;
 
-// Of what this process opened: nothing in a child that has not initialised anew. Never throws, whatever other threads do.
+// Of what this process opened: nothing in a child that has not initialised again. Never throws, with any state of other threads.
 bool reset_security_status_of_cards(std::chrono::milliseconds patience) noexcept {
     const CancellationDisabled uncancelled;
     Process* process = process_if_there();
@@ -155,7 +155,7 @@ const ExitHandler exit_handler;
 
 __attribute__((destructor)) void unload() {
     const bool locked = reset_security_status_of_cards(patience_of_destructor);
-    // Other threads may be inside: the memory and the connections go with the process.
+    // Other threads may be inside: the end of the process releases memory and connections.
     if (process_exits || !locked) return;
     // dlclose: no thread is inside, nor will be.
     const CancellationDisabled uncancelled;

@@ -12,7 +12,7 @@
 
 namespace jpki {
 
-// What a session is in the middle of.
+// The active operations of a session.
 struct Operations {
     std::optional<Search> search;
     std::unique_ptr<DigestOperation> digest;
@@ -38,22 +38,23 @@ public:
     Operations operations JPKI_GUARDED_BY(mutex);
 };
 
-// Thread-safe. Its lock is never held over I/O: what ends sessions or asks a card excludes it.
+// Thread-safe. Its lock is never held over I/O: functions that end sessions or use a card exclude it.
 class SessionTable {
 public:
     SessionTable(Services& services, SlotTable& slots) : services_(services), slots_(slots) {}
 
-    // Throws what C_OpenSession returns.
+    // Throws the CK_RV of C_OpenSession.
     CK_SESSION_HANDLE open(CK_SLOT_ID slot, CK_FLAGS flags) JPKI_EXCLUDES(mutex_);
-    // Throws CKR_SESSION_HANDLE_INVALID, also for a session whose card is gone. 0 commands.
+    // Throws CKR_SESSION_HANDLE_INVALID, also for a session whose card was removed. 0 commands.
     std::shared_ptr<Session> get(CK_SESSION_HANDLE handle) JPKI_EXCLUDES(mutex_);
-    // The last session of a token to close logs out (PKCS#11 5.6). The sessions are closed whatever the card says (Token, login).
+    // Closing the last session of a token logs out (PKCS#11 5.6). The sessions are closed with any answer of the card (Token,
+    // login).
     void close(CK_SESSION_HANDLE handle) JPKI_EXCLUDES(mutex_);
     void close_all(CK_SLOT_ID slot) JPKI_EXCLUDES(mutex_);
     void close_everything() JPKI_EXCLUDES(mutex_);
-    // Logs out where no session of this one's token is left in the table; returns whether that was so.
+    // Logs out if no session of this one's token is left in the table; returns whether it did.
     bool logout_if_unused(Session& session) JPKI_EXCLUDES(mutex_);
-    // Ends consents that are older than Token::consent_age_max; for the beginning of every call. 0 commands where there are none.
+    // Ends consents that are older than Token::consent_age_max; for the start of every call. 0 commands if there are none.
     void end_old_consents() JPKI_EXCLUDES(mutex_);
 
     struct Counts {
@@ -63,7 +64,7 @@ public:
 
 private:
     std::vector<std::shared_ptr<Session>> take_out(const std::function<bool(const Session&)>& wanted) JPKI_EXCLUDES(mutex_);
-    // I/O: with the last session of an insertion goes the connection to the card, with the last of a token its login.
+    // I/O: the last session of an insertion ends the connection to the card, the last one of a token its login.
     void finish(std::vector<std::shared_ptr<Session>> closed) JPKI_EXCLUDES(mutex_);
 
     Services& services_;

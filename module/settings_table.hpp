@@ -1,5 +1,5 @@
-// The settings, one row each: from it a file and the environment are read, complaints are worded, and the test of the installed
-// file, of the man page and of conf/README.md (tests/module/conf_file_test.cpp) knows what must be in them.
+// The settings, one row each: used to read files and the environment, for error lines, and by the test of the installed
+// file, of the man page and of conf/README.md (tests/module/conf_file_test.cpp).
 #pragma once
 
 #include "module/settings.hpp"
@@ -15,8 +15,8 @@ namespace jpki {
 struct SettingRow {
     const char *table, *key;
     const char* environment;    // the variable that overrides the files; NULL: none
-    const char* allowed;        // "[table] key must be ...", in complaints
-    const char* default_value;  // as it would stand in a settings file
+    const char* allowed;        // "[table] key must be ...", in error lines
+    const char* default_value;  // as in a settings file
     const char* help;           // its line in conf/README.md
 
     using Flag = bool Settings::*;
@@ -25,7 +25,7 @@ struct SettingRow {
         std::chrono::milliseconds Settings::*value;
         std::int64_t most;
     };
-    // Sets what the text says. False: it is not allowed.
+    // Sets the value of the text. False: the value is not allowed.
     using Text = bool (*)(Settings& settings, std::string_view text);
     std::variant<Flag, Duration, Text> value;
 };

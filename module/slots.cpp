@@ -1,4 +1,4 @@
-// Which readers there are, and which stay of a card is in each.
+// The readers, and the insertion in each.
 #include "module/slots.hpp"
 
 #include "module/slots_lock.hpp"
@@ -7,7 +7,7 @@
 
 namespace jpki {
 
-// Slot ids are known from C_Initialize on, also to a caller that took one from its configuration and asked for no list.
+// Slot ids are known from C_Initialize on, also for a caller that has one from its configuration and requested no list.
 std::size_t SlotTable::reader_index(CK_SLOT_ID id) {
     if (!discovered_) discover_locked();
     const std::size_t reader = id / variant_key_uses().size();
@@ -21,7 +21,7 @@ SlotTable::Reader& SlotTable::reader_of(CK_SLOT_ID id) { return *readers_[reader
 
 bool SlotTable::may_be_ours(const Reader& reader) const noexcept { return reader.status.card_present && !reader.foreign; }
 
-// Under the lock. The card is seen as gone at once, the connection to it ends later.
+// Under the lock. The card counts as removed at once, the connection to it ends later.
 void SlotTable::drop(std::shared_ptr<Insertion>& insertion) {
     if (!insertion) return;
     insertion->card().set_gone();
@@ -37,7 +37,7 @@ void SlotTable::begin_stay(Reader& reader, std::uint16_t events) {
     reader.told = {};
 }
 
-// The resource manager is gone: whatever it said, and every connection through it, is void.
+// The resource manager is lost: its state, and every connection through it, is void.
 void SlotTable::lose_everything() {
     for (const auto& reader : readers_) apply(*reader, ReaderStatus{});
 }
@@ -53,10 +53,10 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
         if (only_the_connection_knows) begin_stay(reader, status.events);
         else drop(reader.insertion);
     }
-    // The first sight of a reader is no event: its slots were not known before (the list was).
+    // A new reader is not an event: its slots were not known before (the list was).
     const bool changed =
         status.card_present != reader.reported_present || (status.card_present && status.events != reader.reported_events);
-    // A connection may hear of a removal a moment before the status tells it.
+    // A connection may detect a removal shortly before the status shows it.
     const bool told_already = reader.removal_reported && !status.card_present;
     if (only_the_connection_knows || (changed && !told_already)) std::fill(reader.pending.begin(), reader.pending.end(), true);
     if (only_the_connection_knows) reader.removal_reported = true;
@@ -65,8 +65,8 @@ void SlotTable::apply(Reader& reader, const ReaderStatus& status) {
     reader.reported_events = status.events;
 }
 
-// A resource manager that was lost may have been started again by now: it is asked once more. What came between, no matter
-// how short, has ended everything that was known.
+// A lost resource manager may have been restarted by now: try once more. The interruption, however
+// short, has invalidated everything that was known.
 std::optional<std::vector<ReaderStatus>> SlotTable::status_of(const std::vector<std::string>& names) {
     auto status = context_.status(names);
     if (status) return status;
@@ -87,7 +87,7 @@ void SlotTable::refresh_all() {
     for (std::size_t i = 0; i < readers_.size(); ++i) apply(*readers_[i], (*status)[i]);
 }
 
-// Once, until pcscd lets us in: callers ask again every second.
+// Once, until pcscd allows access: callers ask again every second.
 void SlotTable::note_refusal() {
     if (!context_.refused() || refusal_noted_) return;
     refusal_noted_ = true;
@@ -105,7 +105,7 @@ void SlotTable::discover_locked() {
     auto names = context_.readers();
     if (!names) {
         lose_everything();
-        names = context_.readers();  // started again?
+        names = context_.readers();  // restarted?
     }
     if (!names) return note_refusal();
     refusal_noted_ = false;
@@ -137,7 +137,7 @@ bool SlotTable::still_there(CK_SLOT_ID id, Insertion& insertion) {
         refresh(reader);
         if (reader.insertion.get() != &insertion) return false;
     }
-    // A reader that was unplugged and plugged again looks as before, counter and all; only the connection knows.
+    // A reader that was unplugged and plugged again looks unchanged, also its counter; only the connection shows it.
     insertion.card().check_connection();
     return !insertion.gone();
 }

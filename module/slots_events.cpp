@@ -1,4 +1,4 @@
-// Which slot has news for C_WaitForSlotEvent (PKCS#11 5.5).
+// The slots with an event for C_WaitForSlotEvent (PKCS#11 5.5).
 #include "module/slots.hpp"
 
 #include "module/slots_lock.hpp"
@@ -18,16 +18,16 @@ std::optional<CK_SLOT_ID> SlotTable::take_event() {
 }
 
 std::optional<CK_SLOT_ID> SlotTable::next_event(Seen& seen) {
-    // A reader that was unplugged and plugged again between two looks is as before, counter and all.
+    // A reader that was unplugged and plugged again between two calls looks unchanged, also its counter.
     for (const auto& insertion : insertions()) insertion->card().check_connection();
-    // A card that could not be asked when somebody wanted to know.
+    // A card that could not be reached during a list or slot information.
     look_again();
     const Locked lock(*this);
     const bool first_look = !looked_;
     const std::size_t before = readers_.size();
     discover_locked();
     refresh_all();
-    // A reader that appears brings its slots with it: with a card in it that is news, unless nobody has looked before
+    // A new reader brings its slots: with a card in it that is an event, unless no call has listed readers before
     // ("when an application initially calls C_Initialize, every slot's event flag is cleared", 5.5).
     for (std::size_t i = first_look ? readers_.size() : before; i < readers_.size(); ++i)
         if (readers_[i]->status.card_present) std::fill(readers_[i]->pending.begin(), readers_[i]->pending.end(), true);

@@ -18,7 +18,7 @@ bool Token::known_absent() const noexcept { return insertion_.card().known_absen
 
 namespace {
 
-// A hash: the certificate's own serial number is a lasting identifier of a person, and what a token shows ends up in
+// A hash: the certificate's own serial number is a lasting identifier of a person, and token information ends up in
 // URIs and logs. The same for both keys.
 std::string serial_number_of(const Crypto& crypto, ByteView identity) {
     const auto digest = crypto.sha256(identity);
@@ -31,7 +31,7 @@ std::string serial_number_of(const Crypto& crypto, ByteView identity) {
     return text;
 }
 
-// A card that says nothing of this PIN says nothing that must be shown; its certificates and its other key serve on.
+// A card without an answer for this PIN has no flags to show; its certificates and its other key still work.
 CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
     if (!left) return 0;
     if (*left == 0) return CKF_USER_PIN_LOCKED;
@@ -41,8 +41,8 @@ CK_FLAGS pin_flags_of(KeyUse use, TriesAnswer left) {
 }  // namespace
 
 Token::Overview Token::overview() {
-    // In order with the PINs that are sent, so that no older count is taken for a newer one; while one is sent, its answer is
-    // news enough.
+    // In order with the PINs that are sent, so that no older count replaces a newer one; during a VERIFY, its answer is
+    // new enough.
     Card::Overview seen;
     if (login_mutex_.try_lock()) {
         const MutexLock no_pin_under_way(login_mutex_, std::adopt_lock);

@@ -8,7 +8,7 @@ namespace jpki {
 
 namespace {
 
-// Whether the calling thread works for that session, or asks about its slot in a function that takes no session.
+// Whether the calling thread works for that session, or reads its slot in a function that takes no session.
 Card::Holder only(CK_SESSION_HANDLE session) {
     return [mine = Caller{caller_of_this_thread.slot, session}] {
         const Caller& now = caller_of_this_thread;

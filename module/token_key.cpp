@@ -12,7 +12,7 @@ std::shared_ptr<const Certificate> Token::usable_certificate() {
 }
 
 std::optional<KeyType> Token::known_key_type() {
-    // Both keys of a card are of one type; the other's certificate may be the only one that can be read.
+    // Both keys of a card have the same type; the other's certificate may be the only readable one.
     for (const KeyUse use : {use_, other(use_)})
         if (const auto certificate = card().known_certificate(use); certificate && has_key_of_card(*certificate))
             return certificate->key.type;

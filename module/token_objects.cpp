@@ -1,4 +1,4 @@
-// The objects of a token and their attributes (PKCS#11 4.4 to 4.9, module/README.md for who asks what).
+// The objects of a token and their attributes (PKCS#11 4.4 to 4.9; module/README.md says which programs read what).
 #include "module/attribute_rules.hpp"
 #include "module/insertion.hpp"
 #include "module/token.hpp"
@@ -20,7 +20,7 @@ ObjectFacts Token::facts_of_object(ObjectKind kind) {
     return {use_, kind, is_private(kind), kind == ObjectKind::private_key && needs_consent_each()};
 }
 
-// What is known without the card.
+// Attributes known without the card.
 std::optional<Bytes> Token::known_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     const AttributeRule* rule = find_attribute_rule(type, kind);
     const auto* from_facts = rule ? std::get_if<FromFacts>(&rule->value) : nullptr;
@@ -64,15 +64,15 @@ bool Token::is_secret(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
 bool Token::exists(ObjectKind kind) {
     switch (kind) {
     case ObjectKind::private_key:
-        // A signature key whose signatures cannot be checked is not offered. For that of authentication nothing is read, so
-        // that a first signature costs four commands; what is known of its certificate counts.
+        // A signature key whose signatures cannot be checked is not offered. For the authentication key nothing is read, so
+        // that a first signature takes four commands; what is known of its certificate counts.
         return logged_in() && (use_ == KeyUse::authentication ? card().may_offer_key(use_) : usable_certificate() != nullptr);
     case ObjectKind::certificate:
     case ObjectKind::public_key:
         if (card().certificate_wants_pin(use_) && !logged_in()) return false;
         return (kind == ObjectKind::certificate ? certificate() : usable_certificate()) != nullptr;
     case ObjectKind::ca_certificate: return ca_certificate() != nullptr;
-    // Says that certificates can be read without a login (PKCS#11 Profiles 3.0, public certificates token).
+    // Means that certificates can be read without a login (PKCS#11 Profiles 3.0, public certificates token).
     case ObjectKind::profile: return use_ == KeyUse::authentication && card().certificate_is_public();
     }
     return false;
@@ -81,11 +81,11 @@ bool Token::exists(ObjectKind kind) {
 CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
     std::vector<const Wanted*> expensive;
     for (const Wanted& attribute : wanted) {
-        // Only a look at the file tells a phone, whose certificate is private.
+        // Only a read of the file shows a phone, whose certificate is private.
         const bool open_question =
             use_ == KeyUse::authentication && (kind == ObjectKind::certificate || kind == ObjectKind::public_key);
         if (attribute.type == CKA_PRIVATE && open_question) continue;
-        // What cannot match is not read.
+        // An object that cannot match is not read.
         if (const auto value = known_attribute(kind, attribute.type)) {
             if (*value != attribute.value) return CK_INVALID_HANDLE;
         } else {
@@ -93,7 +93,7 @@ CK_OBJECT_HANDLE Token::match(ObjectKind kind, const Template& wanted) {
         }
     }
     if (!exists(kind)) return CK_INVALID_HANDLE;
-    // Now that the file was looked at.
+    // Now that the file was read.
     for (const Wanted& attribute : wanted)
         if (attribute.type == CKA_PRIVATE && attribute.value != bool_value(is_private(kind))) return CK_INVALID_HANDLE;
     for (const Wanted* attribute : expensive) {
@@ -110,14 +110,14 @@ ObjectKind Token::object(CK_OBJECT_HANDLE handle) {
     const MutexLock lock(mutex_);
     for (const ObjectKind kind : all_object_kinds) {
         if (handle == CK_INVALID_HANDLE || handles_[static_cast<std::size_t>(kind)] != handle) continue;
-        // Those of a login that was lost; the next login makes new ones.
+        // Those of a lost login; the next login makes new ones.
         require(!is_private(kind) || logged_in(), CKR_OBJECT_HANDLE_INVALID);
         return kind;
     }
     throw Error{CKR_OBJECT_HANDLE_INVALID};
 }
 
-// The handles of private objects die with the login (PKCS#11 5.6, C_Logout).
+// The handles of private objects become invalid with the login (PKCS#11 5.6, C_Logout).
 void Token::lose_private_handles() {
     const MutexLock lock(mutex_);
     for (const ObjectKind kind : all_object_kinds)
