@@ -9,6 +9,7 @@
 #include "apdu/card_scope.hpp"
 #include "apdu/connection.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/log.hpp"
 #include "apdu/pin_source.hpp"
 #include "apdu/security_status.hpp"
 #include "apdu/thread_safety.hpp"
@@ -20,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace jpki {
 

@@ -6,6 +6,7 @@
 #include "apdu/card_known.hpp"
 #include "apdu/card_scope.hpp"
 #include "apdu/certificate.hpp"
+#include "apdu/log.hpp"
 #include "apdu/security_status.hpp"
 #include "apdu/token_information.hpp"
 
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace jpki {
 

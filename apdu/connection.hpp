@@ -6,6 +6,7 @@
 #include "apdu/card_clock.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/link.hpp"
+#include "apdu/log.hpp"
 #include "apdu/patience.hpp"
 #include "apdu/thread_safety.hpp"
 

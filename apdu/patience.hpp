@@ -9,6 +9,13 @@
 
 namespace jpki {
 
+// The interval of polling for another program's end: a few milliseconds, since a user waits, and never the same number
+// twice in a row, since a program that uses the card at regular intervals would be met busy every time.
+inline void pause_between_polls() {
+    const auto now = static_cast<unsigned long>(std::chrono::steady_clock::now().time_since_epoch().count());
+    std::this_thread::sleep_for(std::chrono::microseconds(500 + now % 3001));
+}
+
 // Takes `mutex`, or stops at `deadline` or as soon as `worth_it` returns false: the result then owns nothing. The first attempt
 // is always made.
 template <class Predicate>

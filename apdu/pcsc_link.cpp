@@ -1,9 +1,10 @@
 #include "apdu/pcsc_link.hpp"
 
 #include "apdu/errors.hpp"
+#include "apdu/patience.hpp"
+#include "apdu/pcsc_codes.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <reader.h>
 #include <system_error>
 #include <thread>
@@ -11,31 +12,9 @@
 
 namespace jpki {
 
-// PC/SC's DWORD is 64 bits wide in pcsc-lite; its codes are 32 bits.
-std::string code_text(LONG rc) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
-    return text;
-}
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-bool means_removed(LONG rc) noexcept {
-    return rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
-           rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_NO_READERS_AVAILABLE || means_service_lost(rc) ||
-           rc == SCARD_E_INVALID_VALUE;  // pcsc-lite's code for a handle whose reader was unplugged
-}
-
-bool means_reset(LONG rc) noexcept { return rc == SCARD_W_RESET_CARD || rc == SCARD_W_UNPOWERED_CARD; }
-
-// The interval of polling for another program's end: a few milliseconds, since a user waits, and never the same number
-// twice in a row, since a program that uses the card at regular intervals would be met busy every time.
-void pause() {
-    const auto now = static_cast<unsigned long>(Clock::now().time_since_epoch().count());
-    std::this_thread::sleep_for(std::chrono::microseconds(500 + now % 3001));
-}
 
 // Of other programs' transactions (wait_until_free).
 constexpr std::chrono::microseconds just_ended{1000};
@@ -120,7 +99,7 @@ void PcscLink::connect() {
         if (!status->front().card_present || status->front().events != events_) throw CardRemoved("card removed from the reader");
         if (try_to_connect(status->front())) break;
         if (Clock::now() >= deadline) throw CardBusy("reader is opened exclusively by another program");
-        pause();
+        pause_between_polls();
     }
     // The card may have been replaced just before the connection was made.
     if (!same_stay()) throw CardRemoved("card replaced by another one");
@@ -166,7 +145,7 @@ void PcscLink::wait_until_free() {
             quiet_since = std::min(quiet_since, asked);
             if (asked - quiet_since >= quiet) return;
         }
-        if (busy_since != never && asked - busy_since > short_transactions) pause();
+        if (busy_since != never && asked - busy_since > short_transactions) pause_between_polls();
         else std::this_thread::sleep_for(just_ended / 5);
     }
 }
@@ -203,7 +182,7 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
     const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
     do {
         if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
-        pause();
+        pause_between_polls();
     } while (Clock::now() < deadline);
 }
 

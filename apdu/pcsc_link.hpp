@@ -16,9 +16,6 @@
 
 namespace jpki {
 
-// "0x80100010": a PC/SC code for a log line.
-std::string code_text(LONG rc);
-
 class PcscLink final : public Link {
 public:
     // How long a removal may stay unnoticed: pcsc-lite polls every 400 ms. The tests' service notices at once, and

@@ -2,6 +2,7 @@
 
 #include "apdu/errors.hpp"
 #include "apdu/iso7816.hpp"
+#include "apdu/pcsc_codes.hpp"
 
 #include <array>
 #include <cstring>

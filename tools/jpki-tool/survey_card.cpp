@@ -4,10 +4,10 @@
 #include "i18n.hpp"
 
 #include "apdu/iso7816.hpp"
+#include "apdu/pcsc_codes.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <stdexcept>
 #include <thread>
 
@@ -76,9 +76,7 @@ void SurveyCard::fail(LONG rc) const {
     if (rc == SCARD_W_REMOVED_CARD || rc == SCARD_E_NO_SMARTCARD || rc == SCARD_E_READER_UNAVAILABLE ||
         rc == SCARD_E_UNKNOWN_READER)
         throw Failure(Exit::no_card, _("The card or its reader was removed."));
-    char code[16];
-    std::snprintf(code, sizeof code, "0x%08lX", static_cast<unsigned long>(rc) & 0xFFFFFFFFUL);
-    throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {code}));
+    throw Failure(Exit::failure, fill(_("The card or its reader reported a fault: {0}"), {code_text(rc)}));
 }
 
 // Waits for another program's transaction, and accepts its resets.
