@@ -18,21 +18,13 @@ Bytes Input::finish() {
     return scheme().encode(mechanism_.hash, std::move(data_));
 }
 
-void SignOperation::consent(const unsigned char* pin, CK_ULONG length) {
-    token_.consent(pin, length, session_);
-    consented_ = true;
-}
-
-void SignOperation::end_consent() noexcept {
-    if (consented_) token_.end_consent(session_);
-    consented_ = false;
-}
+void SignOperation::consent(const unsigned char* pin, CK_ULONG length) { token_.consent(pin, length, session_); }
 
 Bytes SignOperation::sign() {
     // The token decides: a logout in between has ended the consent, and another session's is not this one's.
-    require(!token_.needs_consent_each() || (consented_ && token_.has_consent(session_)), CKR_USER_NOT_LOGGED_IN);
+    require(!token_.needs_consent_each() || token_.has_consent(session_), CKR_USER_NOT_LOGGED_IN);
     Bytes signature = token_.sign(input.scheme(), input.finish());
-    end_consent();
+    token_.end_consent(session_);
     return signature;
 }
 

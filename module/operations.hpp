@@ -47,7 +47,7 @@ class SignOperation {
 public:
     SignOperation(const Crypto& crypto, const MechanismFacts& mechanism, Token& token, CK_SESSION_HANDLE session)
         : input(crypto, mechanism), token_(token), session_(session) {}
-    ~SignOperation() { end_consent(); }
+    ~SignOperation() { token_.end_consent(session_); }
     SignOperation(const SignOperation&) = delete;
     SignOperation& operator=(const SignOperation&) = delete;
 
@@ -58,11 +58,8 @@ public:
     Input input;
 
 private:
-    void end_consent() noexcept;
-
     Token& token_;
     CK_SESSION_HANDLE session_;
-    bool consented_ = false;
 };
 
 // C_VerifyInit to C_Verify or C_VerifyFinal: in software, with the public key of the certificate.

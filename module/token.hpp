@@ -123,6 +123,7 @@ private:
         JPKI_EXCLUDES(mutex_);
     void log_out() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
     void log_out_whatever_the_card_says() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
+    bool is_consenting(CK_SESSION_HANDLE session) noexcept JPKI_EXCLUDES(mutex_);
     void withdraw_consent() JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
     void withdraw_consent_whatever_the_card_says() noexcept JPKI_REQUIRES(login_mutex_) JPKI_EXCLUDES(mutex_);
     void lose_private_handles() JPKI_EXCLUDES(mutex_);

@@ -64,22 +64,18 @@ void Token::consent(const unsigned char* pin, CK_ULONG length, CK_SESSION_HANDLE
     services_.consent_given = true;
 }
 
-bool Token::has_consent(CK_SESSION_HANDLE session) {
-    {
-        const MutexLock lock(mutex_);
-        if (consenting_ != session) return false;
-    }
-    return card().held() && card().verified(use_);
+bool Token::is_consenting(CK_SESSION_HANDLE session) noexcept {
+    const MutexLock lock(mutex_);
+    return consenting_ == session;
 }
 
+bool Token::has_consent(CK_SESSION_HANDLE session) { return is_consenting(session) && card().held() && card().verified(use_); }
+
 void Token::end_consent(CK_SESSION_HANDLE session) noexcept {
+    if (!is_consenting(session)) return;  // without waiting for a login
     // Until the card's security status is reset, no other session may begin a consent: the reset would end it.
     const MutexLock one_at_a_time(login_mutex_);
-    {
-        const MutexLock lock(mutex_);
-        if (consenting_ != session) return;
-    }
-    withdraw_consent_whatever_the_card_says();
+    if (is_consenting(session)) withdraw_consent_whatever_the_card_says();
 }
 
 }  // namespace jpki

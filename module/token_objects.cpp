@@ -28,11 +28,6 @@ std::optional<Bytes> Token::known_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE t
     return (*from_facts)(facts_of_object(kind));
 }
 
-// The certificate that an object's values are of: for a key one that belongs to it. May read the card.
-std::shared_ptr<const Certificate> Token::certificate_of(ObjectKind kind) {
-    return kind == ObjectKind::ca_certificate ? ca_certificate() : is_key(kind) ? usable_certificate() : certificate();
-}
-
 std::optional<Bytes> Token::key_attribute(ObjectKind kind, CK_ATTRIBUTE_TYPE type) {
     for (const KeyKind& key_kind : all_key_kinds())
         for (const KeyAttribute& attribute : key_kind.attributes) {
