@@ -3,9 +3,9 @@
 # sessions opened before fail with the standard's code, nothing of an earlier card is returned, no user is logged in, the next
 # session works, slot ids keep their meaning, and C_WaitForSlotEvent reports each change once per slot. All with real pcscd.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 
-. "$(dirname "$0")/lib-coming.sh"
+. "$here/lib-coming.sh"
 
 start_card --control "$work/card.sock" --absence-ms 450 # pcscd polls every 400 ms
 process a

@@ -3,7 +3,7 @@
 # command. A child is not initialised and may initialise again; however it ends, its parent continues to sign. All with
 # real pcscd.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 need pkcs11-tool openssl
 
 start_card --control "$work/card.sock" --latency --latency-bitrate 1000000 --latency-command-ms 1 --latency-signature-ms 5

@@ -2,7 +2,7 @@
 # 1000 times C_Initialize, C_GetSlotList and C_Finalize with real pcscd, with some dlclose in between: neither the memory of
 # the process nor its number of open files grows.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 
 start_card
 process c

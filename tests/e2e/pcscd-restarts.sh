@@ -3,9 +3,9 @@
 # sessions opened before fail with the standard's code, the next session works, slot ids keep their meaning, C_WaitForSlotEvent
 # reports the changes.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 need pcscd
-. "$(dirname "$0")/lib-coming.sh"
+. "$here/lib-coming.sh"
 
 # pcscd does not run when the process starts.
 pcscd_stops

@@ -3,7 +3,7 @@
 # selects another application in between, which ends every login, they get CKR_USER_NOT_LOGGED_IN and no other error,
 # log in again, and lose no signature. OpenSSL verifies with certificates that yet another process has read.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 need pkcs11-tool openssl
 
 # Slow enough for others to send commands in between, if they could.

@@ -2,7 +2,7 @@
 # The module under valgrind, with real pcscd: list, find, read, log in, sign with both keys, log out, finalise, and all again
 # after dlclose. No invalid access, no use of uninitialised memory, no leak.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-processes.sh"
+. "$here/lib-processes.sh"
 need valgrind pkcs11-tool openssl
 
 start_card --control "$work/card.sock"
