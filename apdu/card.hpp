@@ -32,7 +32,6 @@ namespace jpki {
 // that has one, nor for another thread's command.
 class Card final : private CardApplication {
 public:
-    using Clock = CardClock;
     using ChainCheck = CardFiles::ChainCheck;
 
     // Without `chain_check` a holder's certificate is not checked with its CA certificate.

@@ -1,15 +1,22 @@
-// The clock for the age of a card's answers.
+// Times that a test must not have to wait for. card_clock.cpp defines them; a program that defines both functions itself, as the
+// tests of the module do, has its own in their place, since the linker then does not take that file of the library.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 
 namespace jpki {
 
-// A steady clock that tests can advance, so that they do not have to wait for a second to pass.
-struct CardClock : std::chrono::steady_clock {
-    static time_point now() noexcept { return std::chrono::steady_clock::now() + std::chrono::milliseconds(ahead.load()); }
-    static inline std::atomic<long> ahead = 0;
+// The clock by which what a card said ages, and a consent ends: steady, in its own time points.
+struct CardClock {
+    using duration = std::chrono::steady_clock::duration;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<CardClock, duration>;
+    static constexpr bool is_steady = true;
+    static time_point now() noexcept;
 };
+
+// How long a removal of the card may stay unnoticed by pcscd, which polls every 400 ms.
+std::chrono::milliseconds removal_notice() noexcept;
 
 }  // namespace jpki

@@ -1,5 +1,6 @@
 #include "apdu/pcsc_link.hpp"
 
+#include "apdu/card_clock.hpp"
 #include "apdu/errors.hpp"
 #include "apdu/patience.hpp"
 #include "apdu/pcsc_codes.hpp"
@@ -179,7 +180,7 @@ bool PcscLink::alive() noexcept { return !connected_ || !means_removed(ask_about
 // A card removed during a command is first of all a failed command; the resource manager polls
 // every 400 ms (pcsc-lite) and detects it later.
 void PcscLink::wait_for_news_of_removal(LONG rc) {
-    const auto deadline = Clock::now() + std::min(removal_news.load(), patience_);
+    const auto deadline = Clock::now() + std::min(removal_notice(), patience_);
     do {
         if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
         pause_between_polls();

@@ -18,10 +18,6 @@ namespace jpki {
 
 class PcscLink final : public Link {
 public:
-    // How long a removal may stay unnoticed: pcsc-lite polls every 400 ms. The tests' service notices at once, and
-    // lets no test wait for so long.
-    static inline std::atomic<std::chrono::milliseconds> removal_news{std::chrono::milliseconds(500)};
-
     // Transactions are short and worth waiting for, up to `patience`; a program that opened the card exclusively keeps it
     // for minutes (gpg's scdaemon), and is waited for at most this long, once for as long as it has the card.
     static constexpr std::chrono::milliseconds exclusive_patience{300};

@@ -1,6 +1,6 @@
 #include "fixture.hpp"
 
-#include "apdu/pcsc_link.hpp"
+#include "test_clock.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -86,7 +86,7 @@ Fixture::Fixture(Knobs knobs, std::shared_ptr<const TestPki> pki) : Fixture("", 
 
 Fixture::Fixture(const std::string& settings, Knobs knobs, std::shared_ptr<const TestPki> pki)
     : card(std::make_shared<CardModel>(std::move(pki), std::move(knobs))), settings_(std::make_unique<SettingsFile>(settings)) {
-    PcscLink::removal_news = std::chrono::milliseconds(10);
+    test_clock::removal_notice = std::chrono::milliseconds(10);
     fake::reset_everything();
     fake::reset_calls();
     fake::add_reader(reader_name, card);

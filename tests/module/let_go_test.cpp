@@ -1,6 +1,7 @@
 // Without a session the module does not keep the card connected: another program can have it exclusively. Cached data stays, and
 // the card that is present afterwards is identified before it is used.
 #include "recognition_fixture.hpp"
+#include "test_clock.hpp"
 
 #include <atomic>
 
@@ -74,13 +75,13 @@ BOOST_AUTO_TEST_CASE(card_is_usable_after_power_loss_without_connection) {
                 REQUIRE_OK(token_info(auth_slot));
                 fake::power_down_idle(reader_name);
                 REQUIRE_OK(token_info(sign_slot));
-                jpki::Card::Clock::ahead += 2000;
+                test_clock::ahead += 2000;
                 fake::power_down_idle(reader_name);
                 const auto session = serves(f, i % 2 ? sign_slot : auth_slot, *f.card);
                 REQUIRE_OK(C_CloseSession(session));
                 fake::power_down_idle(reader_name);
             }
-            jpki::Card::Clock::ahead = 0;
+            test_clock::ahead = 0;
         }
 }
 

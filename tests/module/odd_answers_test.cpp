@@ -1,5 +1,6 @@
 // Foreign cards that do not answer 6A82: after two odd answers they are ignored. And a JPKI card that gives one.
 #include "recognition_fixture.hpp"
+#include "test_clock.hpp"
 
 using namespace jpki::test;
 using jpki::model::ByteView;
@@ -44,7 +45,7 @@ BOOST_AUTO_TEST_CASE(card_with_odd_answers_gets_two_commands_and_is_ignored_unti
             std::size_t selects = 0;
             answer_oddly(odd, always, selects);
             // How long each missing answer would be waited for as a removal.
-            jpki::PcscLink::removal_news = std::chrono::milliseconds(20000);
+            test_clock::removal_notice = std::chrono::milliseconds(20000);
             const auto took = time_of([] {
                 for (int i = 0; i < 10; ++i) {
                     nss_looks(CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_RECOGNIZED);
@@ -59,7 +60,7 @@ BOOST_AUTO_TEST_CASE(card_with_odd_answers_gets_two_commands_and_is_ignored_unti
             BOOST_CHECK_EQUAL(selects, 4u);
             fake::on_answer({});
             fake::swap_card(reader_name, f.card);
-            jpki::PcscLink::removal_news = std::chrono::milliseconds(10);
+            test_clock::removal_notice = std::chrono::milliseconds(10);
             BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
             serves(f, auth_slot, *f.card);
         }
@@ -112,11 +113,11 @@ BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_are_forgotten_once_card_i
     for (int i = 0; i < 4; ++i) {
         fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
         CHECK_RV(token_info(auth_slot), i == 0 ? CKR_OK : CKR_DEVICE_ERROR);  // the later ones break a connection that works
-        jpki::Card::Clock::ahead += 2000;
+        test_clock::ahead += 2000;
         CHECK_RV(token_info(auth_slot), CKR_OK);
-        jpki::Card::Clock::ahead += 2000;
+        test_clock::ahead += 2000;
     }
-    jpki::Card::Clock::ahead = 0;
+    test_clock::ahead = 0;
 }
 
 BOOST_AUTO_TEST_CASE(card_that_answers_9000_to_every_command_is_not_jpki_card) {

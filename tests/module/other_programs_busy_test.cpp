@@ -2,6 +2,7 @@
 #include "apdu/card.hpp"
 #include "log_file.hpp"
 #include "other_programs_fixture.hpp"
+#include "test_clock.hpp"
 
 #include <future>
 #include <thread>
@@ -208,9 +209,9 @@ BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
     REQUIRE_OK(sign_init(session, find_key(session)));
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     CK_TOKEN_INFO token{};
-    jpki::Card::Clock::ahead += 2000;
+    test_clock::ahead += 2000;
     CHECK_RV(C_GetTokenInfo(auth_slot, &token), CKR_FUNCTION_FAILED);  // meets the other program's transaction
-    jpki::Card::Clock::ahead = 0;
+    test_clock::ahead = 0;
     fake::other_ends_transaction(reader_name);
     fake::on_call([looks = std::make_shared<int>(0)](fake::Function function) {
         if (function == fake::Function::get_attrib && ++*looks == 3) fake::other_begins_transaction(reader_name);

@@ -1,5 +1,6 @@
 // What ends a consent to one signature before the signature: rejected PINs, other sessions, time.
 #include "consent_fixture.hpp"
+#include "test_clock.hpp"
 
 #include <functional>
 
@@ -293,17 +294,17 @@ BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
     for (const auto& [name, call] : calls) {
         BOOST_TEST_CONTEXT(name) {
             Consented f;
-            jpki::Card::Clock::ahead += 30000;
+            test_clock::ahead += 30000;
             call(f);
             BOOST_CHECK(f.held());
-            jpki::Card::Clock::ahead += 30001;
+            test_clock::ahead += 30001;
             BOOST_CHECK(f.held());  // nothing happens without a call
             call(f);
             f.check_ended();
         }
     }
     Consented f;
-    jpki::Card::Clock::ahead += 60001;
+    test_clock::ahead += 60001;
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     f.check_locked();
     BOOST_CHECK_EQUAL(f.signatures(), 0u);
@@ -311,9 +312,9 @@ BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
 
 BOOST_AUTO_TEST_CASE(new_consent_in_same_session_has_its_own_time_limit) {
     Consented f;
-    jpki::Card::Clock::ahead += 40000;
+    test_clock::ahead += 40000;
     REQUIRE_OK(f.consent());
-    jpki::Card::Clock::ahead += 40000;
+    test_clock::ahead += 40000;
     f.check_lasts();
 }
 

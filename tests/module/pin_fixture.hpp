@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fixture.hpp"
+#include "test_clock.hpp"
 
 #include "apdu/card.hpp"
 
@@ -32,7 +33,7 @@ inline CK_RV set_pin(CK_SESSION_HANDLE session, std::string old_pin, std::string
 }
 
 // For the module's clock: makes cached retry counters too old.
-inline void let_a_second_pass() { jpki::Card::Clock::ahead += 1010; }
+inline void let_a_second_pass() { test_clock::ahead += 1010; }
 
 inline constexpr CK_FLAGS count_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
 inline CK_FLAGS token_flags(CK_SLOT_ID slot) {

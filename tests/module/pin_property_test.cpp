@@ -2,6 +2,7 @@
 // left at the end are explained by the caller's wrong PINs, never one less.
 // JPKI_PROPERTY_SEQUENCES runs more of them, JPKI_PROPERTY_SEED others.
 #include "pin_fixture.hpp"
+#include "test_clock.hpp"
 
 #include "apdu/pcsc_link.hpp"
 
@@ -23,7 +24,7 @@ public:
     explicit Sequence(unsigned seed)
         : random_(seed), knobs_(random_knobs()), keep_(one_in(4)), each_(one_in(3)), f_(settings(), knobs_) {
         for (const KeyUse use : both_keys) left_[index(use)] = knobs_.tries[index(use)];
-        jpki::PcscLink::removal_news = std::chrono::milliseconds(1);  // the fake knows of a removal before the command fails
+        test_clock::removal_notice = std::chrono::milliseconds(1);  // the fake knows of a removal before the command fails
     }
 
     void run(int steps) {
