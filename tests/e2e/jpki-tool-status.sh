@@ -121,7 +121,8 @@ say "ok: --watch reports insertion and removal"
 lines=$(wc -l <watched.jsonl)
 control come >/dev/null
 until_true 20 reader_shows Yes || fail "pcscd does not see the card"
-until_true 20 test "$(wc -l <watched.jsonl)" -gt "$lines" || fail "--watch does not report the second insertion"
+more_lines() { [ "$(wc -l <watched.jsonl)" -gt "$lines" ]; }
+until_true 20 more_lines || fail "--watch does not report the second insertion"
 lines=$(wc -l <watched.jsonl)
 sleep 2
 check "--watch prints nothing without a change" test "$(wc -l <watched.jsonl)" = "$lines"
