@@ -1,5 +1,5 @@
 #!/bin/bash
-# jpki-tool status, cert and pin verify: a card that is removed during the command is reported as removed and costs no try.
+# jpki-tool status, cert, pin verify, survey and doctor: a card that is removed during the command is reported as removed and costs no try.
 # (jpki-tool-sign.sh, jpki-tool-pin.sh: sign and pin change.)
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-tool.sh"
@@ -30,6 +30,8 @@ removed "status" "0 3 6" "" "$tool" status
 removed "status --signature" "4 8" "ABC123\n" "$tool" status --signature
 removed "cert auth" "0 3" "" "$tool" cert auth --pem
 removed "cert sign" "2 5" "ABC123\n" "$tool" cert sign --pem
+removed "survey" "0 5 20" "" "$tool" survey --yes
+removed "survey --with-pin" "45" "1234\nABC123\n" "$tool" survey --yes --with-pin
 removed "pin verify" "0 2" "1234\n" "$tool" pin verify auth
 expect "no try was lost" "$(control status)" "auth-tries=3"
 stop_card

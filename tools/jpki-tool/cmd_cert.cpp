@@ -101,6 +101,7 @@ Exit show(Context& context, const Options& options) {
     on_card([&] {
         if ((*card)->may_be_open()) (*card)->reset_security_status();
     });
+    context.signals.check();  // one that came while the card was read; the login has ended, and nothing is written
     const std::string bytes = in_form(options, certificate);
     if (!options.file.empty()) {
         // The signature certificate contains name, address and date of birth: mode 0600.
