@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
     Tried all;
     for (const auto& list : {failing, failing_at_the_end})
         for (const Failing& what : list) {
-            Fixture f("[reader]\nbusy_timeout_ms = 0\n");
+            Fixture f("[reader]\nbusy_timeout_ms = 200\n");
             Flow undisturbed(f.card);
             REQUIRE_OK(undisturbed.run());
             fake::reset_calls();
