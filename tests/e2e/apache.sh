@@ -8,15 +8,6 @@ apache=$(command -v apache2 || command -v httpd) || fail "Apache is not installe
 modules=$(find /usr/lib/apache2/modules /usr/lib64/httpd/modules -maxdepth 0 2>/dev/null | head -n 1) || true
 
 start_card --control "$work/control" --pki "$work/pki"
-# person NUMBER: this one's card in the reader, and its certificates in the directory NUMBER
-person() {
-  card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "the card is not there"
-  mkdir -p "$1"
-  certificates
-  the_ca
-  cp auth.pem auth-ca.pem "$1"
-}
 person 2
 person 1
 cat 1/auth-ca.pem 2/auth-ca.pem >jpki-cas.pem

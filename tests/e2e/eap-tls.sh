@@ -14,15 +14,6 @@ engine=$(sed -n 's/^dynamic_path = //p' engine.cnf)
 installed
 
 start_card --control "$work/control" --pki "$work/pki"
-# person NUMBER: puts this person's card into the reader, and its certificates into the directory NUMBER
-person() {
-  card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
-  mkdir -p "$1"
-  certificates
-  the_ca
-  cp auth.pem auth-ca.pem "$1"
-}
 person 2
 person 1
 cat 1/auth-ca.pem 2/auth-ca.pem >jpki-cas.pem

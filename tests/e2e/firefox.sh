@@ -6,23 +6,6 @@
 browser=firefox
 browser_test firefox-esr
 
-# profile DIRECTORY: without start pages, and with the certificate chosen automatically
-profile() {
-  mkdir -p "$1"
-  cat >"$1/user.js" <<'JS'
-user_pref("security.default_personal_cert", "Select Automatically");
-user_pref("marionette.port", 0);
-user_pref("browser.shell.checkDefaultBrowser", false);
-user_pref("browser.startup.page", 0);
-user_pref("datareporting.policy.dataSubmissionEnabled", false);
-user_pref("toolkit.telemetry.enabled", false);
-user_pref("app.normandy.enabled", false);
-user_pref("network.captive-portal-service.enabled", false);
-user_pref("network.connectivity-service.enabled", false);
-user_pref("services.settings.server", "data:,none");
-user_pref("security.OCSP.enabled", 0);
-JS
-}
 # The text of Firefox, and that of ESR 140.
 question="Please .* (security device \($auth_token\)|PKCS#11 token $auth_token)"
 listed() { # DESCRIPTION: what Firefox shows before a PIN was entered
@@ -38,7 +21,7 @@ cat >distribution/policies.json <<JSON
 { "policies": { "SecurityDevices": { "Add": { "JPKI": "$module_auth" } } } }
 JSON
 mount --bind distribution /usr/lib/firefox-esr/distribution
-profile by-policy
+firefox_profile by-policy
 drive by-policy tokens certificates prompts:listing pins:0000,"$auth_pin" "$(page 1.2)" prompts:1.2 "$tries_step" \
   logout pins:"$auth_pin" "$(page 1.3)" prompts:1.3
 listed "policy"
@@ -51,7 +34,7 @@ expect "right PIN: Firefox asks once" "$(part prompts:1.3 | grep -Ec "$question"
 umount /usr/lib/firefox-esr/distribution
 
 # ---- by jpki-tool: no PIN, then a PIN; the card removed and inserted; another card, one without PSS ----
-profile by-tool
+firefox_profile by-tool
 certutil -N -d sql:by-tool --empty-password || fail "certutil -N"
 mkdir -p "$HOME/.mozilla/firefox"
 printf '[Profile0]\nName=by-tool\nIsRelative=0\nPath=%s\n' "$work/by-tool" >"$HOME/.mozilla/firefox/profiles.ini"

@@ -57,24 +57,10 @@ exits 16 "a file that is not a module" "$tool" doctor --module "$here/lib.sh"
 expect "doctor says that the file cannot be used" "$said" "cannot be used"
 
 # Another program has the reader exclusively.
-cat >exclusive.py <<'P'
-import ctypes, sys
-lib = ctypes.CDLL("libpcsclite.so.1")
-context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
-assert lib.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
-assert lib.SCardConnect(context, b"Virtual PCD 00 00", 1, 3, ctypes.byref(card), ctypes.byref(protocol)) == 0
-print("held", flush=True)
-sys.stdin.read()
-lib.SCardDisconnect(card, 0)
-P
-coproc python3 exclusive.py
-holder=$COPROC_PID
-read -r held <&"${COPROC[0]}"
-check "another program has the reader" test "$held" = held
+hold_reader
 exits 16 "a reader that is held exclusively is a fault" doctor
 expect "doctor names the program that holds the reader" "$said" "held exclusively; connected to pcscd: .*python3 \(process $holder\)"
-exec {COPROC[1]}>&-
-wait "$holder" 2>/dev/null || true
+release_reader
 
 # p11-kit, and OpenSC's module beside ours: in a directory of this test, mounted over p11-kit's.
 if [ "$JPKI_ISOLATED" = 1 ] && command -v p11-kit >/dev/null; then

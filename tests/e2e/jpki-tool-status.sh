@@ -84,25 +84,11 @@ exits 4 "unknown reader" "$tool" status --reader Nonesuch
 exits 5 "the other reader" "$tool" status --reader 2
 
 # Another program has the reader exclusively: reported at once, with its name.
-cat >exclusive.py <<'P'
-import ctypes, sys
-lib = ctypes.CDLL("libpcsclite.so.1")
-context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
-assert lib.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
-assert lib.SCardConnect(context, b"Virtual PCD 00 00", 1, 3, ctypes.byref(card), ctypes.byref(protocol)) == 0
-print("held", flush=True)
-sys.stdin.read()
-lib.SCardDisconnect(card, 0)
-P
-coproc python3 exclusive.py
-read -r held <&"${COPROC[0]}"
-holder=$COPROC_PID
-check "another program has the reader" test "$held" = held
+hold_reader
 exits 11 "reader in exclusive use" "$tool" status
 expect "the text says that the reader is opened exclusively" "$said" "opened the reader exclusively"
 expect "the text names the process, from /proc" "$said" "python3 \(process $holder\)"
-exec {COPROC[1]}>&-
-wait "$holder" 2>/dev/null || true
+release_reader
 
 # A card that is removed during a command.
 control fault card_gone 5 >/dev/null

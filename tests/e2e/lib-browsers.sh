@@ -4,15 +4,20 @@
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 . "$here/lib-clients.sh"
 
-# browser_test TOOL...: skips the test where a policy cannot be mounted. Otherwise a card is in the reader, and TLS servers that
-# require its certificate listen on $port12 (TLS 1.2) and $port13 (TLS 1.3).
+# browser_test TOOL...: skips the test where a policy cannot be mounted; otherwise browser_servers.
 browser_test() {
-  need "$@" modutil certutil python3 openssl pkcs11-tool
+  need "$@"
   if [ "$JPKI_ISOLATED" != 1 ]; then
     say "SKIPPED: this test mounts a policy, and mounting is not allowed here"
     exit 77
   fi
-  start_card --control "$work/control"
+  browser_servers
+}
+# browser_servers [OPTION...]: a card with these options is in the reader, and TLS servers that require its certificate listen on
+# $port12 (TLS 1.2) and $port13 (TLS 1.3).
+browser_servers() {
+  need modutil certutil python3 openssl pkcs11-tool
+  start_card --control "$work/control" "$@"
   certificates
   the_ca
   server_certificate
@@ -44,4 +49,21 @@ page_refused() { # DESCRIPTION VERSION [PATH]
 page() { # VERSION [PATH]: the step that opens it
   local ports=([2]="$port12" [3]="$port13")
   printf 'page:https://localhost:%s/%s' "${ports[${1#1.}]}" "${2-}"
+}
+# firefox_profile DIRECTORY: without start pages, and with the certificate chosen automatically
+firefox_profile() {
+  mkdir -p "$1"
+  cat >"$1/user.js" <<'JS'
+user_pref("security.default_personal_cert", "Select Automatically");
+user_pref("marionette.port", 0);
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.startup.page", 0);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("toolkit.telemetry.enabled", false);
+user_pref("app.normandy.enabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+user_pref("services.settings.server", "data:,none");
+user_pref("security.OCSP.enabled", 0);
+JS
 }

@@ -20,6 +20,16 @@ wait_for() {
 }
 # card_control COMMAND...: sends a command to a card that was started with --control "$work/control"
 card_control() { "$virtual_card" --ctl "$work/control" "$@"; }
+# person NUMBER: inserts this person's card, and puts its certificates into the directory NUMBER. The card was started with
+# --control "$work/control" --pki "$work/pki".
+person() {
+  card_control swap adult "$1" >/dev/null
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  mkdir -p "$1"
+  certificates
+  the_ca
+  cp auth.pem auth-ca.pem "$1"
+}
 
 # ---- a TLS server that requires a certificate issued by the CA on the card ----
 

@@ -35,3 +35,25 @@ with_pins() {
 json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 # commands: the number of commands at the card since the last call.
 control() { "$virtual_card" --ctl "$JPKI_RUN_DIR/control" "$@"; }
+# hold_reader: another program, process $holder, opens the first reader exclusively until release_reader.
+hold_reader() {
+  local held
+  cat >exclusive.py <<'P'
+import ctypes, sys
+lib = ctypes.CDLL("libpcsclite.so.1")
+context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+assert lib.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
+assert lib.SCardConnect(context, b"Virtual PCD 00 00", 1, 3, ctypes.byref(card), ctypes.byref(protocol)) == 0
+print("held", flush=True)
+sys.stdin.read()
+lib.SCardDisconnect(card, 0)
+P
+  coproc python3 exclusive.py
+  holder=$COPROC_PID
+  read -r held <&"${COPROC[0]}"
+  check "another program has the reader" test "$held" = held
+}
+release_reader() {
+  exec {COPROC[1]}>&-
+  wait "$holder" 2>/dev/null || true
+}

@@ -12,15 +12,6 @@ charon=$(find /usr/lib/ipsec /usr/libexec/ipsec -name charon -print -quit 2>/dev
 [ -x "$charon" ] || fail "charon is not installed (Debian: strongswan-charon)"
 
 start_card --control "$work/control" --pki "$work/pki"
-# person NUMBER: puts this person's card into the reader, and its certificates into the directory NUMBER
-person() {
-  card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
-  mkdir -p "$1"
-  certificates
-  the_ca
-  cp auth.pem auth-ca.pem "$1"
-}
 person 2
 person 1
 server_certificate
