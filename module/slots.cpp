@@ -33,6 +33,7 @@ void SlotTable::begin_stay(Reader& reader, std::uint16_t events) {
     drop(reader.insertion);
     reader.stay = events;
     reader.foreign = false;
+    reader.known_ours = false;
     reader.odd_answers = 0;
     reader.told = {};
 }

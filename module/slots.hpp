@@ -66,8 +66,9 @@ private:
         std::shared_ptr<Insertion> insertion;  // of this insertion; made before any command to the card
         // What is known of the card of this insertion, also after its connection was closed. The counter names an insertion.
         std::uint16_t stay = 0;
-        bool foreign = false;  // not a JPKI card
-        int odd_answers = 0;   // that ended a connection before the card was recognised
+        bool foreign = false;     // not a JPKI card
+        bool known_ours = false;  // recognised once in this insertion
+        int odd_answers = 0;      // in a row, that ended a connection before the card was recognised in it
         // What the last list or slot information reported for each key in this insertion.
         std::array<std::optional<bool>, 2> told{};
         // What C_WaitForSlotEvent has reported: presence and counter name an insertion.

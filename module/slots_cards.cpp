@@ -13,6 +13,9 @@ namespace {
 
 // apdu/README.md, Recognition: a single odd answer may be a transmission fault; a card that gives two is foreign.
 constexpr int odd_answers_max = 2;
+// One that was recognised before is a JPKI card with a bad connection, or is just being removed. It may fail more often, but not
+// for ever: each further call would wait for it.
+constexpr int odd_answers_max_recognised = 8;
 
 }  // namespace
 
@@ -53,9 +56,12 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
         return false;
     } else if (ours) {
         reader.odd_answers = 0;
+        reader.known_ours = reader.known_ours || *ours;
     }
-    if (ours == std::optional<bool>(false) || (odd && reader.odd_answers >= odd_answers_max)) {
-        services_.log.info("not a JPKI card; ignored until removed");
+    const int limit = reader.known_ours ? odd_answers_max_recognised : odd_answers_max;
+    if (ours == std::optional<bool>(false) || (odd && reader.odd_answers >= limit)) {
+        if (reader.known_ours) services_.log.info("the card no longer answers as a JPKI card; ignored until removed");
+        else services_.log.info("not a JPKI card; ignored until removed");
         reader.foreign = true;
         drop(reader.insertion);
     }
@@ -85,7 +91,9 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
         if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); }))
             return insertion;
     }
-    throw Error{CKR_TOKEN_NOT_PRESENT};
+    const Locked lock(*this);
+    const Reader& reader = reader_of(id);
+    throw Error{reader.status.card_present && reader.odd_answers > 0 ? CKR_DEVICE_ERROR : CKR_TOKEN_NOT_PRESENT};
 }
 
 // --- what is said of slots ---------------------------------------------------------------------------------------------

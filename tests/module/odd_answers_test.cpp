@@ -108,6 +108,33 @@ BOOST_AUTO_TEST_CASE(jpki_card_stays_present_after_one_reader_error) {
     }
 }
 
+// As while a card is pulled and its reader does not report that yet, or where the line is bad for a moment.
+BOOST_AUTO_TEST_CASE(recognised_card_whose_reader_reports_several_errors_is_device_error_and_stays_a_token) {
+    Fixture f;
+    serves(f, auth_slot, *f.card);
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 5);
+    CHECK_RV(token_info(auth_slot), CKR_DEVICE_ERROR);
+    test_clock::ahead += 2000;
+    CHECK_RV(token_info(auth_slot), CKR_DEVICE_ERROR);
+    test_clock::ahead += 2000;
+    BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+    serves(f, auth_slot, *f.card);
+    test_clock::ahead = 0;
+}
+
+BOOST_AUTO_TEST_CASE(recognised_card_that_fails_nine_times_in_a_row_is_ignored_until_removed) {
+    Fixture f;
+    serves(f, auth_slot, *f.card);
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, 9);  // the first ends the connection that works
+    while (token_info(auth_slot) == CKR_DEVICE_ERROR) test_clock::ahead += 2000;
+    const auto sent = fake::calls(fake::Function::transmit);
+    for (int i = 0; i < 5; ++i) nss_looks(CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_RECOGNIZED);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), sent);
+    fake::swap_card(reader_name, f.card);
+    serves(f, auth_slot, *f.card);
+    test_clock::ahead = 0;
+}
+
 BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_are_forgotten_once_card_is_recognised) {
     Fixture f;
     for (int i = 0; i < 4; ++i) {
