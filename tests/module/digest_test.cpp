@@ -52,6 +52,22 @@ BOOST_AUTO_TEST_CASE(each_digest_equals_openssls_in_one_part_and_in_many) {
     BOOST_CHECK_EQUAL(h.card->counts().commands, 0u);
 }
 
+BOOST_AUTO_TEST_CASE(asking_for_the_length_and_too_small_buffer_hash_nothing) {
+    Hashing h;
+    const Bytes right = openssl_digest(EVP_sha256(), h.text);
+    const auto ask = [&](CK_ULONG room) {
+        return C_Digest(h.session, h.text.data(), h.text.size(), h.hash.data(), &(h.length = room));
+    };
+    CHECK_RV(h.init(), CKR_OK);
+    CHECK_RV(C_Digest(h.session, h.text.data(), h.text.size(), nullptr, &h.length), CKR_OK);
+    BOOST_CHECK_EQUAL(h.length, right.size());
+    CHECK_RV(ask(right.size() - 1), CKR_BUFFER_TOO_SMALL);
+    BOOST_CHECK_EQUAL(h.length, right.size());
+    CHECK_RV(ask(right.size()), CKR_OK);
+    h.hash.resize(right.size());
+    BOOST_CHECK(h.hash == right);
+}
+
 BOOST_AUTO_TEST_CASE(operation_begins_once_and_ends_with_its_result_error_or_cancel) {
     Hashing h;
     CHECK_RV(h.one_part(), CKR_OPERATION_NOT_INITIALIZED);

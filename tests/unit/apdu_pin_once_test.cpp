@@ -10,6 +10,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 using namespace jpki;
 using apdu_test::ScriptedLink;
 namespace fake = jpki::fake;
@@ -25,17 +27,27 @@ struct Sent {
     std::size_t pins;
 };
 
-Sent verify(std::initializer_list<std::string_view> answers) {
-    ScriptedLink link(answers);
-    Link::Transaction transaction(link);
-    CommandProfile profile;
-    Secret pin;
+std::size_t pins_in(const ScriptedLink& link) {
+    return static_cast<std::size_t>(std::count_if(link.commands.begin(), link.commands.end(), [](const Bytes& command) {
+        return command.size() > 5 && (command[1] == 0x20 || command[1] == 0x24);
+    }));
+}
+
+void take_1234(Secret& pin) {
     const std::uint8_t digits[] = {'1', '2', '3', '4'};
     BOOST_REQUIRE(take_pin(KeyUse::authentication, digits, pin) == PinShape::good);
-    Sent sent{Applet(transaction, profile).verify(KeyUse::authentication, pin), 0};
-    for (const Bytes& command : link.commands) sent.pins += command.size() > 5 && command[1] == 0x20;
-    return sent;
 }
+
+Sent verify(std::initializer_list<std::string_view> answers, CommandProfile profile = {}) {
+    ScriptedLink link(answers);
+    Link::Transaction transaction(link);
+    Secret pin;
+    take_1234(pin);
+    const PinAnswer answer = Applet(transaction, profile).verify(KeyUse::authentication, pin);
+    return {answer, pins_in(link)};
+}
+
+constexpr CommandProfile by_select_ef{CommandProfile::Form::select_ef};
 
 }  // namespace
 
@@ -67,11 +79,46 @@ BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_fault) {
         Link::Transaction transaction(link);
         CommandProfile profile;
         Secret pin;
-        const std::uint8_t digits[] = {'1', '2', '3', '4'};
-        BOOST_REQUIRE(take_pin(KeyUse::authentication, digits, pin) == PinShape::good);
+        take_1234(pin);
         BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
         BOOST_CHECK_EQUAL(link.commands.size(), 1u);
     }
+}
+
+BOOST_AUTO_TEST_CASE(no_pin_is_sent_to_current_file_if_select_ef_does_not_find_the_pin) {
+    const Sent sent = verify({"6A82", "9000"}, by_select_ef);
+    BOOST_CHECK_EQUAL(sent.pins, 0u);
+    BOOST_CHECK(sent.answer.kind == PinAnswer::Kind::absent);
+}
+
+BOOST_AUTO_TEST_CASE(new_pin_is_a_fault_and_not_sent_if_select_ef_does_not_find_the_pin) {
+    ScriptedLink link{"6A82", "9000"};
+    Link::Transaction transaction(link);
+    CommandProfile profile = by_select_ef;
+    Secret pin;
+    take_1234(pin);
+    BOOST_CHECK_THROW(Applet(transaction, profile).change(KeyUse::authentication, pin), CardFault);
+    BOOST_CHECK_EQUAL(pins_in(link), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_pin_settles_the_form_in_which_it_was_compared) {
+    ScriptedLink link{"63C2"};
+    Link::Transaction transaction(link);
+    CommandProfile profile;
+    Secret pin;
+    take_1234(pin);
+    BOOST_CHECK_EQUAL(Applet(transaction, profile).verify(KeyUse::authentication, pin).tries_left, 2);
+    BOOST_CHECK(profile.form == CommandProfile::Form::short_form);
+}
+
+BOOST_AUTO_TEST_CASE(retry_counter_query_that_finds_no_pin_settles_neither_form_nor_length) {
+    ScriptedLink link{"6700", "6A88", "9000", "6700", "6A88"};  // by SFI without and with Le; SELECT EF; without and with Le
+    Link::Transaction transaction(link);
+    CommandProfile profile;
+    BOOST_CHECK(!Applet(transaction, profile).tries(KeyUse::authentication));
+    BOOST_CHECK_EQUAL(link.commands.size(), 5u);
+    BOOST_CHECK(profile.form == CommandProfile::Form::unknown);
+    BOOST_CHECK(!profile.query_with_le);
 }
 
 BOOST_AUTO_TEST_CASE(card_replaced_during_connect_gets_no_command) {
