@@ -168,6 +168,9 @@ BOOST_FIXTURE_TEST_CASE(cancelling_ends_only_named_operations, Operations) {
     REQUIRE_OK(C_FindObjectsInit(session, nullptr, 0));
     REQUIRE_OK(sign_init());
     REQUIRE_OK(verify_init());
+    CHECK_RV(C_SessionCancel(session, CKF_DIGEST), CKR_OK);
+    CHECK_RV(verify(), CKR_OK);
+    REQUIRE_OK(verify_init());
     CHECK_RV(C_SessionCancel(session, CKF_FIND_OBJECTS | CKF_SIGN | CKF_VERIFY), CKR_OK);
     BOOST_CHECK(!searching());
     CHECK_RV(sign(), CKR_OPERATION_NOT_INITIALIZED);

@@ -249,6 +249,25 @@ BOOST_AUTO_TEST_CASE(wrong_length_is_malformed_and_reading_ends) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(incorrect_p1_says_that_card_has_no_pss_and_nothing_of_schemes_that_every_card_has) {
+    const auto kind = [](const SignatureScheme& scheme) {
+        ScriptedLink link{"6A86"};
+        Link::Transaction transaction(link);
+        CommandProfile profile;
+        return Applet(transaction, profile).sign(KeyUse::authentication, scheme, Bytes(32)).kind;
+    };
+    BOOST_CHECK(kind(rsa_pss_sha256) == SignAnswer::Kind::scheme_unknown);
+    for (const SignatureScheme* scheme : {&rsa_pkcs1, &ecdsa}) BOOST_CHECK(kind(*scheme) == SignAnswer::Kind::elsewhere);
+}
+
+BOOST_AUTO_TEST_CASE(file_that_needs_a_login_is_locked_after_one_command) {
+    ScriptedLink link{"6982"};
+    Link::Transaction transaction(link);
+    CommandProfile profile;
+    BOOST_CHECK(Applet(transaction, profile).read_start(Ef::signature_certificate, 16).kind == FileAnswer::Kind::locked);
+    BOOST_CHECK_EQUAL(link.commands.size(), 1u);
+}
+
 BOOST_AUTO_TEST_CASE(status_words_of_verify_mean_what_apdu_readme_says) {
     const struct {
         std::uint16_t status;
