@@ -102,7 +102,7 @@ std::optional<bool> Card::look() {
     // Another thread of this process is recognising the same card: wait briefly for its result. Otherwise this thread would
     // report no card. Not if that thread itself waits for an exclusive holder.
     const auto worth_it = [&, nothing_known = !recognised()] { return nothing_known && !connection_.held_exclusively(); };
-    connection_.locked_until(std::chrono::steady_clock::now() + recognition_max, worth_it, [&] {
+    connection_.locked_until(CardClock::now() + recognition_max, worth_it, [&] {
         connection_.assert_turn();
         if (connection_.held()) return;  // look() ends no consent
         if (recognised() && files_.keys_known() && !gone()) {

@@ -4,6 +4,7 @@
 
 #include "apdu/applet.hpp"
 #include "apdu/card_application.hpp"
+#include "apdu/card_clock.hpp"
 #include "apdu/card_files.hpp"
 #include "apdu/card_known.hpp"
 #include "apdu/card_scope.hpp"
@@ -168,10 +169,9 @@ public:
     // Ends all logins at the card: selects the issuer security domain (1 command), or powers the card off if it does not
     // select it. Also ends a hold. If it fails with CardBusy, the next transaction begins with it.
     void reset_security_status();
-    // For the end of the process (card_exit.cpp): as reset_security_status() if may_be_open(). Waits until `deadline`, on the
-    // steady clock, for other threads and other programs; later calls do not wait. Returns false, with a
-    // line in the log, if a login may still be open.
-    bool reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept;
+    // For the end of the process (card_exit.cpp): as reset_security_status() if may_be_open(). Waits until `deadline` for other
+    // threads and other programs; later calls do not wait. Returns false, with a line in the log, if a login may still be open.
+    bool reset_security_status_by(CardClock::time_point deadline) noexcept;
     // As reset_security_status(), after the logout of the other key, unless `use` is logged in or nothing may be open: decided
     // while no operation is running. A hold ends if the other key was open, since it is that key's.
     void reset_security_status_unless_verified(KeyUse use);
@@ -196,7 +196,7 @@ private:
     bool look_in(Scope& scope);
     template <class F> auto in_transaction(F&& f);
     void reset_security_status_now();
-    bool reset_security_status_within(std::chrono::steady_clock::time_point deadline) noexcept;
+    bool reset_security_status_within(CardClock::time_point deadline) noexcept;
     std::shared_ptr<const CardKnown> known() const;
     std::optional<CertificateFile> known_file(KeyUse use, Ef ef) const;
     CertificateFile file(KeyUse use, Ef ef);

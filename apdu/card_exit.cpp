@@ -6,7 +6,7 @@
 
 namespace jpki {
 
-bool Card::reset_security_status_by(std::chrono::steady_clock::time_point deadline) noexcept {
+bool Card::reset_security_status_by(CardClock::time_point deadline) noexcept {
     if (!may_be_open()) return true;
     bool ended = false;
     const auto reset = [&]() noexcept { ended = reset_security_status_within(deadline); };
@@ -16,10 +16,10 @@ bool Card::reset_security_status_by(std::chrono::steady_clock::time_point deadli
     return ended;
 }
 
-bool Card::reset_security_status_within(std::chrono::steady_clock::time_point deadline) noexcept {
+bool Card::reset_security_status_within(CardClock::time_point deadline) noexcept {
     connection_.assert_turn();
     if (!may_be_open()) return true;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - CardClock::now());
     connection_.link().limit_patience(std::max(left, std::chrono::milliseconds(0)));
     try {
         reset_security_status_now();

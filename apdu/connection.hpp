@@ -108,8 +108,8 @@ public:
     template <class F> auto locked(F&& f) JPKI_EXCLUDES(mutex_);
     // f() if no operation is under way; the second waits until `deadline`, or until `worth_it` says no. False: f was not called.
     template <class F> bool if_free(F&& f) JPKI_EXCLUDES(mutex_);
-    template <class Predicate, class F>
-    bool locked_until(std::chrono::steady_clock::time_point deadline, Predicate worth_it, F&& f) JPKI_EXCLUDES(mutex_);
+    template <class Predicate, class F> bool locked_until(CardClock::time_point deadline, Predicate worth_it, F&& f)
+        JPKI_EXCLUDES(mutex_);
 
     // --- within one of these ---
     // In lambdas, for clang's analysis: this thread has its turn.
@@ -211,8 +211,7 @@ template <class F> bool Connection::if_free(F&& f) {
     return true;
 }
 
-template <class Predicate, class F>
-bool Connection::locked_until(std::chrono::steady_clock::time_point deadline, Predicate worth_it, F&& f) {
+template <class Predicate, class F> bool Connection::locked_until(CardClock::time_point deadline, Predicate worth_it, F&& f) {
     if (!lock_until(mutex_, deadline, worth_it)) return false;
     const MutexLock turn(mutex_, std::adopt_lock);
     f();

@@ -82,7 +82,7 @@ PcscConnecting::~PcscConnecting() {
     else thread_.detach();
 }
 
-bool PcscConnecting::wait_until(std::chrono::steady_clock::time_point deadline) {
+bool PcscConnecting::wait_until(CardClock::time_point deadline) {
     MutexLock lock(shared_->mutex);
     shared_->waited_for = true;
     shared_->changed.wait_until(lock.native(), deadline, [&] {

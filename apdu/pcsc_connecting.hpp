@@ -2,9 +2,9 @@
 // it.
 #pragma once
 
+#include "apdu/card_clock.hpp"
 #include "apdu/pcsc_context.hpp"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -23,7 +23,7 @@ public:
     PcscConnecting& operator=(const PcscConnecting&) = delete;
 
     // Waits for the end of the call, at most until `deadline`. False: it is still running.
-    bool wait_until(std::chrono::steady_clock::time_point deadline);
+    bool wait_until(CardClock::time_point deadline);
 
     // After wait_until() returned true, once: the result of the call, and the connection with its context if that is
     // SCARD_S_SUCCESS.

@@ -8,14 +8,13 @@
 #include <algorithm>
 #include <reader.h>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 namespace jpki {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = CardClock;
 
 // Of other programs' transactions (wait_until_free).
 constexpr std::chrono::microseconds just_ended{1000};
@@ -147,7 +146,7 @@ void PcscLink::wait_until_free() {
             if (asked - quiet_since >= quiet) return;
         }
         if (busy_since != never && asked - busy_since > short_transactions) pause_between_polls();
-        else std::this_thread::sleep_for(just_ended / 5);
+        else Clock::sleep_for(just_ended / 5);
     }
 }
 

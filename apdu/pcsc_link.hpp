@@ -3,6 +3,7 @@
 // is inserted later never gets a command.
 #pragma once
 
+#include "apdu/card_clock.hpp"
 #include "apdu/link.hpp"
 #include "apdu/pcsc_connecting.hpp"
 #include "apdu/pcsc_context.hpp"
@@ -81,8 +82,8 @@ private:
     DWORD protocol_ = 0;
     std::chrono::milliseconds patience_;
     const bool may_create_threads_;
-    std::unique_ptr<PcscConnecting> connecting_;                        // one that was left running
-    std::optional<std::chrono::steady_clock::time_point> met_another_;  // another program's transaction, last time
+    std::unique_ptr<PcscConnecting> connecting_;        // one that was left running
+    std::optional<CardClock::time_point> met_another_;  // another program's transaction, last time
     bool waits_ = true;
     bool recognised_ = false;
     std::atomic<bool> held_exclusively_ = false;  // seen, and its end not seen

@@ -17,7 +17,7 @@ OpenCards::Entry::~Entry() {
     if (next_) next_->previous_ = previous_;
 }
 
-bool OpenCards::reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept {
+bool OpenCards::reset_security_status_of_all(CardClock::time_point deadline) noexcept {
     if (!lock_until(mutex_, deadline)) return false;
     const MutexLock lock(mutex_, std::adopt_lock);
     bool all = true;

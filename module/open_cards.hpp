@@ -3,9 +3,8 @@
 #pragma once
 
 #include "apdu/card.hpp"
+#include "apdu/card_clock.hpp"
 #include "apdu/thread_safety.hpp"
-
-#include <chrono>
 
 namespace jpki {
 
@@ -31,7 +30,7 @@ public:
     // Resets the security status of every listed card at which a login of this process may be open
     // (Card::reset_security_status_by). Waits until `deadline` in total, for other threads and other programs. A card that
     // another thread disconnects waits for this. Returns whether no login is left open.
-    bool reset_security_status_of_all(std::chrono::steady_clock::time_point deadline) noexcept;
+    bool reset_security_status_of_all(CardClock::time_point deadline) noexcept;
 
 private:
     Mutex mutex_;

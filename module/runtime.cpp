@@ -1,5 +1,6 @@
 #include "module/runtime.hpp"
 
+#include "apdu/card_clock.hpp"
 #include "apdu/thread_safety.hpp"
 #include "module/cancellation.hpp"
 #include "module/open_cards.hpp"
@@ -141,7 +142,7 @@ constinit std::atomic<bool> process_exits = false;
 bool reset_security_status_of_cards(std::chrono::milliseconds patience) noexcept {
     const CancellationDisabled uncancelled;
     Process* process = process_if_there();
-    return !process || process->open_cards.reset_security_status_of_all(std::chrono::steady_clock::now() + patience);
+    return !process || process->open_cards.reset_security_status_of_all(CardClock::now() + patience);
 }
 
 struct ExitHandler {

@@ -18,6 +18,7 @@ const std::string second_reader = "Another Reader 01 00";
 BOOST_AUTO_TEST_SUITE(exclusive)
 
 BOOST_AUTO_TEST_CASE(exclusive_holder_is_waited_for_once_and_shorter_than_transaction) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     // Each of these calls would wait 20 seconds.
@@ -39,6 +40,7 @@ BOOST_AUTO_TEST_CASE(exclusive_holder_is_waited_for_once_and_shorter_than_transa
 }
 
 BOOST_AUTO_TEST_CASE(later_exclusive_holder_is_waited_for_once_too) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(patient);
     REQUIRE_OK(token_info(auth_slot));
     fake::power_down_idle(reader_name);
@@ -54,6 +56,7 @@ BOOST_AUTO_TEST_CASE(later_exclusive_holder_is_waited_for_once_too) {
 }
 
 BOOST_AUTO_TEST_CASE(second_thread_does_not_wait_behind_waiting_thread) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(patient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     fake::Gate gate;

@@ -1,9 +1,11 @@
 // A host that ends with a login open and without C_Finalize, in many ways, one per run. Checked at the very end, after the
 // module's destructor. Exit status 0: the security status is reset where it must be.
+#include "apdu/card_clock.hpp"
 #include "module/pkcs11.hpp"
 
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
+#include "test_clock.hpp"
 #include "test_pki.hpp"
 
 #include <atomic>
@@ -24,7 +26,7 @@ namespace {
 namespace fake = jpki::fake;
 using jpki::model::CardModel;
 using jpki::model::KeyUse;
-using Clock = std::chrono::steady_clock;
+using Clock = jpki::CardClock;  // with the sleeps that take no time
 
 const std::string reader = "Fake Reader 00 00";
 // The module waits at most one second; a loaded machine may take longer.
@@ -45,6 +47,7 @@ struct World {
     CK_SESSION_HANDLE session = 0;
     KeyUse use = KeyUse::authentication;
     Clock::time_point end_began{};
+    std::optional<test_clock::SleepsTakeNoTime> no_waits;  // for what will not happen
     std::function<void()> judge;
 };
 World* world = nullptr;
@@ -172,6 +175,7 @@ const std::map<std::string, std::function<void()>>& ways() {
         {"thread-stuck",
          [] {
              sign_in_another_thread(std::chrono::hours(1));
+             world->no_waits.emplace();
              world->judge = left_open;
          }},
         {"thread-done-soon",
@@ -193,6 +197,7 @@ const std::map<std::string, std::function<void()>>& ways() {
          [] {
              leave_a_login_open();
              if (!fake::other_begins_transaction(reader)) fail("no transaction");
+             world->no_waits.emplace();
              world->judge = left_open;
          }},
         {"other-program-done-soon",

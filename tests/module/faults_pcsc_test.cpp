@@ -1,6 +1,7 @@
 // The fault matrix of PC/SC: each function that the module calls fails once, at every call of a flow, with the codes that
 // pcsc-lite has for it, and does nothing.
 #include "faults_flow.hpp"
+#include "test_clock.hpp"
 
 using namespace jpki::test;
 using fake::Function;
@@ -84,6 +85,7 @@ void disturb(Fixture& f, const Failing& what, LONG code, std::size_t at, Tried& 
 BOOST_AUTO_TEST_SUITE(pcsc)
 
 BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Tried all;
     for (const auto& list : {failing, failing_at_the_end})
         for (const Failing& what : list) {

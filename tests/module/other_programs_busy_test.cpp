@@ -30,6 +30,7 @@ bool comes_true(const std::function<bool()>& condition) {
 BOOST_AUTO_TEST_SUITE(busy)
 
 BOOST_AUTO_TEST_CASE(transaction_longer_than_busy_timeout_fails_only_calls_that_need_card) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
@@ -43,7 +44,7 @@ BOOST_AUTO_TEST_CASE(transaction_longer_than_busy_timeout_fails_only_calls_that_
     CHECK_RV(bounded([&] { return try_sign(session, key); }), CKR_FUNCTION_FAILED);
     CHECK_RV(bounded([&] { return f.login(fresh, sign_pin); }), CKR_FUNCTION_FAILED);
     // These send nothing, and must not wait.
-    const auto before = std::chrono::steady_clock::now();
+    const auto before = jpki::CardClock::now();
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
     CK_SLOT_INFO slot{};
     REQUIRE_OK(C_GetSlotInfo(auth_slot, &slot));
@@ -51,7 +52,7 @@ BOOST_AUTO_TEST_CASE(transaction_longer_than_busy_timeout_fails_only_calls_that_
     const auto another = f.open(auth_slot);
     REQUIRE_OK(sign_init(session, key));
     REQUIRE_OK(C_CloseSession(another));
-    BOOST_CHECK(std::chrono::steady_clock::now() - before < std::chrono::milliseconds(200));
+    BOOST_CHECK(jpki::CardClock::now() - before < std::chrono::milliseconds(200));
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 
     fake::other_ends_transaction(reader_name);
@@ -77,6 +78,7 @@ BOOST_AUTO_TEST_CASE(transaction_that_ends_in_time_only_delays_call) {
 }
 
 BOOST_AUTO_TEST_CASE(finalize_waits_once_for_busy_card_and_logs_what_failed) {
+    const test_clock::SleepsTakeNoTime no_waits;
     const LogFile log;
     Fixture f(impatient + log.settings("error"));
     f.open_logged_in(auth_slot);
@@ -102,6 +104,7 @@ BOOST_AUTO_TEST_CASE(login_at_busy_card_costs_no_try) {
 }
 
 BOOST_AUTO_TEST_CASE(exclusive_access_is_waited_for_until_its_limit) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(impatient);
     BOOST_REQUIRE(fake::other_opens_exclusively(reader_name));
     CK_SESSION_HANDLE session = 0;
@@ -133,6 +136,7 @@ BOOST_AUTO_TEST_CASE(first_connection_that_waits_in_pcscd_delays_no_other_reader
     // Only a thread can bound that wait (apdu/pcsc_connecting.hpp); where the host forbids threads only this call may
     // wait.
     const std::string second_reader = "Another Reader 01 00";
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(impatient);
     forbid_threads();
     const auto other = card_of_person(1);
@@ -204,6 +208,7 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_wait_for_connection_delayed_by_pcscd_and_
 
 BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
     // SCardBeginTransaction would wait for the end of the transaction that begins then.
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f("[reader]\nbusy_timeout_ms = 200\n");
     const auto session = f.open_logged_in(auth_slot);
     REQUIRE_OK(sign_init(session, find_key(session)));
@@ -227,6 +232,7 @@ BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
 }
 
 BOOST_AUTO_TEST_CASE(finalize_with_busy_card_is_bounded_and_leaves_no_connection) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(impatient);
     const auto session = f.open_logged_in(auth_slot);
     signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);

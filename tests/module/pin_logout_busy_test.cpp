@@ -34,7 +34,7 @@ const std::vector<Way>& ways() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(logout_of_a_busy_card)
+BOOST_AUTO_TEST_SUITE(logout_of_a_busy_card, *boost::unit_test::fixture<test_clock::SleepsTakeNoTime>())
 
 BOOST_AUTO_TEST_CASE(every_end_of_login_at_busy_card_takes_effect_and_failed_reset_is_logged) {
     for (const auto& way : ways()) {

@@ -159,6 +159,7 @@ BOOST_AUTO_TEST_CASE(running_search_finds_no_private_object_after_logout) {
 }
 
 BOOST_AUTO_TEST_CASE(logout_delayed_by_another_program_is_completed_later) {
+    const test_clock::SleepsTakeNoTime no_waits;
     Fixture f("[reader]\nbusy_timeout_ms = 20\n");
     const auto session = f.open_logged_in(auth_slot);
     BOOST_REQUIRE_EQUAL(other_signs(KeyUse::authentication), 0x9000);

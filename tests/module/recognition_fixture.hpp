@@ -4,9 +4,11 @@
 #include "other_programs_fixture.hpp"
 
 #include "apdu/card.hpp"
+#include "apdu/card_clock.hpp"
 #include "apdu/pcsc_link.hpp"
 #include "card_kinds.hpp"
 #include "gate.hpp"
+#include "test_clock.hpp"
 
 #include <future>
 #include <stdexcept>
@@ -76,10 +78,11 @@ inline void nss_looks(CK_RV token, CK_RV session) {
     }
 }
 
+// By the module's clock, with the sleeps of test_clock::SleepsTakeNoTime.
 inline std::chrono::milliseconds time_of(const std::function<void()>& calls) {
-    const auto before = std::chrono::steady_clock::now();
+    const auto before = CardClock::now();
     calls();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - before);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(CardClock::now() - before);
 }
 
 inline bool is_select_of_ours(model::ByteView command) { return command[1] == 0xA4 && command[2] == 0x04 && command[5] == 0xD3; }
