@@ -29,10 +29,10 @@ FileHead examine_head(ByteView head, std::size_t& total) noexcept {
     const int flags = ASN1_get_object(&at, &length, &tag, &tag_class, static_cast<long>(certificate_size_max));
     ERR_pop_to_mark();
     const auto header = static_cast<std::size_t>(at - padded);
-    // 0x80: error. 0x20: constructed. 1: indefinite length, which DER forbids.
-    if ((flags & 0x80) || (flags & 1) || header > head.size() || length <= 0) return FileHead::malformed;
+    // 0x80: an error, such as a size beyond the limit. An indefinite length, which DER forbids, is reported as zero.
+    if ((flags & 0x80) || header > head.size() || length <= 0) return FileHead::malformed;
     total = header + static_cast<std::size_t>(length);
-    return total <= certificate_size_max ? FileHead::certificate : FileHead::malformed;
+    return FileHead::certificate;
 }
 
 }  // namespace jpki

@@ -9,7 +9,8 @@ namespace jpki {
 
 namespace {
 
-// Octets of identifier and length that DER gives an element with a tag number up to 30 (X.690, 10.1).
+// Octets of identifier and length that DER gives an element with a tag number up to 30 (X.690, 10.1); a larger tag number takes
+// more octets.
 constexpr std::size_t header_size(std::size_t length) noexcept {
     std::size_t size = 2;
     if (length >= 0x80)
@@ -20,8 +21,7 @@ constexpr std::size_t header_size(std::size_t length) noexcept {
 }  // namespace
 
 std::optional<DerElement> DerReader::take() noexcept {
-    if (rest_.empty() || rest_.size() > LONG_MAX || (rest_.front() & V_ASN1_PRIMITIVE_TAG) == V_ASN1_PRIMITIVE_TAG)
-        return std::nullopt;
+    if (rest_.empty() || rest_.size() > LONG_MAX) return std::nullopt;
     const OpensslErrors errors;
     const unsigned char* at = rest_.data();
     long length = 0;

@@ -171,6 +171,7 @@ BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_means_no_certificat
                              "3082 1FFD 3082",
                              "3082 FFFF 3082",
                              "3083 FFFFFF 30",
+                             "3083 000100 30",
                              "3084 FFFFFFFF",
                              "3088 FFFFFFFFFFFFFFFF",
                              "30FF FFFFFFFF",

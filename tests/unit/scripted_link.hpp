@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 namespace apdu_test {
 
@@ -34,12 +36,15 @@ public:
     std::deque<Bytes> answers;    // the last one is given repeatedly
     std::vector<Bytes> commands;  // commands sent
     int begun = 0, ended = 0, powered_off = 0;
+    bool reset = false;                     // the next transaction is told that the card was reset
+    std::function<void()> before_answer{};  // may throw, in place of an answer
 
 protected:
-    bool begin() override { return ++begun, false; }
+    bool begin() override { return ++begun, std::exchange(reset, false); }
     void end(bool power_off) noexcept override { ++ended, powered_off += power_off; }
     std::size_t exchange(ByteView command, std::span<std::uint8_t> answer) override {
         commands.emplace_back(command.begin(), command.end());
+        if (before_answer) before_answer();
         const Bytes bytes = answers.empty() ? Bytes{} : answers.front();
         if (answers.size() > 1) answers.pop_front();
         const std::size_t size = std::min(bytes.size(), answer.size());
