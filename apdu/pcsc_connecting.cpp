@@ -89,6 +89,11 @@ bool PcscConnecting::wait_until(CardClock::time_point deadline) {
         shared_->mutex.assert_held();
         return shared_->done;
     });
+    return shared_->done;
+}
+
+bool PcscConnecting::stop_waiting() {
+    const MutexLock lock(shared_->mutex);
     shared_->waited_for = shared_->done;
     if (!shared_->done) keep_loaded();
     return shared_->done;

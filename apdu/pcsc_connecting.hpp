@@ -25,8 +25,12 @@ public:
     // Waits for the end of the call, at most until `deadline`. False: it is still running.
     bool wait_until(CardClock::time_point deadline);
 
-    // After wait_until() returned true, once: the result of the call, and the connection with its context if that is
-    // SCARD_S_SUCCESS.
+    // No caller waits any longer, until the next wait_until(): a connection made in between is ended at once. True: the call has
+    // ended by now, as if wait_until() had returned true.
+    bool stop_waiting();
+
+    // After wait_until() or stop_waiting() returned true, once: the result of the call, and the connection with its context if
+    // that is SCARD_S_SUCCESS.
     struct Result {
         LONG rc = SCARD_E_NO_SERVICE;  // SCARD_E_TIMEOUT: the connection came without a waiting caller
         PcscContext context;

@@ -50,15 +50,27 @@ LONG PcscLink::connect_now() {
                         &protocol_);
 }
 
+// Waits for the thread's connection. pcscd answers requests about readers during another program's transaction, too.
+bool PcscLink::connected_by(Clock::time_point deadline) {
+    if (waits_) return connecting_->wait_until(deadline);
+    for (int answers = 0; answers < answers_meanwhile; ++answers) {
+        const auto now = Clock::now();
+        if (connecting_->wait_until(std::min(now + answers_pause, deadline))) return true;
+        if (now >= deadline || !context_.status({reader_})) break;
+    }
+    return false;
+}
+
 LONG PcscLink::connect_in_thread() {
-    const auto deadline = Clock::now() + (waits_ ? patience_ : std::min(at_once, patience_));
+    const auto deadline = Clock::now() + patience_;
     for (;;) {
         try {
             if (!connecting_) connecting_ = std::make_unique<PcscConnecting>(reader_);
         } catch (const std::system_error&) {
             return connect_now();
         }
-        if (!connecting_->wait_until(deadline)) throw CardBusy("another program holds a transaction on the card");
+        if (!connected_by(deadline) && !connecting_->stop_waiting())
+            throw CardBusy("another program holds a transaction on the card");
         PcscConnecting::Result result = connecting_->take();
         connecting_.reset();
         if (result.rc == SCARD_E_TIMEOUT) continue;  // an earlier one, that came without a waiting caller

@@ -23,8 +23,11 @@ public:
     // for minutes (gpg's scdaemon), and is waited for at most this long, once for as long as it has the card.
     static constexpr std::chrono::milliseconds exclusive_patience{300};
 
-    // The time limit of a connection that does not wait for other programs (Link::set_waits).
-    static constexpr std::chrono::milliseconds at_once{100};
+    // A connection that does not wait for other programs (Link::set_waits) is given up when pcscd has answered so many other
+    // requests meanwhile, with pauses of this length between them. A fixed time would not tell another program's transaction
+    // from a busy machine.
+    static constexpr int answers_meanwhile{10};
+    static constexpr std::chrono::milliseconds answers_pause{10};
 
     // Connects to the card in `reader`. `patience` bounds the wait for other programs' transactions, at the beginning of each
     // transaction, and in SCardConnect too if threads are allowed: pcscd itself makes that wait, and only a thread can be left
@@ -63,6 +66,7 @@ private:
     bool try_to_connect(const ReaderStatus& status);
     LONG connect_now();
     LONG connect_in_thread();
+    bool connected_by(CardClock::time_point deadline);
     bool same_stay();
     LONG ask_about_connection() noexcept;
     void wait_until_free();

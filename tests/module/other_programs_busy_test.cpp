@@ -186,6 +186,28 @@ BOOST_AUTO_TEST_CASE(connection_delayed_by_pcscd_is_abandoned_in_time_and_retrie
     serves(f, sign_slot, *f.card);
 }
 
+BOOST_AUTO_TEST_CASE(list_waits_for_connection_that_only_slow_pcscd_delays) {
+    // p11-kit beside OpenSC's module, which stays connected, on a busy machine: it asks once.
+    Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
+    fake::other_transmit(reader_name, model::Bytes{0x00, 0xA4, 0x04, 0x00, 0x00});
+    fake::on_call([](fake::Function) { std::this_thread::sleep_for(std::chrono::milliseconds(120)); });
+    CK_ULONG count = 0;
+    CHECK_RV(C_GetSlotList(CK_TRUE, nullptr, &count), CKR_OK);
+    fake::on_call({});
+    BOOST_CHECK_EQUAL(count, 2u);
+}
+
+BOOST_AUTO_TEST_CASE(list_does_not_wait_for_transaction_while_pcscd_answers) {
+    Fixture f("[reader]\nbusy_timeout_ms = 600000\n");
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    CK_ULONG count = 0;
+    CHECK_RV(bounded([&] { return C_GetSlotList(CK_TRUE, nullptr, &count); }), CKR_OK);
+    BOOST_CHECK_EQUAL(count, 0u);
+    CHECK_RV(C_Finalize(nullptr), CKR_OK);
+    fake::other_ends_transaction(reader_name);
+    BOOST_CHECK(comes_true([] { return fake::open_now() == fake::Open{}; }));
+}
+
 BOOST_AUTO_TEST_CASE(connection_that_pcscd_grants_in_time_is_used) {
     Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
