@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <openssl/crypto.h>
 #include <openssl/engine.h>
+#include <openssl/evp.h>
 
 namespace {
 
@@ -56,6 +57,22 @@ void use(CK_SLOT_ID slot, const char* pin) {
          "signature");
 }
 
+// libp11 0.4.13 and later has no algorithms before it has loaded a key, so the configuration cannot make it the default; a host
+// can.
+ENGINE* default_engine() {
+    if (ENGINE* const configured = ENGINE_get_default_RSA()) return configured;
+    ENGINE* const engine = ENGINE_by_id("pkcs11");
+    must(engine && ENGINE_init(engine) == 1, "libp11's engine");
+    EVP_PKEY* const key =
+        ENGINE_load_public_key(engine, "pkcs11:token=JPKI%20user%20authentication;id=%01;type=public", nullptr, nullptr);
+    must(key != nullptr, "the engine loads a key");
+    EVP_PKEY_free(key);
+    must(ENGINE_set_default(engine, ENGINE_METHOD_ALL) == 1, "ENGINE_set_default");
+    ENGINE_finish(engine);
+    ENGINE_free(engine);
+    return ENGINE_get_default_RSA();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,7 +80,7 @@ int main(int argc, char** argv) {
     std::atexit(finalise);                                                                         // the last to run
     must(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr) == 1, "OpenSSL's configuration");  // its clean-up runs before
     OPENSSL_atexit([] { cleaned_up = true; });
-    ENGINE* const engine = ENGINE_get_default_RSA();
+    ENGINE* const engine = default_engine();
     must(engine && std::strcmp(ENGINE_get_id(engine), "pkcs11") == 0, "libp11's engine is not the default");
     ENGINE_finish(engine);
     void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);

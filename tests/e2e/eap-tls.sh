@@ -64,6 +64,7 @@ network={
 }
 CONF
   before=$(wc -l <hostapd.log)
+  : >client.log # the last one's may be read before the next one is started
   nsenter --net="/proc/$hostapd/ns/net" stdbuf -oL eapol_test -c wpa_supplicant.conf -a 127.0.0.1 -s radius-secret -t 60 \
     >client.log 2>&1 </dev/null &
   client=$!

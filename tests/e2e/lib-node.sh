@@ -20,7 +20,7 @@ node_packages() {
   if ! cmp -s "$here/node/package-lock.json" "$packages/installed-lock.json"; then
     cp "$here"/node/package.json "$here"/node/package-lock.json "$packages/"
     # The headers of the Node that is installed; npm would fetch them from elsewhere.
-    (cd "$packages" && timeout 200 npm ci --no-audit --no-fund --nodedir="$(dirname "$(dirname "$(realpath "$(command -v node)")")")") \
+    (cd "$packages" && timeout 200 env "${proxies[@]}" npm ci --no-audit --no-fund --nodedir="$(dirname "$(dirname "$(realpath "$(command -v node)")")")") \
       >npm.log 2>&1 8>&- || { cat npm.log; rm -rf "$packages/node_modules"; skip "npm's registry cannot be reached, or pkcs11js cannot be built"; }
     cp "$here/node/package-lock.json" "$packages/installed-lock.json"
   fi

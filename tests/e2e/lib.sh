@@ -34,6 +34,12 @@ export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config XDG_CACHE_HOME=$work/h
 export LC_ALL=C
 unset XDG_DATA_HOME OPENSSL_CONF OPENSC_CONF OPENSC_DRIVER PKCS11SPY GNUTLS_PIN GNUTLS_SO_PIN P11_KIT_STRICT P11_KIT_DEBUG \
   SSL_CERT_FILE SSL_CERT_DIR
+# All servers are on this machine. npm alone fetches packages (lib-node.sh).
+proxies=()
+for name in {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY; do
+  if [ -n "${!name-}" ]; then proxies+=("$name=${!name}"); fi
+  unset "$name"
+done
 export JPKI_PKCS11_CONFIG=$work/settings.toml
 : >"$JPKI_PKCS11_CONFIG"
 # The module's log shows why a test failed; private-pcscd keeps the directory then.
@@ -109,6 +115,7 @@ reader_shows() { # Yes or No, for the first reader
 # start_card [OPTION...]: connects a virtual card to the first reader and waits until pcscd sees it.
 start_card() {
   [ -x "$virtual_card" ] || fail "no virtual card at $virtual_card: build first"
+  : >"$JPKI_RUN_DIR/card.log" # an earlier card's says ready
   # Its log has every command, PINs masked; private-pcscd keeps it if a test fails.
   "$virtual_card" --port "$JPKI_VPCD_PORT" --log "$JPKI_RUN_DIR/commands.log" "$@" >"$JPKI_RUN_DIR/card.log" 2>&1 </dev/null &
   card_pid=$!

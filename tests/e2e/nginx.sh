@@ -29,7 +29,10 @@ stop_card
 start_card --pki "$work/pki" --person 4
 stop_card
 ca=$work/pki/person-4/authentication_ca
-check "openssl issues an expired CA certificate" openssl x509 -inform DER -in "$ca.der" -signkey "$ca.key" -days -1 -outform DER -out ended.der \
+past=(-days -1)
+# OpenSSL 3.4 and later take no negative number of days, but dates.
+if [[ $(openssl x509 -help 2>&1) == *-not_after* ]]; then past=(-not_before 20200101000000Z -not_after 20210101000000Z); fi
+check "openssl issues an expired CA certificate" openssl x509 -inform DER -in "$ca.der" -signkey "$ca.key" "${past[@]}" -outform DER -out ended.der \
   -set_serial "0x$(openssl x509 -inform DER -in "$ca.der" -noout -serial | cut -d = -f 2)"
 cp ended.der "$ca.der"
 start_card --pki "$work/pki" --person 4

@@ -14,7 +14,8 @@ certificates
 the_ca
 server_certificate
 
-up_or_dead() { has_line "ocserv-$version.log" "initialized ocserv" || ! kill -0 "$ocserv" 2>/dev/null; }
+# The second name is that of version 1.3.
+up_or_dead() { has_line "ocserv-$version.log" "initialized (ocserv|OpenConnect VPN Server)" || ! kill -0 "$ocserv" 2>/dev/null; }
 ocserv_start() { # VERSION
   local priorities="NORMAL:-VERS-ALL:+VERS-TLS$1" _
   for _ in 1 2 3 4 5; do # another port if this one is in use
