@@ -47,10 +47,12 @@ std::string holder(CK_SESSION_HANDLE handle) {
         if (id[0] > 2) continue;  // a CA's
         const unsigned char* at = value.data();
         const CertificatePointer certificate(d2i_X509(nullptr, &at, static_cast<long>(attributes[1].ulValueLen)), X509_free);
-        std::array<char, 128> text{};
-        if (certificate)
-            X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, text.data(), text.size());
-        return text.data();
+        if (!certificate) return "";
+        const X509_NAME* const subject = X509_get_subject_name(certificate.get());
+        const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+        if (index < 0) return "";
+        const ASN1_STRING* const name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
+        return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(name)), static_cast<std::size_t>(ASN1_STRING_length(name))};
     }
     return "nobody";
 }

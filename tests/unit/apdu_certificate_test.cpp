@@ -69,8 +69,8 @@ void check_fields(const Certificate& certificate, ByteView der, X509* x509) {
     const ASN1_BIT_STRING* signature = nullptr;
     const X509_ALGOR* algorithm = nullptr;
     X509_get0_signature(&signature, &algorithm, x509);
-    BOOST_CHECK(
-        std::ranges::equal(certificate.signature, ByteView(signature->data, static_cast<std::size_t>(signature->length))));
+    BOOST_CHECK(std::ranges::equal(certificate.signature, ByteView(ASN1_STRING_get0_data(signature),
+                                                                   static_cast<std::size_t>(ASN1_STRING_length(signature)))));
     BOOST_CHECK(certificate.signature_algorithm == der_of<X509_ALGOR>(algorithm, i2d_X509_ALGOR));
     unsigned char* tbs = nullptr;
     const int size = i2d_re_X509_tbs(x509, &tbs);

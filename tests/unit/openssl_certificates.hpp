@@ -114,12 +114,17 @@ inline X509Pointer make_certificate(EVP_PKEY* subject_key, EVP_PKEY* issuer_key,
     ASN1_INTEGER_set(X509_get_serialNumber(x), options.serial_number);
     BOOST_REQUIRE(ASN1_TIME_set_string_X509(X509_getm_notBefore(x), options.not_before) == 1);
     BOOST_REQUIRE(ASN1_TIME_set_string_X509(X509_getm_notAfter(x), options.not_after) == 1);
-    const auto name = [](X509_NAME* of, const char* text) {
-        X509_NAME_add_entry_by_txt(of, "C", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("JP"), -1, -1, 0);
-        X509_NAME_add_entry_by_txt(of, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text), -1, -1, 0);
+    // A copy is set: in OpenSSL 4 the names of a certificate are const.
+    const auto set_name = [x](int (*set)(X509*, const X509_NAME*), const char* text) {
+        X509_NAME* const name = X509_NAME_new();
+        BOOST_REQUIRE(name != nullptr);
+        X509_NAME_add_entry_by_txt(name, "C", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("JP"), -1, -1, 0);
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text), -1, -1, 0);
+        BOOST_REQUIRE(set(x, name) == 1);
+        X509_NAME_free(name);
     };
-    name(X509_get_subject_name(x), "holder");
-    name(X509_get_issuer_name(x), "issuer");
+    set_name(X509_set_subject_name, "holder");
+    set_name(X509_set_issuer_name, "issuer");
     BOOST_REQUIRE(X509_set_pubkey(x, subject_key) == 1);
     EVP_MD_CTX* const context = EVP_MD_CTX_new();
     EVP_PKEY_CTX* key_context = nullptr;
