@@ -42,9 +42,7 @@ const void* object_of(const Bound& function) {
     return info.dli_fbase;
 }
 
-}  // namespace
-
-std::optional<std::string> openssl_trouble() {
+std::optional<std::string> find_trouble() {
     const unsigned long version = OpenSSL_version_num();
     if (version < 0x30000000UL) {
         char text[128];
@@ -61,6 +59,18 @@ std::optional<std::string> openssl_trouble() {
                    " is from another one";
     }
     return std::nullopt;
+}
+
+}  // namespace
+
+// The functions are bound when the module is loaded, and finding the symbols of ten takes longer than the rest of C_Initialize.
+std::optional<std::string> openssl_trouble() {
+    // Not destroyed: a host may call C_Initialize at the end of the process. Without trouble nothing is allocated.
+    static const std::string* const found = [] {
+        const auto trouble = find_trouble();
+        return trouble ? new std::string(*trouble) : nullptr;
+    }();
+    return found ? std::optional(*found) : std::nullopt;
 }
 
 }  // namespace jpki
