@@ -37,6 +37,7 @@ void reset_everything() {
         s.call_counts.fill(0);
         s.transmit_hook = nullptr;
         s.wait_hook = nullptr;
+        s.hurry = 1;
         s.call_hook = nullptr;
         s.answer_hook = nullptr;
         s.start();
@@ -121,6 +122,10 @@ void inject(const std::string& reader, model::Fault fault) {
 
 void removal_answers(const std::string& reader, LONG code) {
     with_reader(reader, [&](Service&, Reader& r) { r.removal_answer = code; });
+}
+
+void hurry_waits(unsigned times) {
+    with_service([&](Service& s) { s.hurry = times; });
 }
 
 void delay_commands(const std::string& reader, std::chrono::milliseconds delay) {

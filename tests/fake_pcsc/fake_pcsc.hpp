@@ -99,6 +99,8 @@ void inject(const std::string& reader, model::Fault fault);
 void removal_answers(const std::string& reader, LONG code);
 // Every command of ours takes this long, or until the card is removed.
 void delay_commands(const std::string& reader, std::chrono::milliseconds delay);
+// The time limits of SCardGetStatusChange pass so many times faster.
+void hurry_waits(unsigned times);
 
 // Hooks, in the thread that called SCard*. They may call anything in this header, but SCard* only in another thread
 // (libpcsclite's locks are held, as in reality). An empty function removes a hook.

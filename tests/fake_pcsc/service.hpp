@@ -86,6 +86,7 @@ public:
     std::array<std::deque<Failure>, functions> failures;
     std::function<void(const std::string&, ByteView)> transmit_hook;
     std::function<void()> wait_hook;
+    unsigned hurry = 1;
     std::function<void(Function)> call_hook;
     std::function<std::optional<Bytes>(const std::string&, ByteView)> answer_hook;
 

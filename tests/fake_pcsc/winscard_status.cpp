@@ -75,7 +75,8 @@ LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE
     for (auto s = states; s != end; ++s) s->dwEventState = 0;
 
     const bool endless = timeout == INFINITE || timeout == static_cast<DWORD>(-1);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(endless ? 0 : timeout);
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::microseconds(endless ? 0 : timeout * 1000ULL / service.hurry);
     // The number of readers is taken now: a reader that appeared just before is not a change.
     std::size_t readers = plugged(service);
     for (;;) {

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include "temporary.hpp"
 #include "test_clock.hpp"
 
 #include <cstdlib>
@@ -68,11 +69,10 @@ std::string rv_name(CK_RV rv) {
 }
 
 SettingsFile::SettingsFile(const std::string& toml) {
-    char path[] = "/tmp/jpki-settings-XXXXXX";
-    const int descriptor = ::mkstemp(path);
+    path_ = temporary_directory() + "/jpki-settings-XXXXXX";
+    const int descriptor = ::mkstemp(path_.data());
     BOOST_REQUIRE(descriptor >= 0);
     ::close(descriptor);
-    path_ = path;
     std::ofstream(path_) << toml;
     ::setenv("JPKI_PKCS11_CONFIG", path_.c_str(), 1);
 }
@@ -86,6 +86,7 @@ Fixture::Fixture(Knobs knobs, std::shared_ptr<const TestPki> pki) : Fixture("", 
 
 Fixture::Fixture(const std::string& settings, Knobs knobs, std::shared_ptr<const TestPki> pki)
     : card(std::make_shared<CardModel>(std::move(pki), std::move(knobs))), settings_(std::make_unique<SettingsFile>(settings)) {
+    model::remember_signatures(true);
     test_clock::removal_notice = std::chrono::milliseconds(10);
     fake::reset_everything();
     fake::reset_calls();

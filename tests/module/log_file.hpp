@@ -1,6 +1,8 @@
 // The module's log, for a test that reads it.
 #pragma once
 
+#include "temporary.hpp"
+
 #include <fstream>
 #include <string>
 #include <unistd.h>
@@ -12,9 +14,8 @@ namespace jpki::test {
 struct LogFile {
     std::string path;
     LogFile() {
-        char name[] = "/tmp/jpki-log-XXXXXX";
-        ::close(::mkstemp(name));
-        path = name;
+        path = temporary_directory() + "/jpki-log-XXXXXX";
+        ::close(::mkstemp(path.data()));
     }
     ~LogFile() { ::unlink(path.c_str()); }
     std::string settings(const char* level = "info") const {

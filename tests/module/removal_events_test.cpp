@@ -272,6 +272,7 @@ BOOST_AUTO_TEST_CASE(finalize_from_another_thread_ends_all_waits) {
 BOOST_AUTO_TEST_CASE(finalize_just_before_wait_begins_ends_it) {
     // PC/SC ignores a cancel before the wait: it is noticed within half a second.
     Fixture f;
+    fake::hurry_waits(50);
     std::atomic<bool> done = false;
     fake::on_wait([&] {
         if (done.exchange(true)) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fixture.hpp"
+#include "temporary.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,9 +17,8 @@ namespace fake = jpki::fake;
 struct Directory {
     std::string path;
     Directory() {
-        char name[] = "/tmp/jpki-settings-XXXXXX";
-        BOOST_REQUIRE(::mkdtemp(name) != nullptr);
-        path = name;
+        path = temporary_directory() + "/jpki-settings-XXXXXX";
+        BOOST_REQUIRE(::mkdtemp(path.data()) != nullptr);
     }
     ~Directory() { std::filesystem::remove_all(path); }
     std::string write(const std::string& name, const std::string& text) const {

@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(broken_file_is_one_log_line_and_defaults_apply) {
             Fixture f(row.text);
             BOOST_REQUIRE_EQUAL(directory.log().size(), 1u);
             const std::string line = directory.log().front();
-            BOOST_CHECK_MESSAGE(line.find("/tmp/jpki-settings-") != std::string::npos, line);
+            BOOST_CHECK_MESSAGE(line.find(temporary_directory() + "/jpki-settings-") != std::string::npos, line);
             BOOST_CHECK_MESSAGE(line.find(":" + std::to_string(row.line) + ": ") != std::string::npos, line);
             BOOST_CHECK(!consent_each(f));
         }

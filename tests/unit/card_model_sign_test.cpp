@@ -218,4 +218,22 @@ BOOST_AUTO_TEST_CASE(too_small_le_for_signature_is_corrected) {
     BOOST_TEST(card.sw("802A0097 01 41 00") == 0x9000U);
 }
 
+BOOST_AUTO_TEST_CASE(remembered_signature_is_given_only_for_same_key_and_input) {
+    jpki::model::remember_signatures(true);
+    for (int round = 0; round < 2; ++round) {
+        OpenCard card;
+        BOOST_REQUIRE_EQUAL(card.sw(verify_auth), 0x9000u);
+        BOOST_REQUIRE_EQUAL(card.sw(verify_sign), 0x9000u);
+        for (const KeyUse use : {KeyUse::authentication, KeyUse::signature})
+            for (const Bytes& data : {hex("01"), hex("0102"), Bytes(200, 1)}) {
+                const Answer answer = card.sign(0x00, use, data);
+                BOOST_REQUIRE_EQUAL(answer.sw, 0x9000u);
+                BOOST_CHECK(opened(use, answer.data) == type_1_block(data));
+            }
+        BOOST_CHECK(card.sign(0x05, KeyUse::authentication, hex("01")).data !=
+                    card.sign(0x05, KeyUse::authentication, hex("01")).data);  // PSS has a random salt
+    }
+    jpki::model::remember_signatures(false);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -150,6 +150,10 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// Whether the cards of this process compute each PKCS#1 signature once, and give it again for the same key and input: for tests
+// of other code than the card's, since an RSA signature takes longer than all else that a card does. At first not.
+void remember_signatures(bool yes);
+
 // A command as log text: header, lengths, data in hex, PINs (VERIFY, CHANGE REFERENCE DATA) as asterisks.
 std::string masked(ByteView command);
 

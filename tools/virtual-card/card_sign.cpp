@@ -10,6 +10,10 @@
 #include <openssl/rsa.h>
 
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
 
 namespace jpki::model {
 
@@ -51,12 +55,44 @@ Bytes rsa_sign(EVP_PKEY* key, ByteView input, bool pss) {
     return signature;
 }
 
+std::atomic<bool> remembers = false;
+
+// PKCS#1 signatures (RFC 8017, 8.2.1), which depend on nothing but these two.
+class Signatures {
+public:
+    Bytes find(EVP_PKEY* key, const Bytes& input) {
+        const std::lock_guard lock(mutex_);
+        const auto found = made_.find({key, input});
+        return found == made_.end() ? Bytes() : found->second;
+    }
+    // Keeps the key too, so that its address is not used for another one.
+    void add(EVP_PKEY* key, const Bytes& input, const Bytes& signature) {
+        const std::lock_guard lock(mutex_);
+        if (made_.size() < most && made_.try_emplace({key, input}, signature).second) EVP_PKEY_up_ref(key);
+    }
+
+private:
+    static constexpr std::size_t most = 64;
+    std::mutex mutex_;
+    std::map<std::pair<EVP_PKEY*, Bytes>, Bytes> made_;
+};
+
+Bytes pkcs1_signature(EVP_PKEY* key, const Bytes& input) {
+    static auto& signatures = *new Signatures;  // other static objects may have a card
+    if (!remembers) return rsa_sign(key, input, false);
+    Bytes signature = signatures.find(key, input);
+    if (!signature.empty()) return signature;
+    signature = rsa_sign(key, input, false);
+    if (!signature.empty()) signatures.add(key, input, signature);
+    return signature;
+}
+
 Bytes rsa_sign_as(EVP_PKEY* key, std::uint8_t p1, ByteView data) {
     const bool hashes = p1 == 0x01 || p1 == 0x03 || p1 == 0x05;
     const bool pss = p1 == 0x04 || p1 == 0x05;
     Bytes input = hashes ? sha256(data) : Bytes(data.begin(), data.end());
     if (p1 == 0x02 || p1 == 0x03) input = with_digest_info(input);
-    return rsa_sign(key, input, pss);
+    return pss ? rsa_sign(key, input, true) : pkcs1_signature(key, input);
 }
 
 // apdu/README.md, The next card (a guess): P1 = 00 and a hash as long as the field of P-384, answered with r || s.
@@ -88,6 +124,8 @@ bool length_fits(std::uint8_t p1, std::size_t length) {
 }
 
 }  // namespace
+
+void remember_signatures(bool yes) { remembers = yes; }
 
 Reply CardModel::State::sign(const CommandApdu& command) {
     const std::uint8_t p1 = command.p1;
