@@ -16,6 +16,7 @@ BOOST_AUTO_TEST_SUITE(disturb)
 
 BOOST_AUTO_TEST_CASE(two_programs_sign_in_parallel_without_loss) {
     Fixture f;
+    jpki::model::remember_signatures(false);  // the module shall see the other program's transactions
     const auto session = f.open_logged_in(auth_slot);
     const auto key = find_key(session);
     std::atomic<bool> stop = false;
