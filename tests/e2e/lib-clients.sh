@@ -174,3 +174,31 @@ nss_database() {
     fail "modutil -add"
   }
 }
+
+# ---- PDF ----
+
+# pdf_page FILE: a PDF with one empty page, half of an A4
+pdf_page() {
+  local offsets table
+  cat >"$1" <<'PDF'
+%PDF-1.7
+1 0 obj
+<< /Type /Catalog /Pages 2 0 R >>
+endobj
+2 0 obj
+<< /Type /Pages /Kids [3 0 R] /Count 1 >>
+endobj
+3 0 obj
+<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 420] >>
+endobj
+PDF
+  # The cross-reference table has the offset of each object.
+  offsets=$(grep -abo '^[0-9] 0 obj' "$1" | cut -d : -f 1)
+  table=$(stat -c %s "$1")
+  {
+    printf 'xref\n0 4\n0000000000 65535 f \n'
+    # shellcheck disable=SC2086 # one line for each
+    printf '%010d 00000 n \n' $offsets
+    printf 'trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%s\n%%%%EOF\n' "$table"
+  } >>"$1"
+}

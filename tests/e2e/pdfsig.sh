@@ -6,27 +6,7 @@ need pdfsig modutil certutil python3 openssl pkcs11-tool
 
 start_card --control "$work/control"
 certificates
-cat >page.pdf <<'PDF'
-%PDF-1.7
-1 0 obj
-<< /Type /Catalog /Pages 2 0 R >>
-endobj
-2 0 obj
-<< /Type /Pages /Kids [3 0 R] /Count 1 >>
-endobj
-3 0 obj
-<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>
-endobj
-PDF
-# The cross-reference table has the offset of each object.
-offsets=$(grep -abo '^[0-9] 0 obj' page.pdf | cut -d : -f 1)
-table=$(stat -c %s page.pdf)
-{
-  printf 'xref\n0 4\n0000000000 65535 f \n'
-  # shellcheck disable=SC2086 # one line for each
-  printf '%010d 00000 n \n' $offsets
-  printf 'trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%s\n%%%%EOF\n' "$table"
-} >>page.pdf
+pdf_page page.pdf
 
 printf '%s' "$sign_pin" >sign.pin
 nss_database nss "$module_sign"
