@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 #include <sstream>
+#include <sys/mman.h>
 
 using namespace jpki::test;
 
@@ -54,7 +55,27 @@ bool all_zero(std::uintptr_t page) {
     return std::all_of(bytes, bytes + 4096, [](unsigned char byte) { return byte == 0; });
 }
 
+// Whether this process may lock memory (RLIMIT_MEMLOCK).
+bool can_lock_memory() {
+    void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    BOOST_REQUIRE(memory != MAP_FAILED);
+    const bool locked = ::mlock(memory, 4096) == 0;
+    ::munmap(memory, 4096);
+    return locked;
+}
+
+std::uintptr_t watched_page = 0;
+bool zero_when_released = false;
+
 }  // namespace
+
+// The linker puts it in the place of munmap (tests/module/CMakeLists.txt).
+extern "C" int __real_munmap(void* address, std::size_t size);
+extern "C" int __wrap_munmap(void* address, std::size_t size) {
+    if (watched_page != 0 && reinterpret_cast<std::uintptr_t>(address) == watched_page)
+        zero_when_released = all_zero(watched_page);
+    return __real_munmap(address, size);
+}
 
 BOOST_AUTO_TEST_SUITE(rejected_pins)
 
@@ -151,11 +172,12 @@ BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_lowers_stored_counter) {
 BOOST_AUTO_TEST_CASE(rejected_pin_prints_are_not_in_core_dump_or_child_and_wiped_by_login) {
     Fixture f;
     const auto session = f.open(auth_slot);
-    const auto kept_out = mappings_with("dd"), wiped_on_fork = mappings_with("wf");
+    const auto kept_out = mappings_with("dd"), wiped_on_fork = mappings_with("wf"), not_swapped = mappings_with("lo");
     CHECK_RV(f.login(session, "0000"), CKR_PIN_INCORRECT);
     const auto pages = new_ones(kept_out, mappings_with("dd"));
     BOOST_REQUIRE_EQUAL(pages.size(), 1u);
     BOOST_CHECK(new_ones(wiped_on_fork, mappings_with("wf")) == pages);
+    if (can_lock_memory()) BOOST_CHECK(new_ones(not_swapped, mappings_with("lo")) == pages);
     BOOST_CHECK(!all_zero(*pages.begin()));
     REQUIRE_OK(f.login(session, auth_pin));
     BOOST_CHECK(all_zero(*pages.begin()));
@@ -182,6 +204,23 @@ BOOST_AUTO_TEST_CASE(rejected_pin_prints_and_key_have_their_own_page_and_are_wip
     BOOST_CHECK(all_zero(*pages.begin()));
     BOOST_CHECK(!pins.contains(pins.print(pin)));
     BOOST_CHECK(pins.print(pin).mac != print.mac);  // another key
+}
+
+BOOST_AUTO_TEST_CASE(rejected_pin_prints_and_key_are_wiped_before_their_page_is_released) {
+    const jpki::Crypto crypto;
+    const auto before = mappings_with("dd");
+    {
+        jpki::RejectedPins pins(crypto);
+        const Bytes pin = {'1', '2', '3', '4'};
+        pins.add(pins.print(pin), 2);
+        const auto pages = new_ones(before, mappings_with("dd"));
+        BOOST_REQUIRE_EQUAL(pages.size(), 1u);
+        watched_page = *pages.begin();
+        BOOST_CHECK(!all_zero(watched_page));
+        zero_when_released = false;
+    }
+    watched_page = 0;
+    BOOST_CHECK(zero_when_released);
 }
 
 BOOST_AUTO_TEST_CASE(rejected_pins_of_card_without_countdown_are_bounded) {
