@@ -53,3 +53,13 @@ BOOST_AUTO_TEST_CASE(invalid_slot_is_reported_before_bad_argument) {
     CHECK_RV(C_InitToken(2, nullptr, 0, nullptr), CKR_SLOT_ID_INVALID);
     CHECK_RV(C_InitToken(auth_slot, nullptr, 0, nullptr), CKR_ARGUMENTS_BAD);
 }
+
+BOOST_AUTO_TEST_CASE(close_all_sessions_closes_those_of_its_slot_only) {
+    Fixture f;
+    const auto first = f.open(auth_slot), second = f.open(auth_slot, CKF_RW_SESSION), other = f.open(sign_slot);
+    REQUIRE_OK(C_CloseAllSessions(auth_slot));
+    CK_SESSION_INFO info{};
+    for (const auto closed : {first, second}) CHECK_RV(C_GetSessionInfo(closed, &info), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_GetSessionInfo(other, &info), CKR_OK);
+    BOOST_CHECK_EQUAL(info.slotID, sign_slot);
+}

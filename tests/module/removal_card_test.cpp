@@ -76,6 +76,16 @@ BOOST_AUTO_TEST_CASE(every_call_without_card_reports_it_and_slots_stay) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(unused_sessions_of_removed_card_keep_no_connection_once_a_session_is_opened) {
+    Fixture f;
+    f.open(auth_slot);
+    f.open(sign_slot);
+    BOOST_REQUIRE_EQUAL(fake::open_now().handles, 1u);
+    fake::swap_card(reader_name, card_of_person(1));
+    f.open(auth_slot);
+    BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
+}
+
 BOOST_AUTO_TEST_CASE(session_count_is_that_of_inserted_card) {
     Fixture f;
     f.open(auth_slot);

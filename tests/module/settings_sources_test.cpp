@@ -6,6 +6,15 @@
 
 using namespace jpki::test;
 
+namespace {
+
+bool set_user_id_host = false;
+
+}  // namespace
+
+// The linker puts it in the place of secure_getenv (tests/module/CMakeLists.txt), which finds nothing in a set-user-ID program.
+extern "C" char* __wrap_secure_getenv(const char* name) { return set_user_id_host ? nullptr : std::getenv(name); }
+
 BOOST_AUTO_TEST_CASE(environment_overrides_file) {
     {
         const Environment consent("JPKI_PKCS11_CONSENT", "each"), pss("JPKI_PKCS11_PSS", "off");
@@ -74,6 +83,24 @@ BOOST_AUTO_TEST_CASE(user_file_overrides_system_file_and_named_file_replaces_bot
         const Environment home("HOME", directory.path + "/home");
         with([](Fixture& f) { BOOST_CHECK(!consent_each(f) && !offers_pss()); });
     }
+}
+
+BOOST_AUTO_TEST_CASE(environment_of_set_user_id_host_is_not_used) {
+    const Directory directory;
+    directory.write("config/jpki-pkcs11.toml", each);
+    const Environment config_home("XDG_CONFIG_HOME", directory.path + "/config"), consent("JPKI_PKCS11_CONSENT", "each"),
+        log("JPKI_PKCS11_LOG", directory.path + "/log"), level("JPKI_PKCS11_LOG_LEVEL", "debug");
+    Fixture f(each + "[mechanisms]\npss = \"off\"\n");  // named by JPKI_PKCS11_CONFIG
+    BOOST_REQUIRE(consent_each(f) && !offers_pss());
+    REQUIRE_OK(C_Finalize(nullptr));
+    BOOST_REQUIRE(::unlink((directory.path + "/log").c_str()) == 0);
+    set_user_id_host = true;
+    REQUIRE_OK(C_Initialize(nullptr));
+    set_user_id_host = false;
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetSlotList(CK_FALSE, nullptr, &count));
+    BOOST_CHECK(!consent_each(f) && offers_pss());
+    BOOST_CHECK(!std::filesystem::exists(directory.path + "/log"));
 }
 
 BOOST_AUTO_TEST_CASE(unusable_named_file_is_one_log_line_and_defaults_apply) {

@@ -238,6 +238,24 @@ BOOST_AUTO_TEST_CASE(path_can_have_many_dots_and_brackets) {
     BOOST_CHECK(settings.log_level == jpki::LogLevel::error);
 }
 
+BOOST_AUTO_TEST_CASE(dots_and_brackets_in_literal_string_do_not_count) {
+    for (const char* line :
+         {"file = '/a.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\"\\'", "file = \"/it's.b.c.d.e.f.g.h.i.j.k/[[[[[[[[[[{{{{\""}) {
+        jpki::Settings settings;
+        jpki::apply_settings(std::string("[log]\n") + line + "\n", "file", settings);
+        BOOST_CHECK(settings.complaints.empty());
+        BOOST_CHECK_GT(settings.log_file.size(), 20u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(unknown_key_reaches_log_as_printable_ascii_of_bounded_length) {
+    jpki::Settings settings;
+    jpki::apply_settings("\"a\\n\\u001B[31m\\u00E9 b\\u007F\" = 1\n" + std::string(100, 'k') + " = 1\n", "file", settings);
+    BOOST_REQUIRE_EQUAL(settings.complaints.size(), 2u);
+    BOOST_CHECK_EQUAL(settings.complaints[0], "file:1: unknown key a??[31m???b?");
+    BOOST_CHECK_EQUAL(settings.complaints[1], "file:2: unknown key " + std::string(60, 'k'));
+}
+
 BOOST_AUTO_TEST_CASE(invalid_file_does_not_fill_log) {
     std::string text;
     for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + " = 1\n";

@@ -40,7 +40,7 @@ public:
     }
 
     bool open = false;
-    int status_ended = 0, operations = 0, prepared = 0;
+    int status_ended = 0, operations = 0, prepared = 0, reconnected = 0;
 
 private:
     bool select(Link::Transaction& transaction, bool first_command) override {
@@ -50,7 +50,7 @@ private:
         return *selected;
     }
     void card_was_reset(bool) override {}
-    void connected_again() override {}
+    void connected_again() override { ++reconnected; }
     void security_status_ended() noexcept override { open = false, ++status_ended; }
     bool may_be_open() const noexcept override { return open; }
     bool reset_due() const noexcept override { return false; }
@@ -126,6 +126,37 @@ BOOST_AUTO_TEST_CASE(fault_of_the_card_keeps_the_connection_and_fault_of_the_tra
     BOOST_CHECK_THROW(support.read(), CardRemoved);
     BOOST_CHECK_EQUAL(on.link->commands.size(), sent);
     BOOST_CHECK_EQUAL(support.operations, 4);
+}
+
+BOOST_AUTO_TEST_CASE(reset_during_select_is_no_answer_and_select_is_not_repeated) {
+    ScriptedLink link{"9000"};
+    link.before_answer = [] { throw CardReset("card reset"); };
+    Link::Transaction transaction(link);
+    std::string answer;
+    BOOST_CHECK_THROW(select_application(transaction, hex(support_aid), true, answer), CardReset);
+    BOOST_CHECK_EQUAL(link.commands.size(), 1u);
+    BOOST_CHECK_EQUAL(answer, "");
+}
+
+BOOST_AUTO_TEST_CASE(selection_is_not_believed_after_a_fault_of_the_card) {
+    Scripted on({"9000", "010203049000"});
+    OtherApplication support(on.connection, support_aid);
+    support.read();
+    on.connection.run([&](Connection::Exchange& exchange) { BOOST_CHECK(exchange.selected(support)); });
+    BOOST_CHECK_THROW(on.connection.run([](Connection::Exchange&) { throw CardFault("odd answer"); }), CardFault);
+    on.connection.run([&](Connection::Exchange& exchange) { BOOST_CHECK(!exchange.selected(support)); });
+}
+
+BOOST_AUTO_TEST_CASE(applications_are_told_once_that_the_connection_is_a_new_one) {
+    Scripted on({"9000"});
+    OtherApplication support(on.connection, support_aid);
+    support.read();
+    BOOST_CHECK_EQUAL(support.reconnected, 0);
+    on.connection.let_go();
+    for (int i = 0; i < 2; ++i) {
+        support.read();
+        BOOST_CHECK_EQUAL(support.reconnected, 1);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(presence_keeps_the_first_reason) {
