@@ -147,6 +147,27 @@ BOOST_AUTO_TEST_CASE(odd_answers_of_earlier_connection_are_forgotten_once_card_i
     test_clock::ahead = 0;
 }
 
+BOOST_AUTO_TEST_CASE(odd_answer_of_removed_card_does_not_count_for_the_next_one) {
+    Fixture f("[reader]\nbusy_timeout_ms = 0\n");
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+    fake::fail(fake::Function::connect, SCARD_E_SHARING_VIOLATION, 1, 1);  // the second attempt
+    CHECK_RV(token_info(auth_slot), CKR_FUNCTION_FAILED);
+    fake::swap_card(reader_name, f.card);
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+    CHECK_RV(token_info(auth_slot), CKR_OK);
+    serves(f, auth_slot, *f.card);
+}
+
+BOOST_AUTO_TEST_CASE(card_after_a_recognised_one_gets_two_attempts_too) {
+    Fixture f;
+    serves(f, auth_slot, *f.card);
+    fake::swap_card(reader_name, f.card);
+    fake::reset_calls();
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED, always);
+    for (int i = 0; i < 5; ++i) CHECK_RV(token_info(auth_slot), CKR_TOKEN_NOT_RECOGNIZED);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), 2u);
+}
+
 BOOST_AUTO_TEST_CASE(card_that_answers_9000_to_every_command_is_not_jpki_card) {
     Fixture f;
     std::size_t sent = 0;

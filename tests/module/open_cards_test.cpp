@@ -1,6 +1,7 @@
 // The cards of a process that ends: every login is ended at its card, whatever becomes of the other cards.
 #include "module/open_cards.hpp"
 
+#include "apdu/card_clock.hpp"
 #include "apdu/errors.hpp"
 #include "tests/unit/scripted_link.hpp"
 
@@ -35,7 +36,7 @@ struct LoggedIn {
     }
 };
 
-std::chrono::steady_clock::time_point soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
+CardClock::time_point soon() { return CardClock::now() + std::chrono::seconds(20); }
 
 }  // namespace
 
