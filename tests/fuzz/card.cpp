@@ -7,6 +7,7 @@
 #include "hostile_pcsc.hpp"
 #include "input.hpp"
 #include "must.hpp"
+#include "mutation.hpp"
 #include "test_pki.hpp"
 
 #include <cstdlib>
@@ -36,38 +37,14 @@ Bytes mutate(Bytes answer, Input& input, bool& calm) {
     const auto choice = input.byte() % 16;
     if (choice >= 8) calm = false;
     switch (choice) {
-    case 8: {  // another status word
-        const auto status = input.word();
-        return {static_cast<std::uint8_t>(status >> 8), static_cast<std::uint8_t>(status & 0xFF)};
-    }
-    case 9:  // truncated
-        answer.resize(answer.size() - std::min<std::size_t>(input.byte(), answer.size()));
-        return answer;
-    case 10: {  // longer
-        const Bytes more = input.bytes(input.byte());
-        answer.insert(answer.end(), more.begin(), more.end());
-        return answer;
-    }
-    case 11: {  // flipped
-        if (answer.empty()) return answer;
-        const std::size_t at = input.word() % answer.size();
-        answer[at] ^= static_cast<std::uint8_t>(input.byte() | 1);
-        return answer;
-    }
-    case 12: return input.bytes(input.byte());  // anything
-    case 13: {                                  // arbitrary data with status 9000
-        Bytes data = input.bytes(input.word() % 300);
-        data.push_back(0x90);
-        data.push_back(0x00);
-        return data;
-    }
+    case 8: return changed(std::move(answer), Change::status, input);
+    case 9: return changed(std::move(answer), Change::truncated, input);
+    case 10: return changed(std::move(answer), Change::longer, input);
+    case 11: return changed(std::move(answer), Change::flipped, input);
+    case 12: return changed(std::move(answer), Change::anything, input);
+    case 13: return changed(std::move(answer), Change::data, input);
     case 14: lose(input);
-    case 15: {  // overwritten in the middle
-        const std::size_t at = answer.empty() ? 0 : input.word() % answer.size();
-        const Bytes patch = input.bytes(input.byte() % 32);
-        for (std::size_t i = 0; i < patch.size() && at + i < answer.size(); ++i) answer[at + i] = patch[i];
-        return answer;
-    }
+    case 15: return changed(std::move(answer), Change::overwritten, input);
     default: return answer;
     }
 }

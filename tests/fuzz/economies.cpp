@@ -13,9 +13,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <map>
+#include <pthread.h>
 #include <utility>
 #include <vector>
 
@@ -23,7 +27,9 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-std::chrono::nanoseconds time_passed{std::chrono::hours(1)};
+// Also read by the thread in which the module connects.
+std::atomic<std::chrono::nanoseconds> time_passed{std::chrono::hours(1)};
+std::atomic<bool> waits_time_out = false;
 
 // Results of a function of bytes. A fuzzer's inputs can ask for any number of them, so there is a limit.
 template <class Operands, class Result> class Kept {
@@ -51,7 +57,9 @@ Bytes bytes_of(const BIGNUM* number) {
 
 namespace jpki::fuzz {
 
-void let_time_pass(std::chrono::nanoseconds time) { time_passed += time; }
+void let_time_pass(std::chrono::nanoseconds time) { time_passed = time_passed.load() + time; }
+
+void let_waits_time_out(bool value) { waits_time_out = value; }
 
 }  // namespace jpki::fuzz
 
@@ -134,7 +142,43 @@ int __wrap_nanosleep(const std::timespec* wanted, std::timespec*) {
 }
 // steady_clock::now(), whose time_point is returned as its number.
 std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv();
-std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv() { return time_passed.count(); }
+std::chrono::nanoseconds::rep __wrap__ZNSt6chrono3_V212steady_clock3nowEv() { return time_passed.load().count(); }
+
+// A condition variable's wait until a time of that clock: in the module for the thread that connects, in the fake of PC/SC for a
+// change of readers. One whose time has passed already ends.
+int __real_pthread_cond_clockwait(pthread_cond_t*, pthread_mutex_t*, clockid_t, const std::timespec*);
+int __wrap_pthread_cond_clockwait(pthread_cond_t*, pthread_mutex_t*, clockid_t, const std::timespec* until);
+int __wrap_pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
+                                  const std::timespec* until) {
+    const auto end = std::chrono::seconds(until->tv_sec) + std::chrono::nanoseconds(until->tv_nsec);
+    if (end < time_passed.load()) return ETIMEDOUT;
+    if (waits_time_out) {
+        time_passed = end;
+        return ETIMEDOUT;
+    }
+    std::timespec soon{};
+    clock_gettime(clock, &soon);
+    ++soon.tv_sec;
+    return __real_pthread_cond_clockwait(condition, mutex, clock, &soon);
+}
+
+// --- the stack of signal handlers, for which AddressSanitizer asks the kernel at each exception -----------------------
+
+int __real_sigaltstack(const stack_t* wanted, stack_t* old);
+int __wrap_sigaltstack(const stack_t* wanted, stack_t* old);
+int __wrap_sigaltstack(const stack_t* wanted, stack_t* old) {
+    // Each thread has its own.
+    static constinit thread_local stack_t kept{};
+    static constinit thread_local bool known = false;
+    if (wanted) {
+        known = false;
+        return __real_sigaltstack(wanted, old);
+    }
+    if (!known && __real_sigaltstack(nullptr, &kept) != 0) return -1;
+    known = true;
+    if (old) *old = kept;
+    return 0;
+}
 
 // --- AddressSanitizer, if present ---------------------------------------------------------------------------------
 
