@@ -48,7 +48,7 @@ chmod 755 "$JPKI_RUN_DIR" "$work" page
 background+=("$!")
 until_true 20 test -s apache.pid || { cat apache.log error.log >&2; fail "Apache did not start"; }
 
-if openssl version -e 2>/dev/null | grep -q engines; then
+if [[ $(openssl version -e 2>/dev/null) == *engines* ]]; then
   engine_configuration
   export OPENSSL_CONF=$work/engine.cnf
   with=(-engine pkcs11 -keyform engine)

@@ -218,7 +218,7 @@ int main(int argc, char** argv) {
         return 64;
     }
     // The host uses OpenSSL before the module does, as most hosts do, so OpenSSL's cleanup at exit runs last: whatever is still
-    // // allocated then belongs to other libraries.
+    // allocated then belongs to other libraries.
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
     load(argv[1]);
     std::vector<std::thread> threads;
@@ -234,5 +234,6 @@ int main(int argc, char** argv) {
         std::fflush(stdout);
     }
     for (std::thread& thread : threads) thread.join();
+    std::atexit(OPENSSL_cleanup);  // OpenSSL 4 does not clean up by itself; a second time does nothing
     return 0;
 }

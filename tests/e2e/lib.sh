@@ -145,6 +145,8 @@ trap '[ -z "$card_pid" ] || kill -TERM "$card_pid" 2>/dev/null || true' EXIT
 # ---- the module through pkcs11-tool; the other tests use the certificates that it reads ----
 
 p11() { pkcs11-tool --module "$module" "$@"; }
+# hex_ids: the IDs, in hexadecimal, in what pkcs11-tool -O prints. Up to 0.26 that is "ID: 11", from 0.27 on "ID: 17 (0x11)".
+hex_ids() { sed -nE -e 's/^ *ID: +([0-9A-Fa-f]+)$/\1/p' -e 's/^ *ID: .*\(0x([0-9A-Fa-f]+)\)$/\1/p'; }
 
 # object TYPE TOKEN ID FILE [LOGIN...]: reads an object's value from a token.
 object() {

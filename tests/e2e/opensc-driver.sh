@@ -23,7 +23,7 @@ for role in auth sign; do
   objects=$(o --token-label "$token" --login --pin "$pin" -O 2>&1)
   expect "$role: OpenSC lists the private key" "$objects" "^Private Key Object; RSA"
   expect "$role: OpenSC lists the certificate" "$objects" "^Certificate Object"
-  id=$(awk '/^[A-Z]/ { key = /^Private Key Object/ } key && $1 == "ID:" { print $2 }' <<<"$objects")
+  id=$(awk '/^[A-Z]/ { key = /^Private Key Object/ } key' <<<"$objects" | hex_ids)
   o --token-label "$token" --login --pin "$pin" --read-object --type cert --id "$id" --output-file "$role.der" \
     >/dev/null 2>&1 || fail "$role: OpenSC cannot read the certificate"
   pem "$role"

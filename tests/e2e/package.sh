@@ -22,8 +22,8 @@ check "cpack builds one package of each" test -f "$module_deb" -a -f "$card_deb"
 
 field() { dpkg-deb --field "$module_deb" "$1"; }
 depends=$(field Depends)
-# libssl3t64: the same library in Debian 13, since its change to 64 bits of time_t.
-for library in libc6 libpcsclite1 "libssl3(t64)?" "libstdc\+\+6"; do
+# libssl3t64: the same library in Debian 13, since its change to 64 bits of time_t. libssl4: OpenSSL 4.
+for library in libc6 libpcsclite1 "libssl(3|3t64|4)" "libstdc\+\+6"; do
   expect "it depends on ${library//\\/}" "$depends" "(^|, )$library( |,|\$)"
 done
 refuse "it does not depend on pcscd, which may run on another machine" "$depends" "pcscd"

@@ -6,7 +6,7 @@ need pkcs11-tool p11tool modutil certutil
 start_card --control "$work/card.sock"
 told() { "$virtual_card" --ctl "$work/card.sock" "$@"; }
 works() { # TOKEN PIN
-  p11 --token-label "$1" --login --pin "$2" -O --type privkey 2>&1 | grep -q "Private Key Object"
+  [[ $(p11 --token-label "$1" --login --pin "$2" -O --type privkey 2>&1) == *"Private Key Object"* ]]
 }
 changed() { # WHAT TOKEN OLD NEW
   check "$1: the new PIN logs in" works "$2" "$4"

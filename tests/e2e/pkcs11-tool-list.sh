@@ -21,8 +21,8 @@ say "ok: both tokens of the card have the same serial number"
 
 before=$(p11 --token-label "$auth_token" -O)
 expect "authentication: certificate before login" "$before" "^Certificate Object"
-expect "authentication: public key before login" "$before" "^Public Key Object; RSA 2048 bits"
-expect "authentication: id $auth_id" "$before" "ID: *$auth_id\$"
+expect "authentication: public key before login" "$before" "^Public Key Object; RSA +2048 bits"
+expect "authentication: id $auth_id" "$(hex_ids <<<"$before")" "^$auth_id\$"
 expect "authentication: profile before login" "$before" "^Profile object"
 refuse "authentication: no private key before login" "$before" "^Private Key Object"
 [ "$(grep -c "^Certificate Object" <<<"$before")" = 2 ] || fail "two certificates, the holder's and the CA's: $before"
@@ -37,10 +37,10 @@ before=$(p11 --token-label "$sign_token" -O)
 say "ok: signature: only the CA's certificate before login"
 refuse "signature: no public key before login" "$before" "^Public Key Object"
 refuse "signature: no private key before login" "$before" "^Private Key Object"
-refuse "signature: nothing with id $sign_id before login" "$before" "ID: *$sign_id\$"
+refuse "signature: nothing with id $sign_id before login" "$(hex_ids <<<"$before")" "^$sign_id\$"
 after=$(p11 --token-label "$sign_token" --login --pin "$sign_pin" -O)
 expect "signature: private key after login" "$after" "^Private Key Object; RSA"
-expect "signature: public key after login" "$after" "^Public Key Object; RSA 2048 bits"
+expect "signature: public key after login" "$after" "^Public Key Object; RSA +2048 bits"
 [ "$(grep -c "^Certificate Object" <<<"$after")" = 2 ] || fail "two certificates after login: $after"
 say "ok: signature: the holder's certificate and the CA's after login"
 
@@ -52,9 +52,7 @@ for role in auth sign; do
   else
     token=$sign_token id=$sign_id
   fi
-  ca_id=$(p11 --token-label "$token" -O | awk -v own="$id" '
-    /^[A-Z]/ { certificate = /^Certificate Object/ }
-    certificate && $1 == "ID:" && $2 != own { print $2 }')
+  ca_id=$(p11 --token-label "$token" -O --type cert | hex_ids | grep -vx "$id" || true)
   [ -n "$ca_id" ] || fail "the CA's certificate of the token '$token' has no id of its own"
   object cert "$token" "$ca_id" "$role-ca.der"
   pem "$role-ca"

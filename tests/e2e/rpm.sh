@@ -30,7 +30,8 @@ for name in jpki-pkcs11 jpki-pkcs11-auth jpki-pkcs11-sign; do
   expect "$name.so is in the library directory, and is executable" "$contents" "^-rwxr-xr-x .* root +root .* $libdir/$name\\.so\$"
   expect "$name.so has a link where p11-kit looks" "$contents" "^l.* $libdir/pkcs11/$name\\.so -> \\.\\./$name\\.so\$"
   needs=$(ask --queryformat '[%{FILENAMES} %{FILEREQUIRE}\n]' "$module_rpm" | grep "^$libdir/$name\\.so ")
-  for library in libcrypto.so.3 libpcsclite.so.1 libstdc++.so.6 libc.so.6; do
+  libcrypto=$(readelf --dynamic "$module" | sed -n 's/.*(NEEDED).*\[\(libcrypto\.so\.[0-9]*\)\]$/\1/p')
+  for library in "${libcrypto:?}" libpcsclite.so.1 libstdc++.so.6 libc.so.6; do
     says "rpmbuild computed the dependency on $library" "$library(" echo "$needs"
   done
 done

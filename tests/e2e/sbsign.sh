@@ -7,7 +7,7 @@ command -v sbsign >/dev/null || { say "SKIPPED: sbsign is not installed (Debian:
 
 start_card --control "$work/control"
 certificates
-id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | awk '$1 == "ID:" { print $2 }')
+id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | hex_ids)
 object cert "$sign_token" "$id" sign-ca.der
 pem sign-ca
 engine_configuration

@@ -6,7 +6,7 @@ source=${JPKI_SOURCE:?} tool=${JPKI_TOOL:?}
 man=$source/conf/man/jpki-tool.1 completion=$source/conf/completion/jpki-tool
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
-options_of_help() { grep -oE '^ +(-[a-z],)?--[a-z-]+' | sed -E 's/^ *(-[a-z],)?//' | sort -u; }
+options_of_help() { grep -oE '^ +(-[a-z], *)?--[a-z-]+' | sed -E 's/^ *(-[a-z], *)?//' | sort -u; }
 listed() { "$tool" "$@" --help | awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && /^  [a-z]/ { print $1 }'; }
 
 all=$("$tool" --help | options_of_help)
