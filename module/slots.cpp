@@ -134,9 +134,7 @@ void SlotTable::discover(bool again) {
 bool SlotTable::still_there(CK_SLOT_ID id, Insertion& insertion) {
     {
         const Locked lock(*this);
-        Reader& reader = reader_of(id);
-        refresh(reader);
-        if (reader.insertion.get() != &insertion) return false;
+        refresh(reader_of(id));  // drops an insertion that has ended: it is gone() then
     }
     // A reader that was unplugged and plugged again looks unchanged, also its counter; only the connection shows it.
     insertion.card().check_connection();

@@ -2,8 +2,10 @@
 #include "fixture.hpp"
 #include "openssl_reads.hpp"
 
+#include <cstdio>
 #include <cstring>
 #include <map>
+#include <openssl/evp.h>
 #include <set>
 
 using namespace jpki::test;
@@ -228,6 +230,18 @@ BOOST_AUTO_TEST_CASE(labels_are_unique_in_ascii_and_without_colon) {
         BOOST_CHECK(labels.insert(label).second);
         BOOST_CHECK(label.find(':') == std::string::npos);
     }
+}
+
+BOOST_AUTO_TEST_CASE(serial_number_is_start_of_sha256_of_first_256_bytes_of_authentication_certificate) {
+    Fixture f;
+    CK_TOKEN_INFO token{};
+    REQUIRE_OK(C_GetTokenInfo(sign_slot, &token));
+    unsigned char digest[32];
+    BOOST_REQUIRE(
+        EVP_Q_digest(nullptr, "SHA256", nullptr, f.card->pki().authentication_certificate.data(), 256, digest, nullptr));
+    char text[17];
+    for (int i = 0; i < 8; ++i) std::snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    BOOST_CHECK_EQUAL(std::string(token.serialNumber, token.serialNumber + 16), text);
 }
 
 BOOST_AUTO_TEST_CASE(serial_number_differs_between_cards_and_is_equal_on_both_slots) {

@@ -84,6 +84,20 @@ BOOST_AUTO_TEST_CASE(file_is_created_with_mode_600_and_appended_to) {
     BOOST_CHECK_EQUAL(status.st_mode & 07777, 0600u);
 }
 
+BOOST_AUTO_TEST_CASE(text_is_one_line_of_printable_characters_and_cut_at_400) {
+    const Directory directory;
+    Log log;
+    BOOST_REQUIRE(log.open(directory.file("log"), LogLevel::info));
+    log.info(
+        "a\nb\x1B\x7F"
+        "c\r");
+    log.info(std::string(1000, 'x'));
+    const std::string text = content(directory.file("log"));
+    BOOST_CHECK_EQUAL(std::count(text.begin(), text.end(), '\n'), 2);
+    BOOST_CHECK(text.find(" info: a?b??c?\n") != std::string::npos);
+    BOOST_CHECK_EQUAL(std::count(text.begin(), text.end(), 'x'), 400);
+}
+
 BOOST_AUTO_TEST_CASE(file_that_is_not_regular_is_rejected_without_waiting) {
     const Directory directory;
     BOOST_REQUIRE(::mkfifo(directory.file("fifo").c_str(), 0600) == 0);
@@ -156,9 +170,13 @@ BOOST_AUTO_TEST_CASE(log_works_with_all_standard_descriptors_closed) {
                           if (!log.open(directory.file("log"), LogLevel::info)) ::_exit(1);
                           log.info("line");
                           if (::fcntl(0, F_GETFD) != -1 || ::fcntl(3, F_GETFD) != -1) ::_exit(2);  // nothing is kept open
+                          const rlimit standard_ones{3, 3};
+                          if (::setrlimit(RLIMIT_NOFILE, &standard_ones) != 0) ::_exit(3);
+                          log.info("unseen");  // not through one of these, not even for a moment
                       }),
                       0);
-    BOOST_CHECK(content(directory.file("log")).find("line") != std::string::npos);
+    BOOST_CHECK(content(directory.file("log")).find(" line") != std::string::npos);
+    BOOST_CHECK(content(directory.file("log")).find("unseen") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(standard_error_replaced_by_another_file_is_not_written_to) {

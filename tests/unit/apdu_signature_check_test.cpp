@@ -73,6 +73,9 @@ template <class Check> void check_every_byte_counts(const Bytes& original, const
     other = original;
     other.push_back(0);
     BOOST_CHECK(!check(other));
+    other = original;
+    other.insert(other.begin(), 0x00);  // the same number
+    BOOST_CHECK(!check(other));
     BOOST_CHECK(!check(Bytes()));
     BOOST_CHECK(!check(Bytes(original.size(), 0x00)));
     BOOST_CHECK(!check(Bytes(original.size(), 0xFF)));
@@ -92,6 +95,16 @@ BOOST_AUTO_TEST_CASE(hashes_equal_openssls_for_all_sizes_around_blocks) {
             for (const std::uint8_t byte : data) digest.update({&byte, 1});
             BOOST_CHECK(digest.finish() == openssl_hash(hash, data));
         }
+}
+
+BOOST_AUTO_TEST_CASE(moved_hash_continues_and_its_state_is_freed_once) {
+    const CryptoContext context;
+    const Bytes data(10, 0x5A);
+    std::optional<CryptoContext::Digest> begun(std::in_place, context, Hash::sha256);
+    begun->update(data);
+    CryptoContext::Digest moved(std::move(*begun));
+    begun.reset();
+    BOOST_CHECK(moved.update(data).finish() == openssl_hash(Hash::sha256, Bytes(20, 0x5A)));
 }
 
 BOOST_AUTO_TEST_CASE(hmac_equals_openssls_and_keys_longer_than_block_are_rejected) {
