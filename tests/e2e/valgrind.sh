@@ -39,5 +39,7 @@ report=$(cat "$JPKI_RUN_DIR/valgrind.log")
 expect "valgrind: no error" "$report" "ERROR SUMMARY: 0 errors"
 refuse "valgrind: no memory is lost" "$report" "(definitely|indirectly|possibly) lost: [1-9]"
 # The dynamic linker owns a thread's copy of a thread_local variable and frees it with the thread.
-report=$(awk -v RS= -v ORS='\n\n' '!/tls_get_addr_tail|__tls_get_addr/' <(sed 's/^==[0-9]*== *$//' <<<"$report"))
+# libpcsclite 2.5 keeps one list of readers for the process; a second use of the module adds no second one.
+report=$(awk -v RS= -v ORS='\n\n' '!/tls_get_addr_tail|__tls_get_addr/ &&
+  !/ in 1 blocks are still reachable[^\n]*\n[^\n]*realloc[^\n]*\n[^\n]*libpcsclite_real/' <(sed 's/^==[0-9]*== *$//' <<<"$report"))
 refuse "valgrind: the module and its libraries keep no memory" "$report" "jpki::|libcrypto|libpcsclite|C_[A-Z]"
