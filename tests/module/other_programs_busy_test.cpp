@@ -190,7 +190,11 @@ BOOST_AUTO_TEST_CASE(list_waits_for_connection_that_only_slow_pcscd_delays) {
     // p11-kit beside OpenSC's module, which stays connected, on a busy machine: it asks once.
     Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
     fake::other_transmit(reader_name, model::Bytes{0x00, 0xA4, 0x04, 0x00, 0x00});
-    fake::on_call([](fake::Function) { std::this_thread::sleep_for(std::chrono::milliseconds(120)); });
+    // Slow until it is connected.
+    fake::on_call([connected = std::make_shared<std::atomic<bool>>(false)](fake::Function function) {
+        if (function == fake::Function::begin_transaction) *connected = true;
+        if (!*connected) std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    });
     CK_ULONG count = 0;
     CHECK_RV(C_GetSlotList(CK_TRUE, nullptr, &count), CKR_OK);
     fake::on_call({});
