@@ -1,0 +1,40 @@
+// The list of readers, and which codes of PC/SC mean that the resource manager is lost.
+#include "apdu/pcsc_context.hpp"
+
+#include "tests/fake_pcsc/fake_pcsc.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jpki;
+namespace fake = jpki::fake;
+
+BOOST_AUTO_TEST_SUITE(pcsc_context)
+
+BOOST_AUTO_TEST_CASE(without_readers_there_is_an_empty_list_and_the_context_stays) {
+    fake::reset_everything();
+    PcscContext context;
+    const auto names = context.readers();
+    BOOST_REQUIRE(names);
+    BOOST_CHECK(names->empty());
+    BOOST_CHECK(context.is_open());
+}
+
+BOOST_AUTO_TEST_CASE(reader_plugged_between_size_and_names_is_no_fault) {
+    fake::reset_everything();
+    fake::add_reader("Fake Reader 00 00");
+    PcscContext context;
+    fake::fail(fake::Function::list_readers, SCARD_E_INSUFFICIENT_BUFFER, 1, 1);
+    const auto names = context.readers();
+    BOOST_REQUIRE(names);
+    BOOST_CHECK(*names == std::vector<std::string>{"Fake Reader 00 00"});
+}
+
+BOOST_AUTO_TEST_CASE(codes_of_a_lost_resource_manager) {
+    for (const LONG code : {SCARD_E_NO_SERVICE, SCARD_E_SERVICE_STOPPED, SCARD_E_INVALID_HANDLE, SCARD_F_COMM_ERROR,
+                            SCARD_F_INTERNAL_ERROR, SCARD_W_SECURITY_VIOLATION})
+        BOOST_CHECK(means_service_lost(code));
+    for (const LONG code : {SCARD_S_SUCCESS, SCARD_E_TIMEOUT, SCARD_E_NO_SMARTCARD, SCARD_W_REMOVED_CARD, SCARD_W_RESET_CARD})
+        BOOST_CHECK(!means_service_lost(code));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
