@@ -13,12 +13,13 @@ Runs inside private-pcscd.
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+
+from display import Display, focus, xdotool
 
 LIMIT = 60  # seconds for any step
 TITLE = "^Unlock Security Device"  # of the windows that ask for a PIN
@@ -28,42 +29,6 @@ OPTIONS = [
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
     "--password-store=basic", "--remote-debugging-pipe",
 ]
-
-
-def xdotool(*arguments):
-    """xdotool's output; empty if it fails: windows may close at any time."""
-    result = subprocess.run(["xdotool", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
-    return result.stdout.decode().split("\n")[:-1]
-
-
-class Display:
-    def __init__(self, directory):
-        self.directory = directory
-        self.pictures = 0
-        number, write = os.pipe()
-        # A display number that no other run uses: the servers cannot see each other's processes, only their files.
-        with open(os.path.join(directory, "xvfb.log"), "wb") as log:
-            self.process = subprocess.Popen(
-                ["Xvfb", f":{os.environ['JPKI_VPCD_PORT']}", "-displayfd", str(write), "-screen", "0", "1280x900x24",
-                 "-nolisten", "tcp"],
-                pass_fds=[write], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        os.close(write)
-        with os.fdopen(number) as stream:
-            display = stream.readline().strip()
-        if not display:
-            sys.exit("Xvfb did not start: see xvfb.log")
-        os.environ["DISPLAY"] = f":{display}"
-
-    def picture(self):
-        if shutil.which("import"):
-            self.pictures += 1
-            subprocess.run(["import", "-window", "root", os.path.join(self.directory, f"screen-{self.pictures}.png")],
-                           check=False, timeout=LIMIT)
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 class Prompts(threading.Thread):
@@ -84,13 +49,8 @@ class Prompts(threading.Thread):
             time.sleep(0.1)
 
     def answer(self, window):
-        # Without a window manager the window does not get the keyboard focus by itself. Chromium needs a moment to notice.
-        while xdotool("getwindowfocus", "-f") != [window]:
-            if not xdotool("getwindowname", window):
-                return
-            xdotool("windowfocus", window)
-            time.sleep(0.2)
-        time.sleep(0.5)
+        if not focus(window):
+            return
         if self.pins:
             xdotool("type", "--delay", "50", self.pins.pop(0))
             xdotool("key", "Return")

@@ -1,6 +1,6 @@
 """An X display of its own (Xvfb) for a program that a test drives, and xdotool, which types and clicks in it.
 
-Used by okular.py; runs inside private-pcscd. Pictures need ImageMagick.
+Used by chromium.py and okular.py; runs inside private-pcscd. Pictures need ImageMagick.
 """
 import os
 import shutil

@@ -29,7 +29,7 @@ browser_servers() {
 # drive DIRECTORY STEP...: the browser's script does these steps with that profile, see chromium.py and firefox.py;
 # the results of the steps are in the file "found"
 drive() {
-  timeout 240 python3 "$here/$browser.py" "$@" >found 2>error || {
+  PYTHONDONTWRITEBYTECODE=1 timeout "${drive_limit:-240}" python3 "$here/$browser.py" "$@" >found 2>error || {
     cat found error "$1/$browser.log" >&2 || true
     fail "$browser with the profile $work/$1"
   }

@@ -120,7 +120,7 @@ start_card() {
   "$virtual_card" --port "$JPKI_VPCD_PORT" --log "$JPKI_RUN_DIR/commands.log" "$@" >"$JPKI_RUN_DIR/card.log" 2>&1 </dev/null &
   card_pid=$!
   # It generates four RSA keys first, which takes long on a busy machine.
-  until_true 90 card_is_ready || {
+  until_true 240 card_is_ready || {
     cat "$JPKI_RUN_DIR/card.log" >&2
     fail "the virtual card did not print ready"
   }
