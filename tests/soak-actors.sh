@@ -6,6 +6,8 @@ second_card=
 # What the standard provides for a card that is gone, was reset, lost its login, or is used by others for too long.
 declare -A excused=([CKR_SESSION_HANDLE_INVALID]=1 [CKR_TOKEN_NOT_PRESENT]=1 [CKR_DEVICE_REMOVED]=1 [CKR_USER_NOT_LOGGED_IN]=1
   [CKR_KEY_HANDLE_INVALID]=1 [CKR_DEVICE_ERROR]=1 [CKR_FUNCTION_FAILED]=1 [CKR_OBJECT_HANDLE_INVALID]=1
+  # The card's control selects another application in the middle of a transaction, which no program can: a VERIFY finds no PIN.
+  [CKR_USER_PIN_NOT_INITIALIZED]=1
   # A card that is pulled while a process sees it for the first time gives no answer, twice; pcscd reports the removal 0.4 s later.
   [CKR_TOKEN_NOT_RECOGNIZED]=1)
 declare -A counted=([good]=0 [tried]=0 [logins]=0 [wrong]=0 [perhaps_wrong]=0 [rounds]=0)
