@@ -39,6 +39,12 @@ BOOST_AUTO_TEST_CASE(exclusive_holder_is_waited_for_once_and_shorter_than_transa
     serves(f, sign_slot, *f.card);
 }
 
+BOOST_AUTO_TEST_CASE(exclusive_holder_that_connects_just_before_is_waited_for_too) {
+    Fixture f(patient);
+    fake::fail(fake::Function::connect, SCARD_E_SHARING_VIOLATION);  // the reader's state showed nobody yet
+    CHECK_RV(token_info(auth_slot), CKR_OK);
+}
+
 BOOST_AUTO_TEST_CASE(later_exclusive_holder_is_waited_for_once_too) {
     const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(patient);

@@ -176,6 +176,20 @@ BOOST_AUTO_TEST_CASE(pss_signatures_verify_and_changed_ones_do_not) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(ecdsa_number_beyond_the_order_is_no_signature) {
+    const CryptoContext context;
+    const Key issuer = rsa_key(1024), key = ec_key("P-521");  // whose order has room for the sum of both in as many octets
+    const PublicKey ours = public_key(key.get(), issuer.get());
+    const Bytes digest(32, 0x42);
+    Bytes signature = plain(sign(key.get(), digest), 66);
+    BOOST_REQUIRE(verify_ecdsa(context, ours, digest, signature));
+    const std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>> group(EC_GROUP_new_by_curve_name(NID_secp521r1));
+    const Number s(BN_bin2bn(signature.data() + 66, 66, nullptr));
+    BOOST_REQUIRE(group && s && BN_add(s.get(), s.get(), EC_GROUP_get0_order(group.get())) == 1);
+    BOOST_REQUIRE_EQUAL(BN_bn2binpad(s.get(), signature.data() + 66, 66), 66);
+    BOOST_CHECK(!verify_ecdsa(context, ours, digest, signature));
+}
+
 BOOST_AUTO_TEST_CASE(ecdsa_signatures_verify_and_changed_ones_do_not) {
     const CryptoContext context;
     const Key issuer = rsa_key(1024);
