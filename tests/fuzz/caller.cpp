@@ -86,8 +86,8 @@ bool Caller::open(CK_SLOT_ID slot) {
 
 CK_RV Caller::login(CK_SLOT_ID slot, CK_USER_TYPE user) {
     std::string pin = owner(slot).card->pin(use_of(slot));
-    ++owner(slot).asked.pins[slot];
-    if (user == CKU_CONTEXT_SPECIFIC) ++owner(slot).asked.consents[slot];
+    ++owner(slot).account.pins[slot];
+    if (user == CKU_CONTEXT_SPECIFIC) ++owner(slot).account.consents[slot];
     return C_Login(sessions_[slot].handle, user, bytes_of(pin), pin.size());
 }
 
@@ -125,7 +125,7 @@ bool Caller::sign(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, bool give_consent, bo
         C_SignFinal(session.handle, signature, &length);
     }
     length = sizeof signature;
-    ++owner(slot).asked.signatures[slot];
+    ++owner(slot).account.signatures[slot];
     const CK_RV rv =
         in_parts ? C_SignFinal(session.handle, signature, &length) : C_Sign(session.handle, text, text_size, signature, &length);
     if (rv != CKR_OK) return false;
@@ -154,8 +154,8 @@ void Caller::verify(CK_SLOT_ID slot) {
 void Caller::set_pin(CK_SLOT_ID slot) {
     std::string old = owner(slot).card->pin(use_of(slot));
     std::string fresh = slot == 0 ? "4321" : "XYZ789";
-    ++owner(slot).asked.pins[slot];
-    ++owner(slot).asked.changes[slot];
+    ++owner(slot).account.pins[slot];
+    ++owner(slot).account.changes[slot];
     C_SetPIN(sessions_[slot].handle, bytes_of(old), old.size(), bytes_of(fresh), fresh.size());
 }
 

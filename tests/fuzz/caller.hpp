@@ -2,24 +2,15 @@
 // It counts its requests, to compare with what reached the cards.
 #pragma once
 
+#include "account.hpp"
+
 #include "module/pkcs11.hpp"
 
-#include "card_model.hpp"
-
 #include <array>
-#include <memory>
 
 namespace jpki::fuzz {
 
 // Two cards of two holders, each with its own PINs. The first is in the reader when an input begins.
-struct Asked {
-    // For each key: calls that gave the card's PIN; of these, such that consent to one signature; changes; signatures.
-    std::array<unsigned, 2> pins{}, consents{}, changes{}, signatures{};
-};
-struct Person {
-    std::shared_ptr<model::CardModel> card;
-    Asked asked;
-};
 using People = std::array<Person, 2>;
 
 class Caller {

@@ -67,20 +67,6 @@ People two_people(const Knobs& knobs) {
             Person{std::make_shared<CardModel>(TestPki::shared(1), others), {}}};
 }
 
-void check_account(const Person& person, bool consent_each) {
-    const auto counts = person.card->counts();
-    must(counts.issuer_commands == 0);
-    for (std::size_t use = 0; use < 2; ++use) {
-        // All PINs were right: with any answers, the card counts no wrong one.
-        must(counts.wrong[use] == 0);
-        must(counts.verify[use] <= person.asked.pins[use]);
-        must(counts.changes[use] <= person.asked.changes[use]);
-        // Repeated where the first answer may have been another application's.
-        must(counts.signatures[use] <= 2 * person.asked.signatures[use]);
-    }
-    if (consent_each) must(counts.signatures[1] <= person.asked.consents[1]);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);

@@ -134,9 +134,9 @@ void Program::login(Session& session, CK_USER_TYPE user, unsigned pin_choice, bo
     const std::size_t use = use_of(session);
     Pin pin = this->pin(session, pin_choice);
     if (!pin.none) {
-        ++given(session).pins[use];
-        if (!pin.right) ++given(session).wrong[use];
-        if (user == CKU_CONTEXT_SPECIFIC) ++given(session).consents[use];
+        ++account(session).pins[use];
+        if (!pin.right) ++account(session).wrong[use];
+        if (user == CKU_CONTEXT_SPECIFIC) ++account(session).consents[use];
     }
     if (by_name) C_LoginUser(session.handle, user, pin.data(), pin.text.size(), text, pin_choice & 8 ? 1 : 0);
     else C_Login(session.handle, user, pin.data(), pin.text.size());
@@ -153,9 +153,9 @@ void Program::logins(std::uint8_t choice, std::uint8_t how, std::uint8_t more) {
         const std::size_t use = use_of(session);
         Pin old = pin(session, more);
         std::string fresh = new_pins[(how >> 2) & 3];
-        if (!old.none) ++given(session).pins[use];
-        if (!old.none && !old.right) ++given(session).wrong[use];
-        ++given(session).changes[use];
+        if (!old.none) ++account(session).pins[use];
+        if (!old.none && !old.right) ++account(session).wrong[use];
+        ++account(session).changes[use];
         C_SetPIN(session.handle, old.data(), old.text.size(), how & 16 ? nullptr : reinterpret_cast<unsigned char*>(fresh.data()),
                  fresh.size());
         break;

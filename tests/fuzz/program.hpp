@@ -39,7 +39,7 @@ private:
 
     Session& session(std::uint8_t how) { return sessions_[how % sessions_.size()]; }
     std::size_t use_of(const Session& session) const { return session.slot & 1; }
-    Given& given(const Session& session) { return world_.people[session.person].given; }
+    Account& account(const Session& session) { return world_.people[session.person].account; }
     Pin pin(const Session& session, unsigned choice);
     CK_OBJECT_HANDLE key(const Session& session, unsigned choice) const;
 

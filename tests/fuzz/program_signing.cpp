@@ -56,7 +56,7 @@ void Program::sign(Session& session, std::uint8_t how, bool in_parts) {
     CK_ULONG length = signature.size();
     unsigned char* const out = how & 64 ? nullptr : signature.data();
     CK_ULONG* const out_length = how & 128 ? nullptr : &length;
-    if (out && out_length && length >= 96) ++given(session).signatures[use_of(session)];
+    if (out && out_length && length >= 96) ++account(session).signatures[use_of(session)];
     if (in_parts) C_SignUpdate(session.handle, text, size);
     const CK_RV rv =
         in_parts ? C_SignFinal(session.handle, out, out_length) : C_Sign(session.handle, text, size, out, out_length);

@@ -27,15 +27,15 @@ const auto main_thread = std::this_thread::get_id();
 constexpr std::array<const char*, 2> wrong_pins = {"0000", "WRONG77"};
 
 // Other programs may call the card: what they do is no fault of the module.
-template <class F> void accounted(std::array<World::Person, 2>& people, F&& f) {
+template <class F> void accounted(std::array<Person, 2>& people, F&& f) {
     std::array<CardModel::Counts, 2> before;
     for (std::size_t i = 0; i < 2; ++i) before[i] = people[i].card->counts();
     f();
     for (std::size_t i = 0; i < 2; ++i) {
         const auto after = people[i].card->counts();
         for (std::size_t use = 0; use < 2; ++use) {
-            people[i].given.pins[use] += after.verify[use] - before[i].verify[use];
-            people[i].given.wrong[use] += after.wrong[use] - before[i].wrong[use];
+            people[i].account.pins[use] += after.verify[use] - before[i].verify[use];
+            people[i].account.wrong[use] += after.wrong[use] - before[i].wrong[use];
         }
     }
 }
@@ -228,10 +228,10 @@ void World::pad_entry(std::uint8_t how) {
     fake::user_will(reader, entry);
     // It is not known which key the module will ask for.
     for (std::size_t key = 0; key < 2; ++key) {
-        ++person.given.pins[key];
-        ++person.given.consents[key];
-        ++person.given.changes[key];
-        if (wrong || key != use) ++person.given.wrong[key];
+        ++person.account.pins[key];
+        ++person.account.consents[key];
+        ++person.account.changes[key];
+        if (wrong || key != use) ++person.account.wrong[key];
     }
 }
 

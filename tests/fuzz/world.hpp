@@ -2,26 +2,19 @@
 // On the fake of PC/SC, so that everything that pcsc-lite does can happen.
 #pragma once
 
+#include "account.hpp"
 #include "input.hpp"
 
-#include "card_model.hpp"
 #include "fake_pcsc.hpp"
 
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
 namespace jpki::fuzz {
-
-// What callers, the PIN pad and the other program gave a card, to compare with what reached it: for each key the VERIFYs with a
-// PIN, those of them with a wrong one, those that consent to one signature, changes of the PIN, signatures.
-struct Given {
-    std::array<std::size_t, 2> pins{}, wrong{}, consents{}, changes{}, signatures{};
-};
 
 class World {
 public:
@@ -44,10 +37,6 @@ public:
     // After C_Finalize: whether no connection to pcscd is left, also of a thread that was still connecting.
     bool closed() const;
 
-    struct Person {
-        std::shared_ptr<model::CardModel> card;
-        Given given;
-    };
     std::array<Person, 2> people;
     std::size_t inserted = 0;  // which of them was inserted last
     bool calm = true;          // nothing has happened that may leave a login at a card
