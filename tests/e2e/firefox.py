@@ -13,51 +13,11 @@ firefox.py PROFILE STEP...     starts Firefox without a display, takes the steps
   run:COMMAND   runs a shell command in between
 """
 import base64
-import json
-import os
-import socket
-import subprocess
 import sys
-import time
+
+from marionette import EVERY_TOKEN, Application
 
 LIMIT = 60  # seconds for any step
-
-# Answers PIN dialogs as a user does: types into the field and presses the button. While such a dialog is open, Firefox
-# does not answer Marionette; so this waits for the dialogs inside Firefox.
-ANSWER_DIALOGS = r"""
-const state = (window.jpki = { pins: [], seen: [] });
-Services.ww.registerNotification((dialog, topic) => {
-  if (topic != "domwindowopened") return;
-  const answer = () => {
-    const text = dialog.document.getElementById("infoBody")?.textContent;
-    const element = dialog.document.getElementById("commonDialog");
-    if (!text || !element) { dialog.setTimeout(answer, 20); return; }
-    state.seen.push(text);
-    if (!state.pins.length) { element.cancelDialog(); return; }
-    dialog.document.getElementById("password1Textbox").value = state.pins.shift();
-    element.acceptDialog();
-  };
-  dialog.addEventListener("load", () => {
-    if (dialog.location.href.endsWith("/commonDialog.xhtml")) answer();
-  }, { once: true });
-});
-"""
-
-EVERY_TOKEN = r"""
-const each = async visit => {
-  const modules = Cc["@mozilla.org/security/pkcs11moduledb;1"].getService(Ci.nsIPKCS11ModuleDB);
-  for (const one of await modules.listModules()) {
-    const module = one.QueryInterface(Ci.nsIPKCS11Module);
-    for (const slot of module.slots ?? module.listSlots())  // listSlots() until some version after ESR 140
-      if (slot.QueryInterface(Ci.nsIPKCS11Slot).status != Ci.nsIPKCS11Slot.SLOT_NOT_PRESENT) visit(module, slot.getToken());
-  }
-};
-"""
-
-TOKENS = EVERY_TOKEN + r"""
-const found = [];
-return each((module, token) => found.push(module.name + ": " + token.tokenName)).then(() => found.join("\n"));
-"""
 
 CERTIFICATES = r"""
 const tree = Cc["@mozilla.org/security/nsCertTree;1"].createInstance(Ci.nsICertTree);
@@ -79,54 +39,9 @@ return each((module, token) => { if (token.isLoggedIn && module.name.toUpperCase
 """
 
 
-class Firefox:
+class Firefox(Application):
     def __init__(self, profile):
-        self.log = open(os.path.join(profile, "firefox.log"), "wb")
-        self.process = subprocess.Popen(
-            ["firefox-esr", "--headless", "--marionette", "--remote-allow-system-access", "--no-remote",
-             "--profile", profile, "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        port_file = os.path.join(profile, "MarionetteActivePort")
-        port = self.until(lambda: self.process.poll() is None and os.path.exists(port_file) and open(port_file).read())
-        if not port:
-            sys.exit("Firefox did not start: see firefox.log")
-        self.socket = socket.create_connection(("127.0.0.1", int(port)), LIMIT)
-        self.stream = self.socket.makefile("rb")
-        self.number = 0
-        self.receive()  # the server's greeting
-        self.call("WebDriver:NewSession", {"acceptInsecureCerts": True, "unhandledPromptBehavior": "ignore",
-                                           "timeouts": {"pageLoad": LIMIT * 1000, "script": LIMIT * 1000}})
-
-    def receive(self):
-        length = b""
-        while not length.endswith(b":"):
-            byte = self.stream.read(1)
-            if not byte:
-                sys.exit("Firefox ended")
-            length += byte
-        return json.loads(self.stream.read(int(length[:-1])))
-
-    def call(self, name, parameters=None):
-        self.number += 1
-        message = json.dumps([0, self.number, name, parameters or {}]).encode()
-        self.socket.sendall(str(len(message)).encode() + b":" + message)
-        _, _, error, result = self.receive()
-        if error and error["error"] == "unexpected alert open":
-            return {"value": None}  # a PIN dialog, which the script in Firefox answers
-        if error:
-            raise RuntimeError(error["message"])
-        return result
-
-    def script(self, text, *arguments, context="chrome"):
-        self.call("Marionette:SetContext", {"value": context})
-        return self.call("WebDriver:ExecuteScript", {"script": text, "args": list(arguments)})["value"]
-
-    @staticmethod
-    def until(condition):
-        end = time.monotonic() + LIMIT
-        while not (result := condition()) and time.monotonic() < end:
-            time.sleep(0.05)
-        return result
+        super().__init__("firefox", ["firefox-esr", "about:blank"], profile, LIMIT, LIMIT)
 
     def page(self, address):
         self.call("Marionette:SetContext", {"value": "content"})
@@ -147,43 +62,14 @@ class Firefox:
                 file.write(base64.b64decode(picture))
         return text or f"error: nothing on the page after {LIMIT} seconds"
 
-    def end(self):
-        try:
-            self.call("Marionette:Quit", {"flags": ["eForceQuit"]})
-            self.process.wait(LIMIT)
-        except (RuntimeError, OSError, subprocess.TimeoutExpired):
-            self.process.kill()
-
 
 def main(profile, steps):
     firefox = Firefox(profile)
-    try:
-        firefox.script(ANSWER_DIALOGS)
-        for step in steps:
-            name, _, value = step.partition(":")
-            print(f"== {step}", flush=True)  # a step of "run" writes to the same file
-            if name == "tokens":
-                print(firefox.script(TOKENS))
-            elif name in ("gone", "back"):
-                if not firefox.until(lambda: (value in firefox.script(TOKENS)) == (name == "back")):
-                    sys.exit(f"after {LIMIT} seconds the token is still not {name}")
-            elif name == "certificates":
-                print(firefox.script(CERTIFICATES))
-            elif name == "pins":
-                firefox.script("window.jpki.pins = arguments[0];", value.split(","))
-            elif name == "prompts":
-                print(firefox.script('return window.jpki.seen.splice(0).join("\\n")'))
-            elif name == "page":
-                print(firefox.page(value))
-            elif name == "logout":
-                firefox.script(LOGOUT)
-            elif name == "run":
-                subprocess.run(value, shell=True, check=True)
-            else:
-                sys.exit(f"no such step: {step}")
-            sys.stdout.flush()
-    finally:
-        firefox.end()
+    firefox.take_steps(steps, {
+        "certificates": lambda _: firefox.script(CERTIFICATES),
+        "page": firefox.page,
+        "logout": lambda _: firefox.script(LOGOUT),
+    }, refused=[""])  # every dialog that asks for no PIN
 
 
 main(sys.argv[1], sys.argv[2:])

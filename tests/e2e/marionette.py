@@ -1,6 +1,6 @@
 """Starts Thunderbird (or Firefox) without a display and talks to its automation protocol (Marionette, JSON over TCP); standard library only.
 
-Used by thunderbird.py.
+Used by firefox.py and thunderbird.py.
 """
 import json
 import os
@@ -9,13 +9,11 @@ import subprocess
 import sys
 import time
 
-LIMIT = 180  # seconds for any step, and for the start: a busy machine needs more than a minute
-
 # Answers dialogs as a user does: types into the field and presses the button. While such a dialog is open, the application
 # does not answer Marionette; so this waits for the dialogs inside the application. It presses Cancel when it has no more PINs, and in
-# other dialogs when their text contains one of the texts in "refused".
+# other dialogs when their text contains one of the texts in "refused", which is its argument.
 ANSWER_DIALOGS = r"""
-const state = (window.jpki = { pins: [], refused: [], seen: [] });
+const state = (window.jpki = { pins: [], refused: arguments[0], seen: [] });
 Services.ww.registerNotification((dialog, topic) => {
   if (topic != "domwindowopened") return;
   const answer = () => {
@@ -57,10 +55,14 @@ return each((module, token) => found.push(module.name + ": " + token.tokenName))
 
 
 class Application:
-    """A running Firefox or Thunderbird; its output is in NAME.log in the profile."""
+    """A running Firefox or Thunderbird; its output is in NAME.log in the profile.
 
-    def __init__(self, name, command, profile):
+    `limit`: seconds for the start and for any step; `answer_limit`: for one answer, None where only the whole run has a limit.
+    """
+
+    def __init__(self, name, command, profile, limit, answer_limit=None):
         self.name = name
+        self.limit = limit
         log = os.path.join(profile, f"{name}.log")
         with open(log, "wb") as file:
             self.process = subprocess.Popen(
@@ -71,13 +73,13 @@ class Application:
         if not port:
             self.process.kill()
             sys.exit(f"{name} did not start: see {log}")
-        self.socket = socket.create_connection(("127.0.0.1", int(port)), LIMIT)
-        self.socket.settimeout(None)  # the application answers when it is idle; the test has a limit for the whole run
+        self.socket = socket.create_connection(("127.0.0.1", int(port)), limit)
+        self.socket.settimeout(answer_limit)
         self.stream = self.socket.makefile("rb")
         self.number = 0
         self.receive()  # the server's greeting
         self.call("WebDriver:NewSession", {"acceptInsecureCerts": True, "unhandledPromptBehavior": "ignore",
-                                           "timeouts": {"pageLoad": LIMIT * 1000, "script": LIMIT * 1000}})
+                                           "timeouts": {"pageLoad": limit * 1000, "script": limit * 1000}})
 
     def receive(self):
         length = b""
@@ -105,12 +107,11 @@ class Application:
 
     def wait_for_token(self, token, present):
         if not self.until(lambda: (token in (self.script(TOKENS) or "")) == present):
-            sys.exit(f"after {LIMIT} seconds the token {token} is still {'missing' if present else 'there'}")
+            sys.exit(f"after {self.limit} seconds the token {token} is still {'missing' if present else 'there'}")
 
-    @staticmethod
-    def until(condition):
-        """The condition's first true result, or its last one after LIMIT seconds."""
-        end = time.monotonic() + LIMIT
+    def until(self, condition):
+        """The condition's first true result, or its last one after the limit."""
+        end = time.monotonic() + self.limit
         while not (result := condition()) and time.monotonic() < end:
             time.sleep(0.05)
         return result
@@ -118,7 +119,35 @@ class Application:
     def end(self):
         try:
             self.call("Marionette:Quit", {"flags": ["eForceQuit"]})
-            self.process.wait(LIMIT)
+            self.process.wait(self.limit)
         except (RuntimeError, OSError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
+
+    @staticmethod
+    def run(command):
+        subprocess.run(command, shell=True, check=True)
+
+    def take_steps(self, steps, own, refused=()):
+        """Takes the steps, prints what they find, and ends the application. `own`: what it does besides the steps that all of them
+        have, as functions of a step's value; what they return is printed. `refused`: see ANSWER_DIALOGS."""
+        common = {
+            "tokens": lambda _: self.script(TOKENS),
+            "gone": lambda token: self.wait_for_token(token, False),
+            "back": lambda token: self.wait_for_token(token, True),
+            "pins": lambda pins: self.script("window.jpki.pins = arguments[0];", pins.split(",")),
+            "prompts": lambda _: self.script('return window.jpki.seen.splice(0).join("\\n")'),
+            "run": self.run,
+        }
+        try:
+            self.script(ANSWER_DIALOGS, list(refused))
+            for step in steps:
+                name, _, value = step.partition(":")
+                print(f"== {step}", flush=True)  # a step of "run" writes to the same file
+                take = own.get(name) or common.get(name) or sys.exit(f"no such step: {step}")
+                found = take(value)
+                if found is not None:
+                    print(found)
+                sys.stdout.flush()
+        finally:
+            self.end()

@@ -17,11 +17,10 @@ The mail server writes the messages that it gets to message-1.eml, message-2.eml
 import base64
 import os
 import socketserver
-import subprocess
 import sys
 import threading
 
-from marionette import ANSWER_DIALOGS, Application
+from marionette import Application
 
 ADDRESS = "taro@example.jp"
 
@@ -203,37 +202,23 @@ def main(profile, steps):
     os.makedirs(profile, exist_ok=True)
     server = MailServer(profile)
     write_preferences(profile, server.server_address[1])
-    thunderbird = Application("thunderbird", ["thunderbird"], profile)
-    try:
-        thunderbird.script(ANSWER_DIALOGS)
-        for step in steps:
-            name, _, value = step.partition(":")
-            print(f"== {step}", flush=True)  # a step of "run" writes to the same file
-            if name == "choose":
-                thunderbird.script(CHOOSE, value)
-                print(thunderbird.until(lambda: thunderbird.script("return window.jpki.chosen")))
-            elif name == "send":
-                thunderbird.script(SEND, value)
-                print(thunderbird.until(lambda: thunderbird.script("return window.jpki.sent")))
-            elif name == "read":
-                thunderbird.script(READ, os.path.abspath(value))
-                print(thunderbird.until(lambda: thunderbird.script(READ_RESULT)))
-            elif name == "trust":
-                with open(value, "rb") as file:
-                    thunderbird.script(TRUST, base64.b64encode(file.read()).decode())
-            elif name in ("gone", "back"):
-                thunderbird.wait_for_token(value, name == "back")
-            elif name == "pins":
-                thunderbird.script("window.jpki.pins = arguments[0];", value.split(","))
-            elif name == "prompts":
-                print(thunderbird.script('return window.jpki.seen.splice(0).join("\\n")'))
-            elif name == "run":
-                subprocess.run(value, shell=True, check=True)
-            else:
-                sys.exit(f"no such step: {step}")
-            sys.stdout.flush()
-    finally:
-        thunderbird.end()
+    # It answers when it is idle, and the test has a limit for the whole run. The start takes over a minute on a busy machine.
+    thunderbird = Application("thunderbird", ["thunderbird"], profile, limit=180)
+
+    def result(start, script, value):
+        thunderbird.script(start, value)
+        return thunderbird.until(lambda: thunderbird.script(script))
+
+    def trust(path):
+        with open(path, "rb") as file:
+            thunderbird.script(TRUST, base64.b64encode(file.read()).decode())
+
+    thunderbird.take_steps(steps, {
+        "choose": lambda text: result(CHOOSE, "return window.jpki.chosen", text),
+        "send": lambda subject: result(SEND, "return window.jpki.sent", subject),
+        "read": lambda path: result(READ, READ_RESULT, os.path.abspath(path)),
+        "trust": trust,
+    })
 
 
 main(sys.argv[1], sys.argv[2:])
