@@ -54,10 +54,8 @@ expect "Chromium asks once, and the dialog is cancelled" "$(asked prompts:refuse
 expect "a cancelled dialog costs no try" "$(card_control tries auth)" '^3$'
 
 # ---- another card, one without PSS, as the README describes ----
-card_control leave >/dev/null
-until_true 20 reader_shows No || fail "pcscd still sees the card"
-card_control swap no-pss >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the other card"
+remove_card
+swap_card no-pss
 drive fourth "$trusting" pins:"$auth_pin" "$(page 1.2)" "$(page 1.3)"
 page_verified "a card without PSS" 1.2
 page_refused "card without PSS, TLS 1.3" 1.3

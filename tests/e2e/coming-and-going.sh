@@ -30,8 +30,7 @@ opened "$first"
 say "ok: removal and insertion"
 
 # Removed and inserted between two calls: the process never sees the slot empty.
-told swap adult 2 >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card adult 2
 dead
 events 0 1
 tell a CKR_OK open s 0
@@ -79,8 +78,7 @@ descriptors() { ask a resources; hear a; read -r _ _ answer _ <<<"$answer"; }
 descriptors
 before=$answer
 for _ in 1 2 3; do
-  told swap adult 2 >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card adult 2
   tell a CKR_OK open s 0
 done
 descriptors
@@ -102,7 +100,7 @@ removed_during() { # COMMAND: the call with the session
   tell a "CKR_DEVICE_REMOVED*" "$1"
   within 3000 "$1 after removal"
   dead
-  told come >/dev/null
+  insert_card
   shows "$card_in $second_in"
   tell a CKR_OK open s 0
 }

@@ -38,8 +38,7 @@ held() {
 }
 
 for kind in adult foreign; do
-  told swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$kind"
   tell holder ok pcsc connect exclusive
   tell a CKR_OK initialize
   held "$kind"
@@ -75,8 +74,7 @@ for kind in adult foreign; do
 done
 
 # The slot event: a process that saw the card held gets an event when it is released.
-told swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card adult
 tell holder ok pcsc connect exclusive
 tell a CKR_OK initialize
 tell a "CKR_*" slots

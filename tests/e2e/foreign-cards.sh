@@ -28,8 +28,7 @@ at_most() {
   say "ok: $2: $count commands at the card"
 }
 put_in() { # KIND
-  told swap "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$1"
   told reset-counts >/dev/null
 }
 # Proves that a program receives an empty answer: otherwise this test would test something else.
@@ -96,7 +95,6 @@ say "ok: a JPKI card after a storage card, in the same process"
 # A single odd answer of the right card: to SELECT, and while a session is used.
 for fault in sw_6f00 empty unknown_status; do
   put_in adult
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
   told fault $fault >/dev/null
   tell a "CKR_*" token 0
   until_true 10 usable a || fail "after $fault at the first SELECT the card is not available: $answer"

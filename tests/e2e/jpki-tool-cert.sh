@@ -53,12 +53,10 @@ if mount -t tmpfs -o size=4k tmpfs full 2>/dev/null; then
   check "no partial file stays" test "$(ls full)" = fill
 fi
 exits 14 "a full device as standard output" bash -c '"$1" cert auth --pem >/dev/full' - "$tool"
-control swap child >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card child
 exits 12 "a card without that certificate" "$tool" cert sign --pem
 exits 0 "a card without the certificate has its CA certificate" "$tool" cert sign-ca --pem
-control swap phone >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card phone
 exits 0 "a phone's certificate needs the PIN" with_pins "1234\n" "$tool" cert auth --pem
 expect "jpki-tool asks for the PIN" "$said" "PIN for user authentication"
 stop_card

@@ -30,25 +30,19 @@ expect "no signature was made" "$(control counts)" '"signatures":\{"authenticati
 
 for row in "blocked reset-pin" "expired expired" "no-authentication certificate-missing-authentication"; do
   read -r kind code <<<"$row"
-  control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$kind"
   exits 16 "a card of the kind $kind is a fault" doctor
   check "found as $code" grep -q "\"$code\"" <(doctor --json 2>/dev/null </dev/null)
 done
-control swap last-try >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card last-try
 check "the last try is a warning" grep -q '"last-try"' <(doctor --json 2>/dev/null </dev/null)
-control swap child >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card child
 finds "no signature certificate" certificate-missing-signature note
-control swap no-pss >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card no-pss
 finds "a card without PSS" pss note
-control swap foreign >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card foreign
 finds "a card of another kind" card-foreign warning
-control swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card adult
 
 # The module.
 exits 16 "a missing module" "$tool" doctor --module /nonexistent/module.so

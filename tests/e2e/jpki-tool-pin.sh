@@ -155,8 +155,7 @@ for at in 0 1 2 3 4 5 6; do
     fail "card removed at command $at: exit status $status: $output"
   fi
   control fault none >/dev/null
-  control come >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  insert_card
   if with_pins "4567\n" "$tool" pin verify auth >/dev/null 2>&1; then
     with_pins "4567\n3456\n" "$tool" pin change auth >/dev/null 2>&1 || fail "cannot change back"
   fi

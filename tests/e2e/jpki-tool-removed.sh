@@ -22,8 +22,7 @@ removed() {
     [ "$status" = 5 ] || [ "$status" = 1 ] || fail "$description, removed at command $at: exit status $status: $(cat said.txt)"
     check "$description, removed at command $at: a sentence (exit status $status)" grep -qiE "removed|no card|fault" said.txt
     control fault none >/dev/null
-    control come >/dev/null
-    until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+    insert_card
   done
 }
 removed "status" "0 3 6" "" "$tool" status

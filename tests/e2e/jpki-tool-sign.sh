@@ -224,16 +224,13 @@ for at in 0 2 5 9 14 20; do
   check "card removed at command $at: exit status 5 (got $status)" test "$status" = 5
   check "card removed at command $at: the message names the card" grep -q "card" said.txt
   check "card removed at command $at: no file stays" bash -c '! ls none.p7s* 2>/dev/null'
-  control come >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  insert_card
 done
 exits 0 "right password after removals" with_pins "ABC123\n" "$tool" pin verify sign
 expect "no try was lost by removals" "$said" "5 tries are left"
-control swap child >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card child
 exits 12 "a card without the certificate" with_pins "ABC123\n" "$tool" sign contract.txt --yes --output none.p7s
-control swap phone >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card phone
 exits 0 "a phone, whose authentication certificate needs the PIN" with_pins "1234\n" "$tool" sign contract.txt --auth --yes --output phone.p7s
 "$tool" cert auth-ca --pem --output phone-ca.pem 2>/dev/null
 exits 0 "verifies" "$tool" verify contract.txt phone.p7s --ca phone-ca.pem

@@ -67,19 +67,16 @@ for row in "child 0 not.on.this.card" "blocked 0 BLOCKED" "last-try 0 1.try.left
   "phone 0 application.of.a.phone" "bare 0 3.tries.left" "no-short-forms 0 3.tries.left" "query-needs-le 0 5.tries.left" \
   "first-6f00 0 3.tries.left" "no-authentication 0 none.on.this.card" "foreign 6 not.a.My.Number.Card"; do
   read -r kind status words <<<"$row"
-  control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card $kind"
+  swap_card "$kind"
   exits "$status" "a card of the kind $kind" "$tool" status
   expect "the text describes the kind $kind" "$said" "$words"
 done
-control swap expired >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card expired
 exits 0 "an expired card" "$tool" status
 expect "the text says to apply for a new certificate" "$said" "expired. Apply for a new one"
 
 # Two cards: the user chooses one.
-control swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card adult
 exits 4 "unknown reader" "$tool" status --reader Nonesuch
 exits 5 "the other reader" "$tool" status --reader 2
 
@@ -94,8 +91,7 @@ release_reader
 control fault card_gone 5 >/dev/null
 exits 5 "card removed while it is read" "$tool" status
 expect "the message says that the card was removed" "$said" "removed|No card"
-control come >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+insert_card
 
 # --watch, until a signal; it does not keep the card connected.
 "$tool" --json status --watch >watched.jsonl 2>watch.err &
@@ -105,8 +101,7 @@ control leave >/dev/null
 until_true 20 grep -q '"state":"empty","atr":"","in_use":false,"exclusive":false}.*"state":"empty"' watched.jsonl || fail "--watch does not report the removal: $(cat watched.jsonl)"
 say "ok: --watch reports insertion and removal"
 lines=$(wc -l <watched.jsonl)
-control come >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+insert_card
 more_lines() { [ "$(wc -l <watched.jsonl)" -gt "$lines" ]; }
 until_true 20 more_lines || fail "--watch does not report the second insertion"
 lines=$(wc -l <watched.jsonl)

@@ -31,8 +31,7 @@ whole() {
 card() { # KIND
   kind=$1
   compared=()
-  control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$kind"
   control reset-counts >/dev/null
   survey
   expect "$kind: no PIN, no signature, no change, no issuer command" "$(control counts)" \
@@ -162,15 +161,13 @@ whole
 card t0
 line read-crossing-end 6C08
 whole
-control swap foreign >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card foreign
 exits 6 "a card that is not a JPKI card" "$tool" survey --yes
 
 # With the PINs: one VERIFY each, security status reset at the end.
 pins() {
   kind=$1
-  control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$kind"
   control reset-counts >/dev/null
   "$tool" --json survey --yes --with-pin --pin-fd 7 7< <(printf '1234\nABC123\n') >survey.json 2>/dev/null </dev/null || fail "survey --with-pin: $(cat survey.json)"
   expect "$kind: one VERIFY each, no signature" "$(control counts)" '"verify":\{"authentication":1,"signature":1\},.*"signatures":\{"authentication":0,"signature":0\}'
@@ -191,8 +188,7 @@ line login-reselect-authentication "not verified"
 line login-reset-signature "not verified"
 
 # The report.
-control swap adult >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+swap_card adult
 exits 0 "a report in a file" "$tool" survey --yes --output report.txt
 "$tool" cert auth --der --output auth.der 2>/dev/null
 refuse "no serial number of a certificate" "$(cat report.txt)" "$(openssl x509 -inform der -in auth.der -noout -serial | sed 's/.*=//')"

@@ -12,8 +12,7 @@ certificates
 the_ca
 mkdir one
 cp auth.pem auth-ca.pem one
-card_control swap adult 2 >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the second card"
+swap_card adult 2
 certificates
 the_ca
 mkdir two
@@ -128,8 +127,7 @@ does_not() { # DESCRIPTION PIN
 match "<SUBJECT>^$(subject one/auth.pem)\$"
 does_not "another citizen's card gets no ticket" "$auth_pin"
 expect "the KDC logs the other subject" "$(tail -n 3 kdc.log)" "PREAUTH_FAILED: alice@EXAMPLE.ORG .*Certificate mismatch"
-card_control swap adult 1 >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the first card"
+swap_card adult 1
 card_control reset-counts >/dev/null
 logs_in "kinit with the card that is in the entry" "$auth_pin"
 expect "the KDC has preauthenticated alice by PKINIT" "$(klist -f)" 'Flags:.*A'
@@ -150,6 +148,5 @@ expect "the right PIN resets the retry counter" "$(card_control tries auth)" '^3
 # ---- renewal: another key and another subject ----
 match "||<SUBJECT>^$(subject one/auth.pem)\$<SUBJECT>^$(subject two/auth.pem)\$"
 logs_in "the old card, with both in the entry" "$auth_pin"
-card_control swap adult 2 >/dev/null
-until_true 20 reader_shows Yes || fail "pcscd does not see the second card"
+swap_card adult 2
 logs_in "the new card, with both in the entry" "$auth_pin"

@@ -23,8 +23,7 @@ card_control() { "$virtual_card" --ctl "$work/control" "$@"; }
 # person NUMBER: inserts this person's card, and puts its certificates into the directory NUMBER. The card was started with
 # --control "$work/control" --pki "$work/pki".
 person() {
-  card_control swap adult "$1" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card adult "$1"
   mkdir -p "$1"
   certificates
   the_ca

@@ -108,13 +108,19 @@ until_true() {
 
 # ---- the virtual card ----
 
-card_pid=
+card_pid='' card_socket=''
 reader_shows() { # Yes or No, for the first reader
   opensc-tool --list-readers 2>/dev/null | grep -Eq "^0 +$1 .*Virtual PCD 00 00"
 }
-# start_card [OPTION...]: connects a virtual card to the first reader and waits until pcscd sees it.
+# start_card [OPTION...]: connects a virtual card to the first reader and waits until pcscd sees it. swap_card and insert_card
+# need the option --control.
 start_card() {
   [ -x "$virtual_card" ] || fail "no virtual card at $virtual_card: build first"
+  local option previous=
+  for option in "$@"; do
+    if [ "$previous" = --control ]; then card_socket=$option; fi
+    previous=$option
+  done
   : >"$JPKI_RUN_DIR/card.log" # an earlier card's says ready
   # Its log has every command, PINs masked; private-pcscd keeps it if a test fails.
   "$virtual_card" --port "$JPKI_VPCD_PORT" --log "$JPKI_RUN_DIR/commands.log" "$@" >"$JPKI_RUN_DIR/card.log" 2>&1 </dev/null &
@@ -139,6 +145,24 @@ stop_card() {
   wait "$card_pid" 2>/dev/null || true
   card_pid=
   until_true 20 reader_shows No || fail "pcscd still sees the virtual card"
+}
+# pcscd polls its readers every 400 ms, and later on a busy machine: after a removal it may report the old card as present until
+# the next one is in. So each of these waits until pcscd has noticed the removal.
+remove_card() {
+  "$virtual_card" --ctl "$card_socket" leave >/dev/null || fail "cannot remove the card"
+  until_true 20 reader_shows No || fail "pcscd still sees the card after its removal"
+}
+# insert_card: the card that was started, or swapped for, last; removes it first if it is in the reader.
+insert_card() {
+  remove_card
+  "$virtual_card" --ctl "$card_socket" come >/dev/null || fail "cannot insert the card"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the inserted card"
+}
+# swap_card KIND [PERSON]: removes the card and inserts another one.
+swap_card() {
+  remove_card
+  "$virtual_card" --ctl "$card_socket" swap "$@" >/dev/null || fail "cannot insert a card of the kind $*"
+  until_true 20 reader_shows Yes || fail "pcscd does not see the card of the kind $*"
 }
 trap '[ -z "$card_pid" ] || kill -TERM "$card_pid" 2>/dev/null || true' EXIT
 

@@ -40,10 +40,6 @@ printf '#!/bin/sh\necho %s\n' "$auth_pin" >askpass
 chmod +x askpass
 export SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force
 unset SSH_AUTH_SOCK
-in_reader() { # KIND PERSON
-  card_control swap "$@" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
-}
 line_of_card() { ssh-keygen -D "$module" 2>keygen.log | grep "User Authentication" || { cat keygen.log >&2; fail "ssh-keygen -D"; }; }
 log_in() {
   ssh -F none -p "$port" -o "UserKnownHostsFile=$work/known_hosts" -o HostKeyAlias="[localhost]:$port" -o IdentityFile=none \
@@ -69,16 +65,16 @@ refuses() {
 
 line_of_card >authorized_keys
 admits "the card in the list"
-in_reader adult 2
+swap_card adult 2
 refuses "another citizen's card"
 # Renewal: a new key. Both lines at first, then only the new one.
 line_of_card >>authorized_keys
 admits "the new card, appended to the list"
-in_reader adult 1
+swap_card adult 1
 admits "the old one beside it"
 sed -i 1d authorized_keys
 refuses "the old one, removed from the list"
-in_reader expired 3
+swap_card expired 3
 line_of_card >authorized_keys
 admits "a card whose certificate and CA have ended"
 [ "$(card_control tries auth) $(card_control tries sign)" = "3 5" ] || fail "a try was spent"

@@ -89,8 +89,7 @@ the_ca
 certificates
 company_login "our card in our reader"
 for kind in child child-empty no-authentication bare foreign storage-6300 storage-6f00 storage-6881; do
-  card_control swap "$kind" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+  swap_card "$kind"
   order as-installed
   company_login "$kind"
   if [[ $kind == foreign || $kind == storage-* ]]; then
@@ -103,8 +102,7 @@ with_company no
 for order in as-installed ours-first; do
   order $order
   for kind in adult child child-empty; do
-    card_control swap "$kind" >/dev/null
-    until_true 20 reader_shows Yes || fail "pcscd does not see the card"
+    swap_card "$kind"
     logs_in "$kind, $order" auth-ca.pem "$auth_pin" "$auth_token" auth.der
     expect "$kind: no login stays open" "$(card_control status)" "auth-verified=no"
   done

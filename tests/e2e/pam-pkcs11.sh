@@ -53,30 +53,26 @@ logs_in() {
   log_in "$2" "$auth_pin" || { cat pam.log >&2; fail "$1: pam_pkcs11 ($2)"; }
   say "ok: $1: pam_pkcs11 logs in ($2)"
 }
-swap() {
-  card_control swap "$@" >/dev/null
-  until_true 20 reader_shows Yes || fail "pcscd does not see the card"
-}
 
 if log_in both 9999; then fail "pam_pkcs11 accepts any PIN: this test would prove nothing"; fi
 [ "$(card_control tries auth) $(card_control tries sign)" = "2 5" ] || fail "a wrong PIN cost $(card_control tries auth) $(card_control tries sign)"
 for kind in adult child child-empty; do
-  swap $kind
+  swap_card "$kind"
   for service in both auth-only any-slot; do logs_in "$kind" "$service"; done
   [ "$(card_control tries auth)" = 3 ] || fail "$kind: a try was spent"
   expect "$kind: no login stays open" "$(card_control status)" "auth-verified=no"
 done
 
 # Another holder's card does not log in; and with a foreign card in the first reader the right card is found in the second.
-swap adult 2
+swap_card adult 2
 if log_in both "$auth_pin"; then fail "another person's card logs in"; fi
 say "ok: another person's card does not log in"
-swap storage-6300
+swap_card storage-6300
 "$virtual_card" --port $((JPKI_VPCD_PORT + 1)) --pki "$work/pki" --kind child >second-card.log 2>&1 </dev/null &
 background+=("$!")
 second_reader_has_a_card() { opensc-tool --list-readers 2>/dev/null | grep -Eq '^1 +Yes '; }
 until_true 20 second_reader_has_a_card || fail "no card in the second reader"
 for kind in foreign storage-6300 storage-6f00 storage-6881; do
-  swap $kind
+  swap_card "$kind"
   for service in both any-slot; do logs_in "$kind in the first reader, a child's card in the second" "$service"; done
 done

@@ -20,8 +20,7 @@ refuse "--test-fork: no error in the child" "$output" "C_Initialize in child"
 expect "--test-fork leaves the parent working" "$output" "No errors"
 
 # --test-hotplug asks a user to change the card and press return; here the virtual card's control socket and a pipe do.
-card leave >/dev/null
-until_true 20 reader_shows No || fail "pcscd still sees the card"
+remove_card
 mkfifo keys
 p11 --test-hotplug >hotplug.log 2>&1 <keys &
 tool=$!
