@@ -189,6 +189,12 @@ void Connection::Exchange::card_recognised() noexcept {
     connection_.link_->card_recognised();
 }
 
+void Connection::Exchange::card_replaced() noexcept {
+    connection_.assert_turn();
+    if (connection_.may_be_open()) transaction().power_off_at_end();
+    connection_.set_gone(Presence::replaced);
+}
+
 void Connection::Exchange::give_up(Presence reason) noexcept {
     connection_.assert_turn();
     connection_.give_up(reason);

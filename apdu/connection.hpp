@@ -92,8 +92,9 @@ public:
         void card_recognised() noexcept;  // Link::card_recognised
         // Ends the use of the connection.
         void give_up(Presence reason) noexcept;
-        // The card is not the one that this connection is for; CardRemoved follows.
-        void card_replaced() noexcept { connection_.set_gone(Presence::replaced); }
+        // The card is not the one that this connection is for; CardRemoved follows. If a login may be open, the card is powered
+        // off: it may be the same one, with answers that are not its own.
+        void card_replaced() noexcept;
 
     private:
         Connection& connection_;

@@ -134,6 +134,22 @@ BOOST_AUTO_TEST_CASE(removal_and_swap_end_sessions_and_new_card_is_logged_out) {
     BOOST_CHECK_EQUAL(verifies(*other_card, KeyUse::authentication), 0u);
 }
 
+BOOST_AUTO_TEST_CASE(card_whose_answers_are_another_cards_keeps_no_login) {
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
+        token_flags(slot_of(use));  // what a program reads for a list of tokens
+        // Neither its key nor the certificate that was read before.
+        fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+            if (command[1] == 0x2A || command[1] == 0xB0) return Bytes{0x6A, 0x86};
+            return std::nullopt;
+        });
+        CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_REMOVED);
+        fake::on_answer({});
+        BOOST_CHECK(!f.card->verified(use));
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(reset_during_own_transaction_releases_reader) {
     LoggedIn f(KeyUse::authentication);
     fake::inject(reader_name, {Fault::Kind::reset, 0});
