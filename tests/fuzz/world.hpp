@@ -62,6 +62,7 @@ private:
     unsigned answers_until_change_ = 0;
     // The module's thread that connects waits in SCardConnect.
     bool connections_blocked_ = false;
+    unsigned waiting_ = 0;  // threads in it
     std::mutex mutex_;
     std::condition_variable unblocked_;
 };
