@@ -45,8 +45,9 @@ CK_OBJECT_HANDLE Program::key(const Session& session, unsigned choice) const {
 
 void Program::sign_init(Session& session, std::uint8_t how, std::uint8_t more) {
     Mechanism mechanism(how, more);
-    session.signs_with = mechanism.value.mechanism;
-    C_SignInit(session.handle, how & 128 && more & 32 ? nullptr : &mechanism.value, key(session, more >> 6));
+    const CK_RV rv = C_SignInit(session.handle, how & 128 && more & 32 ? nullptr : &mechanism.value, key(session, more >> 6));
+    // Otherwise an operation that was begun before goes on.
+    if (rv == CKR_OK) session.signs_with = mechanism.value.mechanism;
 }
 
 // `how`: two bits of session, three of size, then the buffer.
