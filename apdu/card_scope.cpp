@@ -40,13 +40,14 @@ void CardScope::reselect() {
 void CardScope::confirm_same_card(std::size_t size) {
     const Bytes& known = card_.files.authentication_start();
     if (known.empty()) return;
-    const FileAnswer again = applet().read_start(Ef::authentication_certificate, std::min(known.size(), size));
+    const std::size_t wanted = std::min(known.size(), size);
+    const FileAnswer again = applet().read_start(Ef::authentication_certificate, wanted);
     // A phone whose login ended does not show it; without a login a wrong card could not be used for anything.
     if (again.kind == FileAnswer::Kind::locked && card_.files.authentication_read_with_pin()) {
         card_.status.log_out(KeyUse::authentication);
         return;
     }
-    if (again.kind != FileAnswer::Kind::read || again.data.size() > known.size() ||
+    if (again.kind != FileAnswer::Kind::read || again.data.size() != wanted ||
         !std::equal(again.data.begin(), again.data.end(), known.begin())) {
         exchange_.card_replaced();
         throw CardRemoved("card replaced by another one");

@@ -146,6 +146,21 @@ BOOST_AUTO_TEST_CASE(swap_noticed_only_by_another_program_is_detected_from_card_
     }
 }
 
+BOOST_AUTO_TEST_CASE(two_equal_bytes_of_certificate_do_not_show_same_card) {
+    Fixture f;
+    const auto session = serves(f, auth_slot, *f.card);
+    const auto key = find_key(session);
+    CK_TOKEN_INFO token{};
+    REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
+    other_selects_another_application();
+    fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+        if (command[1] == 0xB0 && command[2] == 0x8A) return Bytes{0x30, 0x82, 0x90, 0x00};  // every certificate begins so
+        return std::nullopt;
+    });
+    CHECK_RV(try_sign(session, key), CKR_DEVICE_REMOVED);
+    fake::on_answer({});
+}
+
 BOOST_AUTO_TEST_CASE(mute_card_is_absent_and_next_good_card_is_present) {
     Fixture f;
     const auto session = f.open(auth_slot);
