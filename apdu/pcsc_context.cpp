@@ -7,6 +7,7 @@ namespace jpki {
 namespace {
 
 constexpr const char* new_reader_notification = "\\\\?PnP?\\Notification";
+constexpr int status_attempts = 4;
 
 }  // namespace
 
@@ -60,6 +61,20 @@ std::optional<std::vector<std::string>> PcscContext::readers() {
     return names;
 }
 
+// libpcsclite 2.5 registers for events and then requests the states of the readers, both on one connection. An event in between,
+// such as another program's connect or disconnect, arrives before the states and is read as their beginning: the call does not
+// find the reader, or fails with SCARD_E_UNSUPPORTED_FEATURE. It reads the rest before it returns, so the next call is correct.
+LONG PcscContext::get_state(SCARD_READERSTATE& state) noexcept {
+    LONG rc = SCARD_S_SUCCESS;
+    for (int attempt = 0; attempt < status_attempts; ++attempt) {
+        state.dwEventState = 0;
+        rc = SCardGetStatusChange(context_, 0, &state, 1);
+        const bool found = rc == SCARD_S_SUCCESS && (state.dwEventState & SCARD_STATE_UNKNOWN) == 0;
+        if (found || (rc != SCARD_S_SUCCESS && rc != SCARD_E_UNKNOWN_READER && rc != SCARD_E_UNSUPPORTED_FEATURE)) break;
+    }
+    return rc;
+}
+
 std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<std::string>& names) {
     if (!open()) return std::nullopt;
     std::vector<ReaderStatus> result(names.size());
@@ -68,7 +83,7 @@ std::optional<std::vector<ReaderStatus>> PcscContext::status(const std::vector<s
         SCARD_READERSTATE state{};
         state.szReader = names[i].c_str();
         state.dwCurrentState = SCARD_STATE_UNAWARE;
-        const LONG rc = SCardGetStatusChange(context_, 0, &state, 1);
+        const LONG rc = get_state(state);
         if (rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_READER_UNAVAILABLE || rc == SCARD_E_NO_READERS_AVAILABLE) continue;
         if (rc != SCARD_S_SUCCESS && rc != SCARD_E_TIMEOUT) {
             close();
@@ -105,7 +120,8 @@ PcscContext::Wait PcscContext::wait(const std::vector<std::string>& names, const
     if (rc == SCARD_E_INVALID_PARAMETER && !names.empty()) rc = change(names.size());
     switch (rc) {
     case SCARD_S_SUCCESS:
-    case SCARD_E_UNKNOWN_READER:  // one was unplugged meanwhile
+    case SCARD_E_UNKNOWN_READER:       // one was unplugged meanwhile
+    case SCARD_E_UNSUPPORTED_FEATURE:  // an event arrived too early for libpcsclite 2.5: see get_state
         return Wait::changed;
     case SCARD_E_TIMEOUT: return Wait::timed_out;
     case SCARD_E_CANCELLED: return Wait::cancelled;

@@ -51,6 +51,9 @@ public:
 
     // The state of each named reader, in the same order. No value as above.
     std::optional<std::vector<ReaderStatus>> status(const std::vector<std::string>& names);
+    // SCardGetStatusChange without a wait for the one reader that `state` names, in an open context. Repeats the call where
+    // libpcsclite 2.5 may have lost the reader although it is there. Returns the code of the last call.
+    LONG get_state(SCARD_READERSTATE& state) noexcept;
 
     enum class Wait { changed, timed_out, cancelled, lost };
     // Blocks until a reader's state differs from `known[i]`, a reader appears or disappears, or time runs out.

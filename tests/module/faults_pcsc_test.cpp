@@ -109,4 +109,23 @@ BOOST_AUTO_TEST_CASE(every_function_fails_at_every_call) {
                        << "PC/SC: " << all.points << " fault points");
 }
 
+// libpcsclite 2.5: an event that arrives just after SCardGetStatusChange registered for events. Nothing happened to the card or
+// its reader.
+BOOST_AUTO_TEST_CASE(event_that_comes_too_early_for_libpcsclite_ends_no_flow) {
+    const test_clock::SleepsTakeNoTime no_waits;
+    const Failing early = {
+        "SCardGetStatusChange", Function::get_status_change, {SCARD_E_UNKNOWN_READER, SCARD_E_UNSUPPORTED_FEATURE}};
+    Fixture f;
+    Flow undisturbed(f.card);
+    REQUIRE_OK(undisturbed.run());
+    fake::reset_calls();
+    REQUIRE_OK(undisturbed.run());
+    const std::size_t calls = fake::calls(early.function);
+    Tried tried;
+    for (std::size_t at = 0; at < calls; ++at) disturb(f, early, early.codes[at % 2], at, tried);
+    BOOST_TEST_MESSAGE("counted: " << tried.points << " early events");
+    BOOST_CHECK_GT(tried.points, 10u);
+    BOOST_CHECK_EQUAL(tried.succeeded, tried.points);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -29,6 +29,51 @@ BOOST_AUTO_TEST_CASE(reader_plugged_between_size_and_names_is_no_fault) {
     BOOST_CHECK(*names == std::vector<std::string>{"Fake Reader 00 00"});
 }
 
+// What SCardGetStatusChange of libpcsclite 2.5 returns when an event arrives just after it registered for events.
+BOOST_AUTO_TEST_CASE(event_that_comes_too_early_for_libpcsclite_hides_no_reader) {
+    for (const LONG code : {SCARD_E_UNKNOWN_READER, SCARD_E_UNSUPPORTED_FEATURE})
+        for (const std::size_t times : {1u, 3u}) {
+            fake::reset_everything();
+            fake::add_reader("Fake Reader 00 00");
+            PcscContext context;
+            fake::fail(fake::Function::get_status_change, code, times);
+            const auto status = context.status({"Fake Reader 00 00"});
+            BOOST_REQUIRE(status);
+            BOOST_CHECK(status->front().exists);
+            BOOST_CHECK(context.is_open());
+        }
+}
+
+BOOST_AUTO_TEST_CASE(reader_that_stays_unknown_is_absent_after_four_calls) {
+    fake::reset_everything();
+    fake::add_reader("Fake Reader 00 00");
+    PcscContext context;
+    fake::reset_calls();
+    const auto status = context.status({"Another Reader 00 00"});
+    BOOST_REQUIRE(status);
+    BOOST_CHECK(!status->front().exists);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::get_status_change), 4u);
+}
+
+BOOST_AUTO_TEST_CASE(lost_service_is_asked_once) {
+    fake::reset_everything();
+    fake::add_reader("Fake Reader 00 00");
+    PcscContext context;
+    BOOST_REQUIRE(context.open());
+    fake::reset_calls();
+    fake::fail(fake::Function::get_status_change, SCARD_E_NO_SERVICE);
+    BOOST_CHECK(!context.status({"Fake Reader 00 00"}));
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::get_status_change), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(event_that_comes_too_early_for_libpcsclite_ends_a_wait_as_a_change) {
+    fake::reset_everything();
+    fake::add_reader("Fake Reader 00 00");
+    PcscContext context;
+    fake::fail(fake::Function::get_status_change, SCARD_E_UNSUPPORTED_FEATURE);
+    BOOST_CHECK(context.wait({"Fake Reader 00 00"}, {SCARD_STATE_EMPTY}, std::chrono::seconds(20)) == PcscContext::Wait::changed);
+}
+
 BOOST_AUTO_TEST_CASE(codes_of_a_lost_resource_manager) {
     for (const LONG code : {SCARD_E_NO_SERVICE, SCARD_E_SERVICE_STOPPED, SCARD_E_INVALID_HANDLE, SCARD_F_COMM_ERROR,
                             SCARD_F_INTERNAL_ERROR, SCARD_W_SECURITY_VIOLATION})

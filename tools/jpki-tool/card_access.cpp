@@ -36,7 +36,7 @@ ReaderView look_at(PcscContext& pcsc, const std::string& name) {
     SCARD_READERSTATE state{};
     state.szReader = name.c_str();
     state.dwCurrentState = SCARD_STATE_UNAWARE;
-    const LONG rc = SCardGetStatusChange(pcsc.get(), 0, &state, 1);
+    const LONG rc = pcsc.get_state(state);
     if (rc != SCARD_S_SUCCESS && rc != SCARD_E_TIMEOUT) return view;
     const bool present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
     view.mute = present && (state.dwEventState & SCARD_STATE_MUTE) != 0;

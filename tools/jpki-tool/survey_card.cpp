@@ -95,7 +95,8 @@ bool SurveyCard::is_removed() {
     SCARD_READERSTATE state{};
     state.szReader = reader_.c_str();
     for (const DWORD timeout : {DWORD{0}, DWORD{1000}}) {
-        if (SCardGetStatusChange(context_.get(), timeout, &state, 1) != SCARD_S_SUCCESS) return false;
+        const LONG rc = timeout == 0 ? context_.get_state(state) : SCardGetStatusChange(context_.get(), timeout, &state, 1);
+        if (rc != SCARD_S_SUCCESS) return false;
         if ((state.dwEventState & SCARD_STATE_PRESENT) == 0) return true;
         state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
     }
