@@ -46,6 +46,11 @@ the_ca() {
   object cert "$auth_token" "$id" auth-ca.der
   pem auth-ca
 }
+# the_sign_ca: reads sign-ca.pem from the token, where it is the only certificate before a login
+the_sign_ca() {
+  object cert "$sign_token" "$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | hex_ids)" sign-ca.der
+  pem sign-ca
+}
 # tls_server VERSION: openssl s_server, which shows the certificate that it verified; sets $port. VERSION: 1.2 or 1.3
 tls_server() {
   tls_version=$1
@@ -54,6 +59,19 @@ tls_server() {
   background+=("$!")
   wait_for "the TLS $1 server did not start" "server-$1.log" '^ACCEPT .*:[0-9]+'
   port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "server-$1.log" | head -n 1)
+}
+# stunnel_reaches_server OPENSSL_CONF: a page of the server through the tunnel of stunnel.conf, which listens at $work/tunnel
+stunnel_reaches_server() {
+  local page process
+  rm -f tunnel
+  OPENSSL_CONF=$1 stunnel stunnel.conf >stunnel.log 2>&1 </dev/null &
+  process=$!
+  background+=("$process")
+  until_true 20 test -S tunnel || { cat stunnel.log >&2; fail "stunnel did not start"; }
+  page=$(curl --silent --show-error --unix-socket tunnel http://localhost/ 2>&1) || { cat stunnel.log >&2; fail "curl: $page"; }
+  verified_by_server "stunnel" "$page"
+  kill -TERM "$process"
+  wait "$process" || true
 }
 # verified_by_server DESCRIPTION PAGE: the page is the server's, and shows that it verified the card's certificate.
 verified_by_server() {

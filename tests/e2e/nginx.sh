@@ -4,6 +4,7 @@
 # there). A CA of an earlier generation has the same name and may have expired: nginx still admits valid cards, and no expired one.
 . "$(dirname "$0")/lib.sh"
 . "$here/lib-clients.sh"
+. "$here/lib-nginx.sh"
 need nginx curl openssl pkcs11-tool
 
 start_card --pki "$work/pki"
@@ -45,29 +46,6 @@ server_certificate
 # The earlier generation first: a comparison of names alone would take it.
 cat four/auth-ca.pem three/auth-ca.pem one/auth-ca.pem two/auth-ca.pem >jpki-cas.pem
 
-
-# nginx_start NAME [OPENSSL_CONF] <configuration of http: runs nginx on $port, which is @PORT@ in the configuration
-nginx_start() {
-  local name=$1 status=0
-  port=$((20000 + SRANDOM % 12000))
-  mkdir -p "$name/temp"
-  {
-    echo "pid $work/$name/nginx.pid; error_log $work/$name/error.log info; worker_processes 1; user root;"
-    echo "events { }"
-    echo "http { access_log off; client_body_temp_path $work/$name/temp; proxy_temp_path $work/$name/temp;"
-    echo "  fastcgi_temp_path $work/$name/temp; uwsgi_temp_path $work/$name/temp; scgi_temp_path $work/$name/temp;"
-    sed "s/@PORT@/$port/"
-    echo "}"
-  } >"$name/nginx.conf"
-  OPENSSL_CONF=${2-/dev/null} nginx -e "$work/$name/error.log" -c "$work/$name/nginx.conf" >"$name/start.log" 2>&1 </dev/null || status=$?
-  if [ "$status" = 0 ]; then
-    until_true 20 test -s "$name/nginx.pid" || fail "nginx did not start"
-    background+=("$(cat "$name/nginx.pid")")
-  fi
-  return "$status"
-}
-broken() { cat "$1/start.log" "$1/error.log" >&2 || true; fail "nginx did not start: $1"; }
-
 # ---- the server's side: TLS accepts any card, nginx one ----
 fingerprint() { openssl x509 -in "$1" -noout -fingerprint -sha1 | sed 's/.*=//; s/://g' | tr '[:upper:]' '[:lower:]'; }
 nginx_start server <<CONF || broken server
@@ -108,46 +86,8 @@ start_card --pki "$work/pki"
 expect "nginx admits the enrolled holder" "$(page one/auth.pem)" '^welcome alice, SUCCESS$'
 refuse "nginx rejects a client without a certificate" "$(curl --silent --cacert server.pem "https://localhost:$port/" || true)" welcome
 
-# ---- nginx as a server with the card's key: openssl is the client that verifies ----
+# ---- the card's key, of a server and of a client ----
 cp one/auth.pem one/auth-ca.pem .
 sed 's/^init = 0/init = 1/' engine.cnf >engine-init.cnf
-nginx_start card-server "$work/engine-init.cnf" <<CONF || broken card-server
-server {
-  listen 127.0.0.1:@PORT@ ssl;
-  ssl_protocols TLSv1.2 TLSv1.3;
-  ssl_certificate $work/auth.pem;
-  ssl_certificate_key "engine:pkcs11:$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin";
-  location / { return 200 "served with the card"; }
-}
-CONF
-for version in 1.2 1.3; do
-  for visit in first second; do
-    handshake=$(printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "127.0.0.1:$port" "-tls${version/./_}" -ign_eof \
-      -CAfile auth-ca.pem -no-CApath -no-CAstore -verify_return_error 2>&1 || true)
-    expect "nginx with the card as its key, TLS $version: the $visit visitor verifies it" "$handshake" 'Verify return code: 0 \(ok\)'
-    expect "nginx with the card as its key, TLS $version: the $visit visitor gets the page" "$handshake" "served with the card"
-  done
-done
-kill -TERM "$(cat card-server/nginx.pid)"
-
-# ---- nginx with the card's key: the connection to another server ----
-for version in 1.2 1.3; do
-  tls_server "$version"
-  server_port=$port
-  nginx_start "client-$version" "$work/engine-init.cnf" <<CONF || broken "client-$version"
-server {
-  listen 127.0.0.1:@PORT@;
-  location / {
-    proxy_pass https://127.0.0.1:$server_port;
-    proxy_ssl_name localhost;
-    proxy_ssl_verify on;
-    proxy_ssl_trusted_certificate $work/server.pem;
-    proxy_ssl_protocols TLSv1.2 TLSv1.3;
-    proxy_ssl_certificate $work/auth.pem;
-    proxy_ssl_certificate_key "engine:pkcs11:$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin";
-  }
-}
-CONF
-  page=$(curl --silent --show-error "http://127.0.0.1:$port/" 2>&1) || { cat "client-$version/error.log" >&2; fail "curl: $page"; }
-  verified_by_server "nginx as a client" "$page"
-done
+nginx_serves_with_card "engine:pkcs11:$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin" "$work/engine-init.cnf"
+nginx_is_client_with_card "engine:pkcs11:$auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin" "$work/engine-init.cnf"

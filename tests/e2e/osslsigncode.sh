@@ -6,9 +6,7 @@ need osslsigncode openssl pkcs11-tool python3
 
 start_card
 certificates
-id=$(p11 --token-label "$sign_token" -O --type cert 2>/dev/null | hex_ids)
-object cert "$sign_token" "$id" sign-ca.der
-pem sign-ca
+the_sign_ca
 
 python3 "$here/pe-program.py" program.exe
 

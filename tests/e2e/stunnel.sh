@@ -27,14 +27,5 @@ engineId = pkcs11
 cert = auth.pem
 key = $auth_uri;id=%$auth_id;type=private;pin-value=$auth_pin
 CONF
-  rm -f tunnel
-  OPENSSL_CONF=$work/engine.cnf stunnel stunnel.conf >stunnel.log 2>&1 </dev/null &
-  stunnel=$!
-  background+=("$stunnel")
-  until_true 20 test -S tunnel || { cat stunnel.log >&2; fail "stunnel did not start"; }
-  page=$(curl --silent --show-error --unix-socket tunnel http://localhost/ 2>&1) ||
-    { cat stunnel.log >&2; fail "curl: $page"; }
-  verified_by_server "stunnel" "$page"
-  kill -TERM "$stunnel"
-  wait "$stunnel" || true
+  stunnel_reaches_server "$work/engine.cnf"
 done
