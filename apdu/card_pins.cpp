@@ -159,7 +159,6 @@ void Card::select_issuer_security_domain(Scope& scope) {
 
 void Card::reset_security_status_now() {
     connection_.assert_turn();
-    connection_.end_hold();
     status_.demand_reset();
     in_transaction([&](Scope& scope) { select_issuer_security_domain(scope); });
 }

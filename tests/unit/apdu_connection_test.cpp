@@ -207,6 +207,14 @@ BOOST_AUTO_TEST_CASE(jpki_login_ends_when_another_application_is_selected_on_its
     BOOST_CHECK(on.card->certificate(KeyUse::authentication).kind == FileAnswer::Kind::read);
 }
 
+BOOST_AUTO_TEST_CASE(other_application_has_lost_its_security_status_after_a_jpki_logout) {
+    Shared on;
+    BOOST_REQUIRE(on.card->recognise());
+    on.other->open = true;
+    on.card->reset_security_status();
+    BOOST_CHECK(!on.other->open);
+}
+
 BOOST_AUTO_TEST_CASE(consent_that_is_held_ends_before_another_application_runs) {
     Shared on;
     BOOST_REQUIRE(on.card->recognise());
