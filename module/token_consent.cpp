@@ -2,7 +2,6 @@
 #include "module/token.hpp"
 
 #include "module/caller.hpp"
-#include "module/insertion.hpp"
 
 namespace jpki {
 
@@ -28,7 +27,7 @@ void Token::withdraw_consent() {
         const MutexLock lock(mutex_);
         consenting_ = CK_INVALID_HANDLE;
     }
-    if (!insertion_.gone()) card().end_hold();
+    card().end_hold();
 }
 
 void Token::withdraw_consent_whatever_the_card_says() noexcept {

@@ -152,7 +152,6 @@ void Token::log_out() {
         consenting_ = CK_INVALID_HANDLE;
     }
     user_.store(false, std::memory_order_release);
-    lose_private_handles();
     if (insertion_.gone()) return;
     card().forget(use_);
     // The card has no logout for one PIN. While the other key of this process is logged in, its state stays, and only this

@@ -112,7 +112,8 @@ ObjectKind Token::object(CK_OBJECT_HANDLE handle) {
     throw Error{CKR_OBJECT_HANDLE_INVALID};
 }
 
-// The handles of private objects become invalid with the login (PKCS#11 5.6, C_Logout).
+// The handles of private objects become invalid with the login (PKCS#11 5.6, C_Logout): object() refuses them from then on, and
+// the next login begins with this, so that they do not become valid again.
 void Token::lose_private_handles() {
     const MutexLock lock(mutex_);
     for (const ObjectKind kind : all_object_kinds)

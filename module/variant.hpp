@@ -11,10 +11,4 @@ namespace jpki {
 // In the order of the slots of a reader. Defined in variant.cpp, which is compiled once for each module.
 std::span<const KeyUse> variant_key_uses() noexcept;
 
-inline bool variant_shows(KeyUse use) noexcept {
-    for (const KeyUse shown : variant_key_uses())
-        if (shown == use) return true;
-    return false;
-}
-
 }  // namespace jpki

@@ -99,6 +99,23 @@ BOOST_AUTO_TEST_CASE(jpki_card_stays_present_after_one_odd_answer) {
             }
 }
 
+// The error is the removed card's, although it is counted after the next card was inserted.
+BOOST_AUTO_TEST_CASE(reader_error_of_removed_card_does_not_count_against_next_card) {
+    Fixture f;
+    fake::fail(fake::Function::transmit, SCARD_E_PROTO_MISMATCH, 2);  // the first command of each card
+    bool swapped = false;
+    fake::on_call([&](fake::Function function) {
+        // Once the first card has failed, with the next call: the status of the reader.
+        if (function != fake::Function::get_status_change || swapped || fake::calls(fake::Function::transmit) != 1) return;
+        swapped = true;
+        fake::swap_card(reader_name, f.card);
+    });
+    CHECK_RV(token_info(auth_slot), CKR_OK);
+    fake::on_call({});
+    BOOST_CHECK(swapped);
+    BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
+}
+
 BOOST_AUTO_TEST_CASE(jpki_card_stays_present_after_one_reader_error) {
     for (const LONG code : {SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD, SCARD_E_PROTO_MISMATCH}) {
         Fixture f;

@@ -88,6 +88,21 @@ BOOST_AUTO_TEST_CASE(pin_unblocked_without_removal_is_sent_again) {
     CHECK_RV(f.login(session, auth_pin), CKR_OK);
 }
 
+// A blocked card does not compare the PIN, so that it is not among the rejected ones, which only a counter that rises clears.
+BOOST_AUTO_TEST_CASE(pin_that_blocked_card_did_not_compare_is_sent_again_although_counter_cannot_be_read) {
+    for (const KeyUse use : both_keys) {
+        Fixture f(blocked(use));
+        const auto session = f.open(slot_of(use));
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_PIN_LOCKED);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        f.card->set_tries(use, 3);
+        answer_tries_queries(0x9000);
+        let_a_second_pass();
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_OK);
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 2u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(retry_counter_query_with_9000_is_neither_counter_nor_fault) {
     // ISO/IEC 7816-4, 11.5.6: 9000 where no verification is needed. No JPKI card that was measured says so.
     for (const KeyUse use : both_keys) {

@@ -1,4 +1,5 @@
 // C_SetPIN, and the functions of a security officer.
+#include "module/runtime.hpp"
 #include "pin_fixture.hpp"
 
 #include <cstdlib>
@@ -114,6 +115,16 @@ BOOST_AUTO_TEST_CASE(wrong_old_pin_while_logged_in_ends_login) {
     CHECK_RV(set_pin(session, "0000", "9876"), CKR_PIN_INCORRECT);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RW_PUBLIC_SESSION);
     BOOST_CHECK(!f.card->verified(KeyUse::authentication));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_old_pin_that_ends_login_leaves_no_signature_certificate_in_memory) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot, CKF_RW_SESSION);
+    BOOST_CHECK_EQUAL(find_class(session, CKO_CERTIFICATE).size(), 2u);
+    auto& token = jpki::Runtime::get()->slots.insertion(sign_slot)->token(jpki::KeyUse::signature);
+    BOOST_CHECK(token.certificate() != nullptr);
+    CHECK_RV(set_pin(session, "WRONG1", "FRESH99"), CKR_PIN_INCORRECT);
+    BOOST_CHECK(token.certificate() == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(power_off_between_verify_and_change_leaves_old_pin_valid_and_is_logged) {

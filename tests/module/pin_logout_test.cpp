@@ -187,4 +187,16 @@ BOOST_AUTO_TEST_CASE(logout_without_login_is_error_and_sends_no_command) {
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
 
+BOOST_AUTO_TEST_CASE(signature_begun_before_logout_is_refused_without_command) {
+    for (const KeyUse use : both_keys) {
+        Fixture f;
+        const auto session = f.open_logged_in(slot_of(use));
+        REQUIRE_OK(sign_init(session, find_key(session)));
+        REQUIRE_OK(C_Logout(session));
+        f.card->reset_counts();
+        CHECK_RV(finish_sign(session), CKR_USER_NOT_LOGGED_IN);
+        BOOST_CHECK_EQUAL(commands(*f.card), 0u);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

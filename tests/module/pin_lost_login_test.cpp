@@ -159,4 +159,15 @@ BOOST_AUTO_TEST_CASE(reset_during_own_transaction_releases_reader) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
+BOOST_AUTO_TEST_CASE(private_handles_of_lost_login_stay_invalid_after_next_login) {
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
+        other_selects_another_application();
+        CHECK_RV(try_sign(f.session, f.key), CKR_USER_NOT_LOGGED_IN);
+        REQUIRE_OK(f.login(f.session, f.card->pin(use)));
+        CHECK_RV(sign_init(f.session, f.key), CKR_KEY_HANDLE_INVALID);
+        BOOST_CHECK_NE(find_key(f.session), f.key);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -91,15 +91,29 @@ BOOST_AUTO_TEST_CASE(pin_in_call_is_sent_as_without_pad) {
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 
+BOOST_AUTO_TEST_CASE(change_with_pins_in_call_is_sent_as_without_pad_and_with_one_of_them_is_refused) {
+    Padded f("", {true, true, false, {}});  // one that could change a PIN
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    f.card->reset_counts();
+    unsigned char pin[] = {'1', '2', '3', '4'};
+    CHECK_RV(C_SetPIN(session, pin, 4, nullptr, 0), CKR_ARGUMENTS_BAD);
+    CHECK_RV(C_SetPIN(session, nullptr, 0, pin, 4), CKR_ARGUMENTS_BAD);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 0u);
+    CHECK_RV(set_pin(session, auth_pin, "4711"), CKR_OK);
+    BOOST_CHECK(fake::pad_requests(reader_name).empty());
+    BOOST_CHECK_EQUAL(f.card->pin(KeyUse::authentication), "4711");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_pins_at_pad_cost_one_try_each_and_block) {
     Padded f;
-    const auto session = f.open(auth_slot);
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
     for (const CK_RV expected : {CKR_PIN_INCORRECT, CKR_PIN_INCORRECT, CKR_PIN_LOCKED}) {
         fake::user_will(reader_name, PinEntry::typed("0000"));
         CHECK_RV(f.pad_login(session), expected);
     }
     BOOST_CHECK_EQUAL(f.card->tries(KeyUse::authentication), 0);
     CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);  // no entry is requested for a PIN that is not sent
+    CHECK_RV(f.pad_change(session), CKR_PIN_LOCKED);
     BOOST_CHECK_EQUAL(fake::pad_requests(reader_name).size(), 3u);
 }
 
@@ -205,7 +219,9 @@ BOOST_AUTO_TEST_CASE(context_login_at_pad_gives_consent) {
 BOOST_AUTO_TEST_CASE(keep_last_try_starts_no_entry_at_pad) {
     Padded f("[pin]\nkeep_last_try = true\n");
     f.card->set_tries(KeyUse::authentication, 1);
-    CHECK_RV(f.pad_login(f.open(auth_slot)), CKR_PIN_LOCKED);
+    const auto session = f.open(auth_slot, CKF_RW_SESSION);
+    CHECK_RV(f.pad_login(session), CKR_PIN_LOCKED);
+    CHECK_RV(f.pad_change(session), CKR_PIN_LOCKED);
     BOOST_CHECK(fake::pad_requests(reader_name).empty());
 }
 

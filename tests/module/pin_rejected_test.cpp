@@ -157,17 +157,19 @@ BOOST_AUTO_TEST_CASE(rise_of_counter_is_noticed_after_later_tries) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_pin_at_pad_lowers_stored_counter) {
-    Fixture f;
-    fake::give_pad(reader_name, {});
-    const auto session = f.open(auth_slot);
-    CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
-    fake::user_will(reader_name, fake::PinEntry::typed("1111"));
-    CHECK_RV(C_Login(session, CKU_USER, nullptr, 0), CKR_PIN_INCORRECT);
-    BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 1);
-    change_elsewhere(f, KeyUse::authentication, "9999");
-    f.card->set_tries(KeyUse::authentication, 2);
-    let_a_second_pass();
-    CHECK_RV(f.login(session, "9999"), CKR_OK);
+    for (const bool change : {false, true}) {
+        Fixture f;
+        fake::give_pad(reader_name, {});
+        const auto session = f.open(auth_slot, CKF_RW_SESSION);
+        CHECK_RV(f.login(session, "9999"), CKR_PIN_INCORRECT);
+        fake::user_will(reader_name, fake::PinEntry::typed("1111"));
+        CHECK_RV(change ? C_SetPIN(session, nullptr, 0, nullptr, 0) : C_Login(session, CKU_USER, nullptr, 0), CKR_PIN_INCORRECT);
+        BOOST_REQUIRE_EQUAL(f.card->tries(KeyUse::authentication), 1);
+        change_elsewhere(f, KeyUse::authentication, "9999");
+        f.card->set_tries(KeyUse::authentication, 2);
+        let_a_second_pass();
+        CHECK_RV(f.login(session, "9999"), CKR_OK);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(rejected_pin_prints_are_not_in_core_dump_or_child_and_wiped_by_login) {

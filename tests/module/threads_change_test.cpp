@@ -141,4 +141,37 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_log_out_next_initialised_library) {
     CHECK_RV(signature, CKR_OK);
 }
 
+// C_Finalize cannot cancel a wait that has not begun: SCardCancel has no effect before SCardGetStatusChange.
+BOOST_AUTO_TEST_CASE(wait_for_slot_event_does_not_begin_after_finalize_has_ended_the_others) {
+    Fixture f;
+    const auto wait = [] {
+        CK_SLOT_ID slot = 0;
+        return C_WaitForSlotEvent(0, &slot, nullptr);
+    };
+    std::atomic<CK_RV> early = CKR_OK, late = CKR_OK, finalized = CKR_GENERAL_ERROR;
+    std::thread waits([&] { early = wait(); });
+    BOOST_REQUIRE(fake::wait_until_blocked(Function::get_status_change));
+    Stop before_wait(Function::get_status_change);  // while it asks for the states of the readers
+    std::atomic<bool> cancelled = false;
+    fake::on_call([&](Function function) {
+        if (function == Function::cancel) cancelled = true;
+        fake::stop_where_told(function);
+    });
+    std::thread will_wait([&] {
+        fake::stop = &before_wait;
+        late = wait();
+    });
+    before_wait.gate.until_somebody_waits();
+    std::thread finalizer([&] { finalized = C_Finalize(nullptr); });
+    while (!cancelled) std::this_thread::yield();
+    const std::size_t contexts = fake::calls(Function::establish_context);
+    before_wait.gate.open();
+    for (std::thread* one : {&waits, &will_wait, &finalizer}) one->join();
+    fake::on_call({});
+    CHECK_RV(early, CKR_CRYPTOKI_NOT_INITIALIZED);
+    CHECK_RV(late, CKR_CRYPTOKI_NOT_INITIALIZED);
+    CHECK_RV(finalized, CKR_OK);
+    BOOST_CHECK_EQUAL(fake::calls(Function::establish_context), contexts);  // of a wait: each has its own
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,8 +1,15 @@
 // Logins and logouts of two threads, in the critical orders, one after the other.
 #include "gate.hpp"
+#include "module/runtime.hpp"
 #include "pin_fixture.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
 #include <thread>
+#include <unistd.h>
+#include <utility>
 
 using namespace jpki::test;
 using fake::Function;
@@ -150,6 +157,135 @@ BOOST_AUTO_TEST_CASE(end_of_operation_keeps_consent_being_given_by_another_sessi
     CHECK_RV(consented, CKR_OK);
     CHECK_RV(ended, CKR_OK);
     CHECK_RV(finish_sign(second), CKR_OK);
+}
+
+// The end of an operation without a consent needs nothing of the card.
+BOOST_AUTO_TEST_CASE(end_of_operation_without_consent_does_not_wait_for_consent_of_another_session) {
+    const std::function<void(Fixture&, CK_SESSION_HANDLE)> before[] = {
+        [](Fixture&, CK_SESSION_HANDLE) {},
+        [](Fixture& f, CK_SESSION_HANDLE session) {
+            REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
+            CHECK_RV(set_pin(session, "WRONG1", "FRESH99"), CKR_PIN_INCORRECT);  // ends the consent
+        },
+        [](Fixture& f, CK_SESSION_HANDLE session) {
+            REQUIRE_OK(f.login(session, sign_pin, CKU_CONTEXT_SPECIFIC));
+            REQUIRE_OK(C_Logout(session));
+            REQUIRE_OK(f.login(session, sign_pin));
+        }};
+    for (const auto& prepare : before) {
+        Fixture f(consent_each);
+        const auto session = f.open_logged_in(sign_slot, CKF_RW_SESSION), second = f.open(sign_slot);
+        REQUIRE_OK(sign_init(session, find_key(session)));
+        prepare(f, session);
+        REQUIRE_OK(sign_init(second, find_key(second)));
+        Gate gate;
+        CK_RV consented = CKR_GENERAL_ERROR;
+        stop_at_verify(KeyUse::signature, gate);
+        std::thread user([&] { consented = f.login(second, sign_pin, CKU_CONTEXT_SPECIFIC); });
+        gate.until_somebody_waits();
+        auto ended = std::async(std::launch::async, [&] { return C_SignInit(session, nullptr, 0); });
+        BOOST_CHECK(ended.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+        gate.open();
+        user.join();
+        CHECK_RV(ended.get(), CKR_OK);
+        fake::on_transmit({});
+        CHECK_RV(consented, CKR_OK);
+        CHECK_RV(finish_sign(second), CKR_OK);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(logout_during_verify_of_same_key_comes_before_or_after_login) {
+    for (const KeyUse use : both_keys) {
+        Fixture f;
+        const auto session = f.open(slot_of(use)), second = f.open(slot_of(use));
+        Gate gate;
+        CK_RV logged_in = CKR_GENERAL_ERROR, logged_out = CKR_GENERAL_ERROR;
+        stop_at_verify(use, gate);
+        std::thread user([&] { logged_in = f.login(session, f.card->pin(use)); });
+        gate.until_somebody_waits();
+        std::atomic<pid_t> thread = 0;
+        std::thread leaver([&] {
+            thread = ::gettid();
+            logged_out = C_Logout(second);
+        });
+        fake::until_it_sleeps(thread);
+        gate.open();
+        user.join();
+        leaver.join();
+        fake::on_transmit({});
+        CHECK_RV(logged_in, CKR_OK);
+        // A logout without an error came last; one that met no login came first, and left the login alone.
+        BOOST_CHECK(logged_out == CKR_OK || logged_out == CKR_USER_NOT_LOGGED_IN);
+        BOOST_CHECK_EQUAL(f.state(session), logged_out == CKR_OK ? CKS_RO_PUBLIC_SESSION : CKS_RO_USER_FUNCTIONS);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(wrong_pin_of_two_threads_is_sent_once) {
+    const std::function<CK_RV(Fixture&, CK_SESSION_HANDLE, KeyUse)> calls[] = {
+        [](Fixture& f, CK_SESSION_HANDLE session, KeyUse use) { return f.login(session, wrong_pin(use)); },
+        [](Fixture&, CK_SESSION_HANDLE session, KeyUse use) {
+            return set_pin(session, wrong_pin(use), use == KeyUse::authentication ? "4711" : "FRESH99");
+        }};
+    for (const KeyUse use : both_keys)
+        for (const auto& call : calls) {
+            Fixture f;
+            const auto session = f.open(slot_of(use), CKF_RW_SESSION);
+            Gate gate;
+            bool stopped = false;  // under the transaction
+            fake::on_transmit([&](const std::string&, model::ByteView command) {
+                if (is_verify(command, use) && !std::exchange(stopped, true)) gate.wait_here();
+            });
+            CK_RV first = CKR_GENERAL_ERROR, second = CKR_GENERAL_ERROR;
+            std::thread one([&] { first = call(f, session, use); });
+            gate.until_somebody_waits();
+            std::atomic<pid_t> thread = 0;
+            std::thread other([&] {
+                thread = ::gettid();
+                second = call(f, session, use);
+            });
+            fake::until_it_sleeps(thread);
+            gate.open();
+            one.join();
+            other.join();
+            fake::on_transmit({});
+            CHECK_RV(first, CKR_PIN_INCORRECT);
+            CHECK_RV(second, CKR_PIN_INCORRECT);
+            BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+        }
+}
+
+// The end of a login that no session uses: what it was decided by stays true until the user is logged out.
+BOOST_AUTO_TEST_CASE(login_waits_for_logout_of_unused_token_and_is_kept) {
+    Fixture f;
+    const auto session = f.open(auth_slot);
+    auto& token = jpki::Runtime::get()->slots.insertion(auth_slot)->token(jpki::KeyUse::authentication);
+    Gate decided;
+    std::thread closer([&] {
+        token.logout_if([&] {
+            decided.wait_here();
+            return true;
+        });
+    });
+    decided.until_somebody_waits();
+    std::atomic<pid_t> thread = 0;
+    std::atomic<bool> ended = false;
+    CK_RV logged_in = CKR_GENERAL_ERROR;
+    std::thread user([&] {
+        thread = ::gettid();
+        logged_in = f.login(session, auth_pin);
+        ended = true;
+    });
+    // It waits for the logout, or it logs in without waiting.
+    for (int i = 0; i < 50 && !ended; ++i) {
+        fake::until_it_sleeps(thread);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    decided.open();
+    closer.join();
+    user.join();
+    CHECK_RV(logged_in, CKR_OK);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+    signed_by(session, find_key(session), CKM_SHA256_RSA_PKCS, text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
