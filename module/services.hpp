@@ -24,11 +24,13 @@ struct Services {
     // A consent to a signature may be pending (Token::consent).
     std::atomic<bool> consent_given = false;
 
-    // Handles of sessions and objects: counted, never reused, never 0 (CK_INVALID_HANDLE).
-    CK_ULONG next_handle() noexcept { return handles_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    // Handles of sessions and objects: counted, never 0 (CK_INVALID_HANDLE), and never reused in this process, not even after
+    // C_Finalize. Where two parts of a program share the module, one of them may finalise it: a PIN that the other then gives
+    // for its old session must not reach the card of a new one.
+    static CK_ULONG next_handle() noexcept { return handles_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 private:
-    std::atomic<CK_ULONG> handles_ = 0;
+    static inline std::atomic<CK_ULONG> handles_ = 0;
 };
 
 }  // namespace jpki

@@ -287,3 +287,18 @@ BOOST_AUTO_TEST_CASE(handles_are_never_reused) {
     const auto session = f.open(auth_slot);
     for (const auto object : find(session)) BOOST_CHECK(!seen.contains(object));
 }
+
+// One part of a program may finalise the module while another one still has its handles.
+BOOST_AUTO_TEST_CASE(handles_of_before_finalize_stay_invalid) {
+    Fixture f;
+    const auto old = f.open_logged_in(auth_slot);
+    const auto old_key = find_key(old);
+    REQUIRE_OK(C_Finalize(nullptr));
+    REQUIRE_OK(C_Initialize(nullptr));
+    const auto session = f.open_logged_in(sign_slot);
+    CHECK_RV(f.login(old, "1234"), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_Logout(old), CKR_SESSION_HANDLE_INVALID);
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, nullptr, 0};
+    CHECK_RV(C_SignInit(session, &mechanism, old_key), CKR_KEY_HANDLE_INVALID);
+    CHECK_RV(C_SignInit(session, &mechanism, find_key(session)), CKR_OK);
+}
