@@ -29,7 +29,9 @@ private:
         CK_OBJECT_HANDLE private_key = 0, public_key = 0;
         std::vector<CK_OBJECT_HANDLE> objects;
         std::vector<unsigned char> signature;
+        // Of the operation that is active.
         CK_MECHANISM_TYPE signs_with = 0;
+        std::vector<unsigned char> to_sign;  // by C_SignUpdate
     };
     struct Pin {
         std::string text;
@@ -55,6 +57,7 @@ private:
     void login(Session& session, CK_USER_TYPE user, unsigned pin_choice, bool by_name);
     void find(Session& session);
     void sign_init(Session& session, std::uint8_t how, std::uint8_t more);
+    void sign_update(Session& session, const unsigned char* data, CK_ULONG size);
     void sign(Session& session, std::uint8_t how, bool in_parts);
     void wait(std::uint8_t how);
     static void call_refused(CK_SESSION_HANDLE session);

@@ -47,7 +47,14 @@ void Program::sign_init(Session& session, std::uint8_t how, std::uint8_t more) {
     Mechanism mechanism(how, more);
     const CK_RV rv = C_SignInit(session.handle, how & 128 && more & 32 ? nullptr : &mechanism.value, key(session, more >> 6));
     // Otherwise an operation that was begun before goes on.
-    if (rv == CKR_OK) session.signs_with = mechanism.value.mechanism;
+    if (rv != CKR_OK) return;
+    session.signs_with = mechanism.value.mechanism;
+    session.to_sign.clear();
+}
+
+void Program::sign_update(Session& session, const unsigned char* data, CK_ULONG size) {
+    if (C_SignUpdate(session.handle, const_cast<unsigned char*>(data), size) == CKR_OK)
+        session.to_sign.insert(session.to_sign.end(), data, data + size);
 }
 
 // `how`: two bits of session, three of size, then the buffer.
@@ -58,7 +65,8 @@ void Program::sign(Session& session, std::uint8_t how, bool in_parts) {
     unsigned char* const out = how & 64 ? nullptr : signature.data();
     CK_ULONG* const out_length = how & 128 ? nullptr : &length;
     if (out && out_length && length >= 96) ++account(session).signatures[use_of(session)];
-    if (in_parts) C_SignUpdate(session.handle, text, size);
+    if (in_parts) sign_update(session, text, size);
+    const std::vector<unsigned char> data = in_parts ? session.to_sign : std::vector<unsigned char>(text, text + size);
     const CK_RV rv =
         in_parts ? C_SignFinal(session.handle, out, out_length) : C_Sign(session.handle, text, size, out, out_length);
     if (rv != CKR_OK || !out || !out_length) return;
@@ -70,7 +78,7 @@ void Program::sign(Session& session, std::uint8_t how, bool in_parts) {
     EVP_MD_CTX* const context = EVP_MD_CTX_new();
     must(EVP_DigestVerifyInit(context, nullptr, EVP_sha256(), nullptr, world_.people[session.person].card->pki().signature_key) ==
          1);
-    must(EVP_DigestVerify(context, session.signature.data(), length, text, size) == 1);
+    must(EVP_DigestVerify(context, session.signature.data(), length, data.data(), data.size()) == 1);
     EVP_MD_CTX_free(context);
 }
 
@@ -79,7 +87,7 @@ void Program::signing(std::uint8_t choice, std::uint8_t how, std::uint8_t more) 
     switch (choice) {
     case 17: return sign_init(session, how, more);
     case 18: return sign(session, how, more & 1);
-    case 19: C_SignUpdate(session.handle, more & 1 ? nullptr : text, text_sizes[(how >> 2) & 7]); break;
+    case 19: return sign_update(session, more & 1 ? nullptr : text, text_sizes[(how >> 2) & 7]);
     default:  // what most programs do
         sign_init(session, static_cast<std::uint8_t>(how & 0x3F), 0);
         if (consent_each_ && use_of(session) == 1) login(session, CKU_CONTEXT_SPECIFIC, more & 7, false);
@@ -118,6 +126,7 @@ void Program::others(std::uint8_t choice, std::uint8_t how, std::uint8_t more) {
     switch (choice) {
     case 24: return wait(how);
     case 25:
+        world_.before_finalize();
         C_Finalize(how & 128 ? text : nullptr);
         initialize(more);
         break;

@@ -26,19 +26,26 @@ constexpr const char* second_reader = "Other 00 00";
 const auto main_thread = std::this_thread::get_id();
 constexpr std::array<const char*, 2> wrong_pins = {"0000", "WRONG77"};
 
-// Other programs may call the card: what they do is no fault of the module.
-template <class F> void accounted(std::array<Person, 2>& people, F&& f) {
-    std::array<CardModel::Counts, 2> before;
-    for (std::size_t i = 0; i < 2; ++i) before[i] = people[i].card->counts();
-    f();
-    for (std::size_t i = 0; i < 2; ++i) {
-        const auto after = people[i].card->counts();
-        for (std::size_t use = 0; use < 2; ++use) {
-            people[i].account.pins[use] += after.verify[use] - before[i].verify[use];
-            people[i].account.wrong[use] += after.wrong[use] - before[i].wrong[use];
+// Other programs may call the card: what they do is no fault of the module, nor if they get no answer.
+struct OfOthers {
+    explicit OfOthers(std::array<Person, 2>& people_) : people(people_) {
+        for (std::size_t i = 0; i < 2; ++i) before[i] = people[i].card->counts();
+    }
+    ~OfOthers() {
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto after = people[i].card->counts();
+            for (std::size_t use = 0; use < 2; ++use) {
+                people[i].account.pins[use] += after.verify[use] - before[i].verify[use];
+                people[i].account.wrong[use] += after.wrong[use] - before[i].wrong[use];
+            }
         }
     }
-}
+    OfOthers(const OfOthers&) = delete;
+    OfOthers& operator=(const OfOthers&) = delete;
+
+    std::array<Person, 2>& people;
+    std::array<CardModel::Counts, 2> before;
+};
 
 }  // namespace
 
@@ -167,9 +174,10 @@ void World::other_program(std::uint8_t choice, std::uint8_t how) {
         Bytes verify = {0x00, 0x20, 0x00, static_cast<std::uint8_t>(use ? 0x9B : 0x98), static_cast<std::uint8_t>(pin.size())};
         verify.insert(verify.end(), pin.begin(), pin.end());
         const Bytes issuer_domain = {0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
-        accounted(people, [&] { fake::other_transmit(reader, how & 4 ? issuer_domain : verify); });
         // It may log in, and no program can log out for it.
         calm = false;
+        const OfOthers others(people);
+        fake::other_transmit(reader, how & 4 ? issuer_domain : verify);
         break;
     }
     }
@@ -220,23 +228,22 @@ void World::change_knobs(std::uint8_t how) {
 }
 
 void World::pad_entry(std::uint8_t how) {
-    Person& person = people[inserted];
     const std::size_t use = how & 1;
-    const std::string right = person.card->pin(use ? KeyUse::signature : KeyUse::authentication);
-    const bool wrong = how & 2;
-    fake::PinEntry entry = fake::PinEntry::changed(wrong ? wrong_pins[use] : right, use ? "PAD456" : "9876");
+    const std::string right = people[inserted].card->pin(use ? KeyUse::signature : KeyUse::authentication);
+    fake::PinEntry entry = fake::PinEntry::changed(how & 2 ? wrong_pins[use] : right, use ? "PAD456" : "9876");
     if (how & 4) entry.what = how & 8 ? fake::PinEntry::What::cancels : fake::PinEntry::What::goes_away;
     if (how & 16) entry.again = "other";
     if (how & 32) entry.meanwhile = [] { fake::remove_card(reader); };
     if (how & 64) entry.new_pin = "1";
     fake::user_will(reader, entry);
-    // It is not known which key the module will ask for.
-    for (std::size_t key = 0; key < 2; ++key) {
-        ++person.account.pins[key];
-        ++person.account.consents[key];
-        ++person.account.changes[key];
-        if (wrong || key != use) ++person.account.wrong[key];
-    }
+    // It is not known when the module asks for it: for which key and card, and whether the PIN is still the right one.
+    for (Person& anybody : people)
+        for (std::size_t key = 0; key < 2; ++key) {
+            ++anybody.account.pins[key];
+            ++anybody.account.consents[key];
+            ++anybody.account.changes[key];
+            ++anybody.account.wrong[key];
+        }
 }
 
 void World::event(std::uint8_t choice, Input& input) {
@@ -263,7 +270,10 @@ void World::event(std::uint8_t choice, Input& input) {
     }
 }
 
+void World::before_finalize() { calm = calm && !other_holds_; }
+
 void World::prepare_wait(bool finalize) {
+    if (finalize) before_finalize();
     calls_in_wait_ = 0;
     waits_ = 0;
     fake::on_wait([this, finalize] {

@@ -27,6 +27,9 @@ public:
     void event(std::uint8_t choice, Input& input);
     static constexpr unsigned events = 21;
 
+    // Before a C_Finalize, which cannot end a login while another program holds the card.
+    void before_finalize();
+
     // For a call that waits for an event: while it waits, the card is removed or inserted, or another thread finalises.
     void prepare_wait(bool finalize);
     void end_wait();
