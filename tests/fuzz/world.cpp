@@ -154,6 +154,12 @@ void World::cards_and_readers(std::uint8_t choice, std::uint8_t how) {
 }
 
 void World::other_program(std::uint8_t choice, std::uint8_t how) {
+    // It does not wait for the end of a transaction that the module holds: nothing would end it.
+    struct WithoutWaiting {
+        const bool before;
+        explicit WithoutWaiting(bool before_) : before(before_) { let_waits_time_out(true); }
+        ~WithoutWaiting() { let_waits_time_out(before); }
+    } const without_waiting(connections_blocked_);
     switch (choice) {
     case 10:
         calls_until_release_ = how;
