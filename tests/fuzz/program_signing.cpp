@@ -98,7 +98,7 @@ void Program::signing(std::uint8_t choice, std::uint8_t how, std::uint8_t more) 
 void Program::verifying(std::uint8_t choice, std::uint8_t how, std::uint8_t more) {
     Session& session = this->session(how);
     std::vector<unsigned char> signature = session.signature.empty() ? std::vector<unsigned char>(256, 1) : session.signature;
-    if (more & 1) signature[more >> 1] ^= 1;
+    if (more & 1) signature[(more >> 1) % signature.size()] ^= 1;
     const CK_ULONG length = signature.size() - (how & 32 ? 1 : 0), size = text_sizes[(how >> 2) & 7];
     switch (choice) {
     case 21: {
