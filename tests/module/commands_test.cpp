@@ -178,3 +178,58 @@ BOOST_AUTO_TEST_CASE(signature_with_consent_takes_4_commands_and_leaves_no_login
     BOOST_CHECK(!f.card->verified(KeyUse::signature));
     BOOST_CHECK(openssl_verifies(f.card->pki().signature_certificate, CKM_SHA256_RSA_PKCS, text, signature));
 }
+
+BOOST_AUTO_TEST_CASE(key_type_of_certificate_that_was_read_takes_no_command) {
+    Knobs knobs;
+    knobs.model = "E99X99XX";  // not one whose key type is known
+    Fixture f("[mechanisms]\npss = \"off\"\n", knobs);
+    const auto session = f.open(auth_slot);
+    const auto key = find_class(session, CKO_PUBLIC_KEY).at(0);
+    f.card->reset_counts();
+    BOOST_CHECK_EQUAL(attribute(session, key, CKA_KEY_TYPE).size(), sizeof(CK_KEY_TYPE));
+    CK_ULONG count = 0;
+    REQUIRE_OK(C_GetMechanismList(auth_slot, nullptr, &count));
+    BOOST_CHECK_EQUAL(f.card->counts().commands, 0u);
+}
+
+BOOST_AUTO_TEST_CASE(search_that_class_alone_answers_sends_no_command_in_any_order_of_template) {
+    CommandCounts f;
+    const auto session = f.open(auth_slot);
+    f.card->reset_counts();
+    CK_OBJECT_CLASS object_class = CKO_DATA;
+    unsigned char byte = 1;
+    for (const CK_ATTRIBUTE_TYPE of_card : {CKA_VALUE, CKA_SUBJECT, CKA_SERIAL_NUMBER, CKA_MODULUS, CKA_KEY_TYPE})
+        for (const bool class_first : {true, false}) {
+            std::vector<CK_ATTRIBUTE> wanted = {{CKA_CLASS, &object_class, sizeof object_class}, {of_card, &byte, 1}};
+            if (!class_first) std::swap(wanted[0], wanted[1]);
+            BOOST_CHECK(find(session, wanted).empty());
+        }
+    BOOST_CHECK_EQUAL(f.commands(), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(attribute_of_another_key_type_takes_2_commands_and_reads_no_certificate) {
+    CommandCounts f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    f.card->reset_counts();
+    CK_ATTRIBUTE curve = {CKA_EC_PARAMS, nullptr, 0};
+    CHECK_RV(C_GetAttributeValue(session, key, &curve, 1), CKR_ATTRIBUTE_TYPE_INVALID);
+    BOOST_CHECK_LE(f.commands(), 2u);  // EF 0006
+}
+
+BOOST_AUTO_TEST_CASE(search_that_CKA_PRIVATE_answers_sends_no_command) {
+    CommandCounts f;
+    const auto auth = f.open_logged_in(auth_slot), sign = f.open_logged_in(sign_slot);
+    f.card->reset_counts();
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_OBJECT_CLASS public_key = CKO_PUBLIC_KEY, certificate = CKO_CERTIFICATE;
+    CK_ULONG authority = 2;
+    // The public key of the signature is private, as its certificate; a CA certificate never is.
+    BOOST_CHECK(find(sign, {{CKA_CLASS, &public_key, sizeof public_key}, {CKA_PRIVATE, &no, 1}}).empty());
+    for (const auto session : {auth, sign})
+        BOOST_CHECK(find(session, {{CKA_CLASS, &certificate, sizeof certificate},
+                                   {CKA_CERTIFICATE_CATEGORY, &authority, sizeof authority},
+                                   {CKA_PRIVATE, &yes, 1}})
+                        .empty());
+    BOOST_CHECK_EQUAL(f.commands(), 0u);
+}

@@ -146,4 +146,25 @@ BOOST_AUTO_TEST_CASE(authentication_key_with_differing_certificate_reads_signs_o
     fake::on_answer({});
 }
 
+// The login ends between the start of C_Sign and the read of the certificate that its signature would be checked with.
+BOOST_AUTO_TEST_CASE(login_lost_before_doubted_certificate_is_read_again_is_reported_as_lost) {
+    Fixture f;
+    const auto session = f.open_logged_in(sign_slot);
+    const auto key = find_key(session);
+    std::size_t reads = 0;
+    fake::on_answer([&](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+        Bytes answer = f.card->transmit(command);
+        if (command[1] == 0xB0 && command[2] >= 0x01 && command[2] < 0x80 && answer.size() > 18 && answer.size() < 258)
+            answer[++reads % 16] ^= 0x10;
+        return answer;
+    });
+    CHECK_RV(search(session), CKR_DEVICE_ERROR);
+    fake::on_answer({});
+    other_selects_another_application();
+    other_selects_jpki();
+    CHECK_RV(try_sign(session, key), CKR_USER_NOT_LOGGED_IN);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
+    BOOST_CHECK_EQUAL(f.card->counts().signatures[1], 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

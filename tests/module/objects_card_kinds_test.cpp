@@ -203,12 +203,13 @@ BOOST_DATA_TEST_CASE(certificate_of_phone_is_private_also_after_login_before_fir
     CHECK_RV(C_GetAttributeValue(session, objects[0], &value, 1), CKR_OBJECT_HANDLE_INVALID);
 }
 
-BOOST_DATA_TEST_CASE(private_certificate_of_phone_is_found_by_first_search_for_private_objects, phones) {
-    Holder f(kind_named(sample));
-    const auto session = f.open_logged_in(auth_slot);
-    CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
-    CK_BBOOL yes = CK_TRUE;
-    BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &certificate, sizeof certificate}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
+BOOST_DATA_TEST_CASE(private_objects_of_phone_are_found_by_first_search_for_private_objects, phones) {
+    for (CK_OBJECT_CLASS wanted : {CKO_CERTIFICATE, CKO_PUBLIC_KEY}) {
+        Holder f(kind_named(sample));
+        const auto session = f.open_logged_in(auth_slot);
+        CK_BBOOL yes = CK_TRUE;
+        BOOST_CHECK_EQUAL(find(session, {{CKA_CLASS, &wanted, sizeof wanted}, {CKA_PRIVATE, &yes, 1}}).size(), 1u);
+    }
 }
 
 BOOST_DATA_TEST_CASE(profile_of_phone_does_not_promise_public_certificates, phones) {
@@ -255,6 +256,11 @@ BOOST_AUTO_TEST_CASE(authentication_key_found_before_its_certificate_does_not_si
     Bytes signature;
     CHECK_RV(sign(session, key, CKM_SHA256_RSA_PKCS, text, signature), CKR_DEVICE_ERROR);
     BOOST_CHECK_EQUAL(f.card->counts().signatures[0], 0u);
+    // Nor has it the values of that certificate.
+    for (const CK_ATTRIBUTE_TYPE type : {CKA_SUBJECT, CKA_PUBLIC_KEY_INFO, CKA_MODULUS}) {
+        CK_ATTRIBUTE value = {type, nullptr, 0};
+        CHECK_RV(C_GetAttributeValue(session, key, &value, 1), CKR_ATTRIBUTE_TYPE_INVALID);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(expired_certificates_are_shown_with_their_dates) {

@@ -170,4 +170,16 @@ BOOST_AUTO_TEST_CASE(private_handles_of_lost_login_stay_invalid_after_next_login
     }
 }
 
+// It is still in memory then, until the logout.
+BOOST_AUTO_TEST_CASE(private_certificate_is_not_found_after_lost_login) {
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use, use == KeyUse::authentication ? with(&Knobs::phone) : Knobs{});
+        BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 2u);
+        other_selects_another_application();
+        CHECK_RV(try_sign(f.session, f.key), CKR_USER_NOT_LOGGED_IN);
+        BOOST_CHECK_EQUAL(find_class(f.session, CKO_CERTIFICATE).size(), 1u);  // the CA's
+        BOOST_CHECK_EQUAL(find_class(f.session, CKO_PUBLIC_KEY).size(), 0u);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

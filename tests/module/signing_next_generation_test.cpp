@@ -4,6 +4,7 @@
 #include "fixture.hpp"
 #include "log_file.hpp"
 #include "openssl_pointers.hpp"
+#include "pki_copy.hpp"
 #include "test_pki.hpp"
 
 #include <openssl/ec.h>
@@ -93,6 +94,18 @@ BOOST_FIXTURE_TEST_CASE(mechanisms_of_p384_key_are_ecdsa_alone_before_and_after_
     }
 }
 
+// A model that was not measured: the authentication certificate would show the key type.
+BOOST_AUTO_TEST_CASE(file_without_certificate_leaves_mechanisms_of_usual_key_type) {
+    const auto pki = copy_of_shared();
+    pki->authentication_certificate = {0x30, 0x03, 0x02, 0x01, 0x05};  // an INTEGER in a SEQUENCE
+    Knobs knobs;
+    knobs.model = "E99X99XX";
+    Fixture f(knobs, pki);
+    const auto types = listed(auth_slot);
+    BOOST_CHECK(std::find(types.begin(), types.end(), CKM_SHA256_RSA_PKCS) != types.end());
+    BOOST_CHECK(std::find(types.begin(), types.end(), CKM_ECDSA) == types.end());
+}
+
 BOOST_AUTO_TEST_CASE(rsa_card_offers_no_ecdsa) {
     const Fixture f;
     for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) {
@@ -140,6 +153,12 @@ BOOST_FIXTURE_TEST_CASE(keys_have_attributes_of_ec_keys_and_none_of_rsa_keys, Ne
         const Bytes allowed = attribute(session, private_key, CKA_ALLOWED_MECHANISMS);
         BOOST_CHECK_EQUAL(allowed.size(), 3 * sizeof(CK_MECHANISM_TYPE));
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(p384_key_has_no_modulus_before_anything_was_read, NextCard) {
+    const auto session = open_logged_in(auth_slot);
+    CK_ATTRIBUTE modulus = {CKA_MODULUS, nullptr, 0};
+    CHECK_RV(C_GetAttributeValue(session, find_key(session), &modulus, 1), CKR_ATTRIBUTE_TYPE_INVALID);
 }
 
 BOOST_FIXTURE_TEST_CASE(key_is_found_by_its_type, NextCard) {
