@@ -130,14 +130,24 @@ Program::Pin Program::pin(const Session& session, unsigned choice) {
     }
 }
 
-void Program::login(Session& session, CK_USER_TYPE user, unsigned pin_choice, bool by_name) {
+// After a swap that pcscd did not see, the PIN may reach the other card: if nothing was read of the first one, nothing shows that
+// there is another now (module/README.md, Limits).
+void Program::given(const Session& session, const Pin& pin) {
+    if (pin.none) return;
     const std::size_t use = use_of(session);
-    Pin pin = this->pin(session, pin_choice);
-    if (!pin.none) {
-        ++account(session).pins[use];
-        if (!pin.right) ++account(session).wrong[use];
-        if (user == CKU_CONTEXT_SPECIFIC) ++account(session).consents[use];
+    for (std::size_t person = 0; person < world_.people.size(); ++person) {
+        const bool own = person == session.person;
+        if (!own && !world_.swapped_unnoticed) continue;
+        Account& account = world_.people[person].account;
+        ++account.pins[use];
+        if (!own || !pin.right) ++account.wrong[use];
     }
+}
+
+void Program::login(Session& session, CK_USER_TYPE user, unsigned pin_choice, bool by_name) {
+    Pin pin = this->pin(session, pin_choice);
+    given(session, pin);
+    if (!pin.none && user == CKU_CONTEXT_SPECIFIC) ++account(session).consents[use_of(session)];
     if (by_name) C_LoginUser(session.handle, user, pin.data(), pin.text.size(), text, pin_choice & 8 ? 1 : 0);
     else C_Login(session.handle, user, pin.data(), pin.text.size());
 }
@@ -153,8 +163,7 @@ void Program::logins(std::uint8_t choice, std::uint8_t how, std::uint8_t more) {
         const std::size_t use = use_of(session);
         Pin old = pin(session, more);
         std::string fresh = new_pins[(how >> 2) & 3];
-        if (!old.none) ++account(session).pins[use];
-        if (!old.none && !old.right) ++account(session).wrong[use];
+        given(session, old);
         ++account(session).changes[use];
         C_SetPIN(session.handle, old.data(), old.text.size(), how & 16 ? nullptr : reinterpret_cast<unsigned char*>(fresh.data()),
                  fresh.size());

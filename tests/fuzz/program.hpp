@@ -43,6 +43,7 @@ private:
     std::size_t use_of(const Session& session) const { return session.slot & 1; }
     Account& account(const Session& session) { return world_.people[session.person].account; }
     Pin pin(const Session& session, unsigned choice);
+    void given(const Session& session, const Pin& pin);
     CK_OBJECT_HANDLE key(const Session& session, unsigned choice) const;
 
     void slots(std::uint8_t choice, std::uint8_t how);

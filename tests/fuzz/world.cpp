@@ -143,7 +143,11 @@ void World::cards_and_readers(std::uint8_t choice, std::uint8_t how) {
     case 0: return fake::remove_card(reader);
     case 1: return insert(who, fake::insert_card);
     case 2: return insert(who, fake::swap_card);
-    case 3: return who == inserted ? void() : insert(who, fake::swap_unnoticed);
+    case 3:
+        if (who == inserted) return;
+        insert(who, fake::swap_unnoticed);
+        swapped_unnoticed = true;
+        return;
     case 4: return fake::insert_mute_card(reader);
     case 5: return fake::remove_reader(reader);
     case 6: return fake::add_reader(reader, how & 2 ? nullptr : people[inserted].card);

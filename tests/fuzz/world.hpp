@@ -41,9 +41,10 @@ public:
     bool closed() const;
 
     std::array<Person, 2> people;
-    std::size_t inserted = 0;  // which of them was inserted last
-    bool calm = true;          // nothing has happened that may leave a login at a card
-    bool leaks = false;        // PC/SC functions that release something failed
+    std::size_t inserted = 0;        // which of them was inserted last
+    bool calm = true;                // nothing has happened that may leave a login at a card
+    bool swapped_unnoticed = false;  // by pcscd
+    bool leaks = false;              // PC/SC functions that release something failed
 
 private:
     void cards_and_readers(std::uint8_t choice, std::uint8_t how);
