@@ -85,7 +85,6 @@ bool Card::recognise(std::span<const KeyUse> overview) {
 // The reads of look(), in one transaction.
 bool Card::look_in(Scope& scope) {
     if (!recognise_in(scope)) return false;
-    if (files_.keys_known()) return true;
     try {
         files_.existence(scope);
     } catch (const TransportFault&) {

@@ -80,6 +80,7 @@ void CardFiles::look_for_phone(CardScope& scope) {
 bool CardFiles::has_key(CardScope& scope, KeyUse use) {
     auto& has = has_key_[index_of(use)];
     if (has) return *has;
+    if (foreign_) return false;
     std::optional<bool> said = existence(scope)[index_of(use)];
     if (foreign_) return false;
     if (!said) said = file_is_there(scope, use) || file_is_there(scope, use);

@@ -1,4 +1,7 @@
 // No memory at the worst moment: in functions that must not throw, with an exception to report.
+#include "apdu/card.hpp"
+#include "apdu/pcsc_link.hpp"
+
 #include "fixture.hpp"
 
 #include "log_file.hpp"
@@ -99,4 +102,22 @@ BOOST_AUTO_TEST_CASE(call_without_memory_answers_CKR_HOST_MEMORY) {
     CHECK_RV(rv, CKR_HOST_MEMORY);
     REQUIRE_OK(C_DigestInit(w.session, &mechanism));
     CHECK_RV(C_Digest(w.session, data, 1, hash, &length), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(operation_without_memory_to_keep_what_it_read_succeeds_and_the_next_one_asks_again) {
+    jpki::fake::reset_everything();
+    jpki::fake::add_reader("R", std::make_shared<CardModel>(TestPki::shared()));
+    jpki::Log log;
+    jpki::Card card(std::make_unique<jpki::PcscLink>(log, "R", std::chrono::milliseconds(1000)), log);
+    // Only what follows the transaction has no memory.
+    jpki::fake::on_call([](jpki::fake::Function function) { no_memory = function == jpki::fake::Function::end_transaction; });
+    const bool has = card.has_key(jpki::KeyUse::authentication);
+    no_memory = false;
+    jpki::fake::on_call({});
+    BOOST_CHECK(has);
+    for (const std::size_t transactions : {1u, 0u}) {
+        jpki::fake::reset_calls();
+        BOOST_CHECK(card.has_key(jpki::KeyUse::authentication));
+        BOOST_CHECK_EQUAL(jpki::fake::calls(jpki::fake::Function::begin_transaction), transactions);
+    }
 }

@@ -235,6 +235,7 @@ BOOST_AUTO_TEST_CASE(certificate_that_was_only_read_during_a_login_is_removed_by
     BOOST_REQUIRE(on.card.certificate(authentication).kind == FileAnswer::Kind::read);
     BOOST_CHECK(on.card.forget(authentication));
     BOOST_CHECK(!on.card.known_certificate(authentication));
+    BOOST_CHECK(!on.card.forget(authentication));  // nothing is left to remove
     BOOST_REQUIRE(on.card.certificate(authentication).kind == FileAnswer::Kind::read);
     BOOST_CHECK(!on.card.forget(authentication));
     BOOST_CHECK(on.card.known_certificate(authentication));
