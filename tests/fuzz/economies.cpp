@@ -159,7 +159,13 @@ int __wrap_pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mu
     std::timespec soon{};
     clock_gettime(clock, &soon);
     ++soon.tv_sec;
-    return __real_pthread_cond_clockwait(condition, mutex, clock, &soon);
+    const int rc = __real_pthread_cond_clockwait(condition, mutex, clock, &soon);
+    // It waits for something that no longer comes, as the end of a transaction whose end failed.
+    if (rc == ETIMEDOUT) {
+        waits_time_out = true;
+        time_passed = std::max(time_passed.load(), end);
+    }
+    return rc;
 }
 
 // --- the stack of signal handlers, for which AddressSanitizer asks the kernel at each exception -----------------------

@@ -8,7 +8,8 @@ namespace jpki::fuzz {
 // For example the time of a command at a card.
 void let_time_pass(std::chrono::nanoseconds);
 
-// Whether a wait of the module for another thread ends by its time, at once; else the other thread is really waited for.
+// Whether a wait of the module for another thread ends by its time, at once. Otherwise the other thread is really waited
+// for; if it has not answered within a second, all further waits end at once.
 void let_waits_time_out(bool);
 
 }  // namespace jpki::fuzz

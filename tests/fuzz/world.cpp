@@ -67,6 +67,7 @@ void World::block_connections(bool block) {
 
 World::World(Input& input) {
     fake::reset_everything();
+    let_waits_time_out(false);
     const auto kind = input.byte(), extra = input.byte(), other_kind = input.byte(), pad = input.byte();
     people[0].card = card_of(kind, extra, 0);
     people[1].card = card_of(other_kind, extra, 1);
