@@ -1,4 +1,4 @@
-// No memory at the worst moment: in functions that must not throw, with an exception to report.
+// No memory at the worst moment: in functions that must not throw, with an exception to report. And memory that is released.
 #include "apdu/card.hpp"
 #include "apdu/pcsc_link.hpp"
 
@@ -6,6 +6,7 @@
 
 #include "log_file.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -19,6 +20,20 @@ void* allocate(std::size_t size) {
     return memory;
 }
 
+// Looks at memory when it is released.
+const void* watched = nullptr;
+std::size_t watched_size = 0;
+bool zero_when_released = false;
+
+void release(void* memory) noexcept {
+    if (memory != nullptr && memory == watched) {
+        const auto* bytes = static_cast<const unsigned char*>(memory);
+        zero_when_released = std::all_of(bytes, bytes + watched_size, [](unsigned char byte) { return byte == 0; });
+        watched = nullptr;
+    }
+    std::free(memory);
+}
+
 struct NoMemory {
     NoMemory() { no_memory = true; }
     ~NoMemory() { no_memory = false; }
@@ -28,10 +43,10 @@ struct NoMemory {
 
 void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
 
 using namespace jpki::test;
 
@@ -120,4 +135,21 @@ BOOST_AUTO_TEST_CASE(operation_without_memory_to_keep_what_it_read_succeeds_and_
         BOOST_CHECK(card.has_key(jpki::KeyUse::authentication));
         BOOST_CHECK_EQUAL(jpki::fake::calls(jpki::fake::Function::begin_transaction), transactions);
     }
+}
+
+BOOST_AUTO_TEST_CASE(bytes_are_wiped_before_their_memory_is_released) {
+    const auto watch = [](const jpki::Bytes& bytes) {
+        watched = bytes.data();
+        watched_size = bytes.size();
+        zero_when_released = false;
+    };
+    jpki::Bytes bytes(300, 0xA5);
+    watch(bytes);
+    bytes.resize(bytes.capacity() + 1, 0xA5);  // moves
+    BOOST_CHECK(watched == nullptr);
+    BOOST_CHECK(zero_when_released);
+    watch(bytes);
+    bytes = jpki::Bytes();
+    BOOST_CHECK(watched == nullptr);
+    BOOST_CHECK(zero_when_released);
 }

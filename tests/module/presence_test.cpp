@@ -120,9 +120,12 @@ BOOST_AUTO_TEST_CASE(token_presence_does_not_wait_for_another_thread) {
     });
     auto login = std::async(std::launch::async, [&] { return f.login(session, auth_pin); });
     gate.until_somebody_waits();
+    const test_clock::SleepsTakeNoTime no_waits;
+    const long before = test_clock::ahead;
     auto polls = std::async(std::launch::async, [] { return slots_with_token() == both && says_present(auth_slot); });
     const bool free = polls.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
     BOOST_CHECK(free);
+    BOOST_CHECK_EQUAL(test_clock::ahead - before, 0);  // milliseconds that the module slept
     gate.open();
     BOOST_CHECK(polls.get());
     CHECK_RV(login.get(), CKR_OK);

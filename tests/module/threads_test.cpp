@@ -1,9 +1,12 @@
 // Any function from any thread. Run it under ThreadSanitizer too (-DJPKI_SANITIZE=thread).
+#include "gate.hpp"
 #include "removal_fixture.hpp"
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <unistd.h>
 
 using namespace jpki::test;
 
@@ -204,6 +207,39 @@ BOOST_AUTO_TEST_CASE(logins_and_logouts_of_many_threads_end_in_consistent_state)
     BOOST_CHECK_EQUAL(good, 4u);
     BOOST_CHECK_EQUAL(f.state(session), CKS_RO_PUBLIC_SESSION);
     check_locked_for_others(KeyUse::authentication);
+}
+
+BOOST_AUTO_TEST_CASE(call_on_operations_of_session_waits_for_running_one) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    REQUIRE_OK(sign_init(session, find_key(session)));
+    fake::Gate gate;
+    fake::on_transmit([&](const std::string&, model::ByteView command) {
+        if (command[1] == 0x2A) gate.wait_here();
+    });
+    CK_RV signature = CKR_GENERAL_ERROR, begun = CKR_GENERAL_ERROR;
+    std::thread signer([&] { signature = finish_sign(session); });
+    gate.until_somebody_waits();
+    std::atomic<pid_t> thread = 0;
+    std::atomic<bool> ended = false;
+    std::thread other([&] {
+        thread = ::gettid();
+        CK_MECHANISM mechanism = {CKM_SHA256, nullptr, 0};
+        begun = C_DigestInit(session, &mechanism);
+        ended = true;
+    });
+    // Time for the other thread to get as far as it can; too little only makes this test weaker.
+    for (int i = 0; i < 50 && !ended; ++i) {
+        fake::until_it_sleeps(thread);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    BOOST_CHECK(!ended);
+    gate.open();
+    signer.join();
+    other.join();
+    fake::on_transmit({});
+    CHECK_RV(signature, CKR_OK);
+    CHECK_RV(begun, CKR_OK);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

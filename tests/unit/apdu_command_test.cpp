@@ -147,3 +147,13 @@ BOOST_AUTO_TEST_CASE(transaction_ends_on_return_and_on_exception) {
     { Link::Transaction(link).power_off_at_end(); }
     BOOST_CHECK(link.begun == 2 && link.ended == 2 && link.powered_off == 1);
 }
+
+BOOST_AUTO_TEST_CASE(only_9000_is_success) {
+    Response response;
+    for (const int status : {0x0000, 0x6100, 0x6300, 0x63C3, 0x6982, 0x8FFF, 0x9001, 0x9102, 0xFFFF}) {
+        response.status = static_cast<std::uint16_t>(status);
+        BOOST_CHECK(!response.ok());
+    }
+    response.status = 0x9000;
+    BOOST_CHECK(response.ok());
+}

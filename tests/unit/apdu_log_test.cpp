@@ -1,5 +1,6 @@
 // The log writes only to its configured target; it does not block and raises no signal.
 #include "apdu/log.hpp"
+#include "apdu/log_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
@@ -286,6 +287,13 @@ BOOST_AUTO_TEST_CASE(relative_path_stays_where_it_was) {
                       }),
                       0);
     BOOST_CHECK(content(directory.file("log")).find("line") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(log_text_has_both_parts_and_is_cut_at_400_bytes) {
+    const std::string a(300, 'a'), b(300, 'b');
+    BOOST_CHECK_EQUAL(std::string(std::string_view(jpki::LogText("a", "b"))), "ab");
+    BOOST_CHECK_EQUAL(std::string(std::string_view(jpki::LogText(a, b))), (a + b).substr(0, 400));
+    BOOST_CHECK_EQUAL(std::string(std::string_view(jpki::LogText(a + b, a))), (a + b).substr(0, 400));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
