@@ -38,6 +38,8 @@ void reset_everything() {
         s.transmit_hook = nullptr;
         s.wait_hook = nullptr;
         s.hurry = 1;
+        s.checks_names = true;
+        s.control_overstated = 0;
         s.call_hook = nullptr;
         s.answer_hook = nullptr;
         s.start();
@@ -51,6 +53,14 @@ void add_reader(const std::string& reader, Card card) {
 
 void allow_readers(std::size_t count) {
     with_service([&](Service& s) { s.readers_max = std::min(count, places); });
+}
+
+void check_no_names() {
+    with_service([](Service& s) { s.checks_names = false; });
+}
+
+void overstate_control(std::size_t by) {
+    with_service([&](Service& s) { s.control_overstated = by; });
 }
 
 void remove_reader(const std::string& reader) {

@@ -34,6 +34,9 @@ void add_reader(const std::string& reader, Card card = {});
 void remove_reader(const std::string& reader);
 // As many readers, and names in a call of SCardGetStatusChange, as 16 or 32: pcsc-lite 2.5 has no limit.
 void allow_readers(std::size_t count);
+// SCardGetStatusChange answers SCARD_STATE_UNKNOWN for a reader that does not exist, as for one that is unplugged during the
+// call, and not SCARD_E_UNKNOWN_READER.
+void check_no_names();
 
 // Cards. Each counts one event, a swap two.
 void insert_card(const std::string& reader, Card card);
@@ -128,6 +131,8 @@ bool wait_until_blocked(Function function, std::size_t n = 1, std::chrono::milli
 // PIN pad (PC/SC part 10).
 void give_pad(const std::string& reader, PinPad pad);
 void take_pad(const std::string& reader);
+// SCardControl reports so many bytes more than it has written: a pcscd in error.
+void overstate_control(std::size_t by);
 // What the user does at the next request. Without an entry left: a timeout.
 void user_will(const std::string& reader, PinEntry entry);
 std::vector<PinPadRequest> pad_requests(const std::string& reader);

@@ -17,6 +17,7 @@ struct PinPad {
     bool has_letters = false;  // a user of a pad without letters cannot enter a password with letters: timeout
     // Further features that the reader lists, and the answers to their control codes, e.g. FEATURE_GET_TLV_PROPERTIES.
     std::map<std::uint8_t, std::vector<std::uint8_t>> others = {};
+    std::size_t features_cut = 0;  // bytes missing at the end of the list of features
 };
 
 struct PinEntry {

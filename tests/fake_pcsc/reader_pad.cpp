@@ -1,6 +1,7 @@
 // SCardControl: commands to the reader.
 #include "service.hpp"
 
+#include <algorithm>
 #include <reader.h>
 
 namespace jpki::fake::detail {
@@ -33,6 +34,7 @@ LONG Service::control(Lock& lock, Session& session, SCARDHANDLE handle, DWORD co
         if (pad.can_modify) list_feature(output, FEATURE_MODIFY_PIN_DIRECT);
         for (const auto& [feature, answer] : pad.others)
             if (feature > FEATURE_MODIFY_PIN_DIRECT) list_feature(output, feature);
+        output.resize(output.size() - std::min(pad.features_cut, output.size()));
         return SCARD_S_SUCCESS;
     }
     const bool verify = pad.can_verify && code == feature_code(FEATURE_VERIFY_PIN_DIRECT);

@@ -78,6 +78,8 @@ public:
 
     bool running = true;
     std::size_t readers_max = PCSCLITE_MAX_READERS_CONTEXTS;
+    bool checks_names = true;            // SCardGetStatusChange
+    std::size_t control_overstated = 0;  // bytes
     std::array<ReaderPtr, places> readers;
     std::array<std::uint16_t, places> counters{};
     std::vector<std::shared_ptr<Session>> sessions;  // valid ones, of ours

@@ -142,6 +142,7 @@ LONG SCardControl(SCARDHANDLE handle, DWORD code, LPCVOID input, DWORD input_siz
     if (output_size) *output_size = bytes.size();
     if (bytes.size() > room || (!output && !bytes.empty())) return SCARD_E_INSUFFICIENT_BUFFER;
     if (!bytes.empty()) std::memcpy(output, bytes.data(), bytes.size());
+    if (output_size) *output_size += service.control_overstated;
     return rc;
 }
 

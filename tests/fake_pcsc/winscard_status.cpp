@@ -71,7 +71,8 @@ LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE
     Lock lock(service.mutex);
     if (!session.alive) return SCARD_E_NO_SERVICE;
     for (auto s = states; s != end; ++s)
-        if (!service.find(s->szReader) && strcasecmp(s->szReader, pnp_name) != 0) return SCARD_E_UNKNOWN_READER;
+        if (service.checks_names && !service.find(s->szReader) && strcasecmp(s->szReader, pnp_name) != 0)
+            return SCARD_E_UNKNOWN_READER;
     for (auto s = states; s != end; ++s) s->dwEventState = 0;
 
     const bool endless = timeout == INFINITE || timeout == static_cast<DWORD>(-1);

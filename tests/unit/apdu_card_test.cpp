@@ -16,9 +16,10 @@ namespace {
 
 constexpr auto authentication = KeyUse::authentication, signature = KeyUse::signature;
 
-model::Knobs foreign() {
+model::Knobs foreign(std::uint16_t answer) {
     model::Knobs knobs;
     knobs.is_jpki = false;
+    knobs.other_card_answer = answer;
     return knobs;
 }
 
@@ -52,11 +53,13 @@ BOOST_AUTO_TEST_SUITE(card_state)
 // --- recognition -----------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(foreign_card_gets_one_command) {
-    OnModel on(foreign());
-    BOOST_CHECK(!on.card.recognise());
-    BOOST_CHECK(!on.card.recognise());
-    BOOST_CHECK(on.card.look() == std::optional(false));
-    BOOST_CHECK_EQUAL(on.sent(), "jpki");
+    for (const int answer : {0x6A82, 0x6A81}) {
+        OnModel on(foreign(static_cast<std::uint16_t>(answer)));
+        BOOST_CHECK(!on.card.recognise());
+        BOOST_CHECK(!on.card.recognise());
+        BOOST_CHECK(on.card.look() == std::optional(false));
+        BOOST_CHECK_EQUAL(on.sent(), "jpki");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(two_odd_answers_to_select_are_a_foreign_card_and_one_line_of_the_log) {

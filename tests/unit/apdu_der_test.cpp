@@ -43,6 +43,15 @@ KeyType rsa(const Bytes& modulus, const Bytes& exponent) {
 
 BOOST_AUTO_TEST_SUITE(der_reader)
 
+BOOST_AUTO_TEST_CASE(object_identifier_whose_last_number_does_not_end_is_rejected) {
+    for (const char* bad : {"060186", "06022A86", "06042A8648CE", "06042A86488F"}) {
+        const Bytes input = hex(bad);
+        BOOST_CHECK_MESSAGE(!DerReader(input).take_object_identifier(), bad);
+    }
+    const Bytes good = hex("06032A8648");
+    BOOST_CHECK(DerReader(good).take_object_identifier());
+}
+
 BOOST_AUTO_TEST_CASE(element_with_another_form_of_identifier_or_length_is_rejected) {
     for (const char* bad : {"", "30", "3001", "3080", "30800000", "308000", "308100", "3082000100", "30FF", "1F0A00", "1F0A0100",
                             "3F1000", "1F81010100", "BF8A0B0100"}) {

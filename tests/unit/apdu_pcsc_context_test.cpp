@@ -82,4 +82,36 @@ BOOST_AUTO_TEST_CASE(codes_of_a_lost_resource_manager) {
         BOOST_CHECK(!means_service_lost(code));
 }
 
+BOOST_AUTO_TEST_CASE(unplugged_reader_hides_no_other_reader) {
+    for (const LONG code : {SCARD_E_READER_UNAVAILABLE, SCARD_E_NO_READERS_AVAILABLE}) {
+        fake::reset_everything();
+        fake::add_reader("Fake Reader 00 00");
+        fake::add_reader("Fake Reader 01 00");
+        PcscContext context;
+        fake::fail(fake::Function::get_status_change, code);
+        const auto status = context.status({"Fake Reader 00 00", "Fake Reader 01 00"});
+        BOOST_REQUIRE(status);
+        BOOST_CHECK(!status->front().exists);
+        BOOST_CHECK(status->back().exists);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(reader_with_an_unknown_state_is_absent) {
+    fake::reset_everything();
+    fake::check_no_names();
+    PcscContext context;
+    const auto status = context.status({"Another Reader 00 00"});
+    BOOST_REQUIRE(status);
+    BOOST_CHECK(!status->front().exists);
+}
+
+BOOST_AUTO_TEST_CASE(cancelled_wait_is_neither_a_change_nor_a_loss_of_the_service) {
+    fake::reset_everything();
+    fake::add_reader("Fake Reader 00 00");
+    PcscContext context;
+    fake::fail(fake::Function::get_status_change, SCARD_E_CANCELLED);
+    BOOST_CHECK(context.wait({"Fake Reader 00 00"}, {SCARD_STATE_EMPTY}, std::chrono::seconds(20)) ==
+                PcscContext::Wait::cancelled);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -85,6 +85,19 @@ BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_fault) {
     }
 }
 
+// An error of GET RESPONSE is none of the VERIFY, whose answer is lost.
+BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_get_response_that_failed) {
+    for (const std::string_view odd : {"6A88", "6A82", "6982", "6700"}) {
+        ScriptedLink link{"6102", odd, "6A82", "9000", "63C3"};
+        Link::Transaction transaction(link);
+        CommandProfile profile;
+        Secret pin;
+        take_1234(pin);
+        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
+        BOOST_CHECK_EQUAL(link.commands.size(), 2u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(no_pin_is_sent_to_current_file_if_select_ef_does_not_find_the_pin) {
     const Sent sent = verify({"6A82", "9000"}, by_select_ef);
     BOOST_CHECK_EQUAL(sent.pins, 0u);

@@ -191,4 +191,21 @@ BOOST_AUTO_TEST_CASE(public_point_that_is_not_on_the_curve_verifies_nothing) {
     BOOST_CHECK(!verify_ecdsa(context, off_curve, digest, signature));
 }
 
+// Of a digest of zeros r = s = x of the public point is a valid signature (R = 0 G + 1 Q): a point that is read, but not checked
+// to be on the curve, would verify it too.
+BOOST_AUTO_TEST_CASE(signature_made_of_the_public_point_needs_a_point_on_the_curve) {
+    const CryptoContext context;
+    const Key issuer = rsa_key(1024);
+    for (const auto& [curve, size] : {std::pair{"P-256", 32}, std::pair{"P-384", 48}}) {
+        PublicKey ours = public_key(ec_key(curve).get(), issuer.get());
+        const Bytes digest(static_cast<std::size_t>(size), 0);
+        const auto x = ours.ec_point.begin() + 1;  // after 04
+        Bytes signature(x, x + size);
+        signature.insert(signature.end(), x, x + size);
+        BOOST_CHECK(verify_ecdsa(context, ours, digest, signature));
+        ours.ec_point.back() ^= 1;
+        BOOST_CHECK(!verify_ecdsa(context, ours, digest, signature));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
