@@ -26,19 +26,19 @@ LONG SCardEstablishContext(DWORD scope, LPCVOID, LPCVOID, LPSCARDCONTEXT context
 }
 
 LONG SCardReleaseContext(SCARDCONTEXT context) {
-    if (const auto rc = enter(Function::release_context)) return *rc;
+    const auto failure = enter(Function::release_context);
     Held held = Client::instance().hold(context);
-    if (!held) return SCARD_E_INVALID_HANDLE;
+    if (!held) return failure.value_or(SCARD_E_INVALID_HANDLE);
     LONG rc = SCARD_S_SUCCESS;
     {
         Service& service = Service::instance();
         const Lock lock(service.mutex);
         rc = service.release(held.session());
     }
-    // Our side of it is removed in any case.
+    // Our side of it is removed in any case, and with it the socket; pcscd then ends what was opened by it.
     held.context->released = true;
     Client::instance().remove(held.context);
-    return rc;
+    return failure.value_or(rc);
 }
 
 LONG SCardIsValidContext(SCARDCONTEXT context) {
