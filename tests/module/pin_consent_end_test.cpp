@@ -278,6 +278,23 @@ BOOST_AUTO_TEST_CASE(cached_data_of_other_slot_is_returned_and_keeps_consent) {
     CHECK_RV(finish_sign(f.session), CKR_OK);
 }
 
+BOOST_AUTO_TEST_CASE(lost_connection_ends_transaction_of_consent) {
+    for (const auto kind : {Fault::Kind::card_gone, Fault::Kind::reset}) {
+        Begun f;
+        REQUIRE_OK(f.consent());
+        BOOST_REQUIRE_EQUAL(fake::open_now().transactions, 1u);
+        fake::inject(reader_name, {kind, 0});
+        BOOST_CHECK(finish_sign(f.session) != CKR_OK);
+        BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+    }
+    Begun f;
+    REQUIRE_OK(f.consent());
+    fake::fail(fake::Function::transmit, SCARD_E_NOT_TRANSACTED);
+    CHECK_RV(finish_sign(f.session), CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+    BOOST_CHECK(!f.card->verified(KeyUse::signature));
+}
+
 BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
     const std::vector<Call> calls = {{"C_GetInfo",
                                       [](Consented&) {
