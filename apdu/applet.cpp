@@ -66,6 +66,8 @@ TriesAnswer Applet::tries(KeyUse use) {
             if (is_pin_answer(response.status)) {
                 profile_.form = CommandProfile::Form::short_form;
             } else {
+                // An answer that no card gives shows nothing: verify() would take it for the other form and send the PIN again.
+                if (!sw::says_no_such_reference(response.status)) unexpected("retry counter query", response.status);
                 if (!select_ef(ef)) return std::nullopt;  // neither form finds it: the card's form is still unknown
                 response = query(iso7816::current_file);
                 if (is_pin_answer(response.status)) profile_.form = CommandProfile::Form::select_ef;

@@ -85,6 +85,19 @@ BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_fault) {
     }
 }
 
+// The card carried out the VERIFY, and two of its answers were damaged. Only a regular "not found" shows the other form.
+BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_odd_answer_to_retry_counter_query) {
+    for (const std::string_view odd : {"3B00", "6F00", "6982", "6300"}) {
+        ScriptedLink link{"6D00", odd, "9000", "63C5", "9000"};  // VERIFY, query by SFI; SELECT EF, query, VERIFY
+        Link::Transaction transaction(link);
+        CommandProfile profile;
+        Secret pin;
+        take_1234(pin);
+        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
+        BOOST_CHECK_EQUAL(pins_in(link), 1u);
+    }
+}
+
 // An error of GET RESPONSE is none of the VERIFY, whose answer is lost.
 BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_get_response_that_failed) {
     for (const std::string_view odd : {"6A88", "6A82", "6982", "6700"}) {
