@@ -47,6 +47,21 @@ Sent verify(std::initializer_list<std::string_view> answers, CommandProfile prof
     return {answer, pins_in(link)};
 }
 
+struct Commands {
+    std::size_t all, pins;
+};
+
+// The commands of a VERIFY that ends with a fault.
+Commands commands_before_fault(std::initializer_list<std::string_view> answers) {
+    ScriptedLink link(answers);
+    Link::Transaction transaction(link);
+    CommandProfile profile;
+    Secret pin;
+    take_1234(pin);
+    BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
+    return {link.commands.size(), pins_in(link)};
+}
+
 constexpr CommandProfile by_select_ef{CommandProfile::Form::select_ef};
 
 }  // namespace
@@ -74,41 +89,20 @@ BOOST_AUTO_TEST_CASE(pin_is_sent_again_if_only_other_form_returns_retry_counter)
 }
 
 BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_fault) {
-    for (const std::string_view odd : {"6F00", "6300", "6581", "6982", "9100"}) {
-        ScriptedLink link{odd, "63C3"};
-        Link::Transaction transaction(link);
-        CommandProfile profile;
-        Secret pin;
-        take_1234(pin);
-        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
-        BOOST_CHECK_EQUAL(link.commands.size(), 1u);
-    }
+    for (const std::string_view odd : {"6F00", "6300", "6581", "6982", "9100"})
+        BOOST_CHECK_EQUAL(commands_before_fault({odd, "63C3"}).all, 1u);
 }
 
 // The card carried out the VERIFY, and two of its answers were damaged. Only a regular "not found" shows the other form.
 BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_odd_answer_to_retry_counter_query) {
-    for (const std::string_view odd : {"3B00", "6F00", "6982", "6300"}) {
-        ScriptedLink link{"6D00", odd, "9000", "63C5", "9000"};  // VERIFY, query by SFI; SELECT EF, query, VERIFY
-        Link::Transaction transaction(link);
-        CommandProfile profile;
-        Secret pin;
-        take_1234(pin);
-        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
-        BOOST_CHECK_EQUAL(pins_in(link), 1u);
-    }
+    for (const std::string_view odd : {"3B00", "6F00", "6982", "6300"})  // VERIFY, query by SFI; SELECT EF, query, VERIFY
+        BOOST_CHECK_EQUAL(commands_before_fault({"6D00", odd, "9000", "63C5", "9000"}).pins, 1u);
 }
 
 // An error of GET RESPONSE is none of the VERIFY, whose answer is lost.
 BOOST_AUTO_TEST_CASE(pin_is_not_sent_again_after_get_response_that_failed) {
-    for (const std::string_view odd : {"6A88", "6A82", "6982", "6700"}) {
-        ScriptedLink link{"6102", odd, "6A82", "9000", "63C3"};
-        Link::Transaction transaction(link);
-        CommandProfile profile;
-        Secret pin;
-        take_1234(pin);
-        BOOST_CHECK_THROW(Applet(transaction, profile).verify(KeyUse::authentication, pin), CardFault);
-        BOOST_CHECK_EQUAL(link.commands.size(), 2u);
-    }
+    for (const std::string_view odd : {"6A88", "6A82", "6982", "6700"})
+        BOOST_CHECK_EQUAL(commands_before_fault({"6102", odd, "6A82", "9000", "63C3"}).all, 2u);
 }
 
 BOOST_AUTO_TEST_CASE(no_pin_is_sent_to_current_file_if_select_ef_does_not_find_the_pin) {
