@@ -4,11 +4,13 @@
 #include "fake_pcsc.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <semaphore>
 #include <string>
 #include <sys/types.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace jpki::fake {
@@ -51,6 +53,25 @@ inline void until_it_sleeps(const std::atomic<pid_t>& thread) {
         const auto name_end = stat.rfind(')');
         if (name_end != std::string::npos && stat.size() > name_end + 2 && stat[name_end + 2] == 'S') return;
     }
+}
+
+// Gives a thread time to get as far as it can, or until `done`. Too little only makes a test weaker.
+inline void give_time(const std::atomic<pid_t>& thread, const std::atomic<bool>& done) {
+    for (int i = 0; i < 50 && !done; ++i) {
+        until_it_sleeps(thread);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+// Runs `call` in a new thread, and returns it once it is blocked or has ended.
+template <class F> std::thread start_until_it_sleeps(F call) {
+    std::atomic<pid_t> id = 0;
+    std::thread started([&id, call = std::move(call)] {
+        id = ::gettid();
+        call();
+    });
+    until_it_sleeps(id);
+    return started;
 }
 
 }  // namespace jpki::fake

@@ -87,12 +87,7 @@ BOOST_AUTO_TEST_CASE(logout_during_search_leaves_no_certificate_in_memory) {
             C_FindObjects(second, objects, 8, &count);
         });
         gate.until_somebody_waits();
-        std::atomic<pid_t> thread = 0;
-        std::thread leaver([&] {
-            thread = ::gettid();
-            C_Logout(session);
-        });
-        fake::until_it_sleeps(thread);
+        auto leaver = fake::start_until_it_sleeps([&] { C_Logout(session); });
         gate.open();
         searcher.join();
         leaver.join();
@@ -128,10 +123,7 @@ BOOST_AUTO_TEST_CASE(finalize_does_not_log_out_next_initialised_library) {
         signature = try_sign(session, find_key(session));
     });
     // It waits for the end of the last one, or it logs in without waiting.
-    for (int i = 0; i < 50 && !logged_in; ++i) {
-        fake::until_it_sleeps(thread);
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    fake::give_time(thread, logged_in);
     locking.gate.open();
     finalizer.join();
     last_one_ended.until_somebody_waits();

@@ -203,12 +203,7 @@ BOOST_AUTO_TEST_CASE(logout_during_verify_of_same_key_comes_before_or_after_logi
         stop_at_verify(use, gate);
         std::thread user([&] { logged_in = f.login(session, f.card->pin(use)); });
         gate.until_somebody_waits();
-        std::atomic<pid_t> thread = 0;
-        std::thread leaver([&] {
-            thread = ::gettid();
-            logged_out = C_Logout(second);
-        });
-        fake::until_it_sleeps(thread);
+        auto leaver = fake::start_until_it_sleeps([&] { logged_out = C_Logout(second); });
         gate.open();
         user.join();
         leaver.join();
@@ -238,12 +233,7 @@ BOOST_AUTO_TEST_CASE(wrong_pin_of_two_threads_is_sent_once) {
             CK_RV first = CKR_GENERAL_ERROR, second = CKR_GENERAL_ERROR;
             std::thread one([&] { first = call(f, session, use); });
             gate.until_somebody_waits();
-            std::atomic<pid_t> thread = 0;
-            std::thread other([&] {
-                thread = ::gettid();
-                second = call(f, session, use);
-            });
-            fake::until_it_sleeps(thread);
+            auto other = fake::start_until_it_sleeps([&] { second = call(f, session, use); });
             gate.open();
             one.join();
             other.join();
@@ -276,10 +266,7 @@ BOOST_AUTO_TEST_CASE(login_waits_for_logout_of_unused_token_and_is_kept) {
         ended = true;
     });
     // It waits for the logout, or it logs in without waiting.
-    for (int i = 0; i < 50 && !ended; ++i) {
-        fake::until_it_sleeps(thread);
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    fake::give_time(thread, ended);
     decided.open();
     closer.join();
     user.join();

@@ -228,11 +228,7 @@ BOOST_AUTO_TEST_CASE(call_on_operations_of_session_waits_for_running_one) {
         begun = C_DigestInit(session, &mechanism);
         ended = true;
     });
-    // Time for the other thread to get as far as it can; too little only makes this test weaker.
-    for (int i = 0; i < 50 && !ended; ++i) {
-        fake::until_it_sleeps(thread);
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    fake::give_time(thread, ended);
     BOOST_CHECK(!ended);
     gate.open();
     signer.join();

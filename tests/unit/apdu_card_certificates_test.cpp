@@ -6,9 +6,7 @@
 #include "openssl_certificates.hpp"
 #include "tests/fake_pcsc/gate.hpp"
 
-#include <atomic>
 #include <thread>
-#include <unistd.h>
 
 using namespace jpki;
 using namespace std::chrono_literals;
@@ -76,12 +74,7 @@ public:
         on.link->instead = [this, word = std::move(word), answer = std::move(answer),
                             call = std::move(call)](const std::string& next) -> std::optional<Bytes> {
             if (next != word || other_.joinable()) return std::nullopt;
-            std::atomic<pid_t> thread = 0;
-            other_ = std::thread([&] {
-                thread = ::gettid();
-                call();
-            });
-            fake::until_it_sleeps(thread);
+            other_ = fake::start_until_it_sleeps(call);
             return answer;
         };
     }

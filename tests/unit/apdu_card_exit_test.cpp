@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <thread>
-#include <unistd.h>
 
 using namespace jpki;
 using namespace std::chrono_literals;
@@ -53,12 +52,7 @@ BOOST_AUTO_TEST_CASE(login_that_another_thread_ends_meanwhile_is_not_ended_again
     std::atomic<bool> ended = false;
     on.link->instead = [&](const std::string&) -> std::optional<apdu_test::Bytes> {
         if (waiting.joinable()) return std::nullopt;
-        std::atomic<pid_t> thread = 0;
-        waiting = std::thread([&] {
-            thread = ::gettid();
-            ended = on.card.reset_security_status_by(CardClock::now() + 60s);
-        });
-        fake::until_it_sleeps(thread);
+        waiting = fake::start_until_it_sleeps([&] { ended = on.card.reset_security_status_by(CardClock::now() + 60s); });
         return std::nullopt;
     };
     on.card.reset_security_status();

@@ -4,9 +4,7 @@
 #include "card_on_model.hpp"
 #include "tests/fake_pcsc/gate.hpp"
 
-#include <atomic>
 #include <thread>
-#include <unistd.h>
 
 using namespace jpki;
 using namespace std::chrono_literals;
@@ -185,12 +183,7 @@ BOOST_AUTO_TEST_CASE(pss_that_two_threads_ask_for_is_probed_for_once) {
     bool also = false;
     on.link->instead = [&](const std::string& word) -> std::optional<Bytes> {
         if (word != "sign:97" || other.joinable()) return std::nullopt;
-        std::atomic<pid_t> thread = 0;
-        other = std::thread([&] {
-            thread = ::gettid();
-            also = on.card.has_pss(authentication);
-        });
-        fake::until_it_sleeps(thread);
+        other = fake::start_until_it_sleeps([&] { also = on.card.has_pss(authentication); });
         return std::nullopt;
     };
     BOOST_CHECK(on.card.has_pss(authentication));

@@ -9,10 +9,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 using namespace jpki;
 namespace model = jpki::model;
@@ -63,12 +61,7 @@ BOOST_AUTO_TEST_CASE(security_status_is_reset_only_after_running_verify) {
         });
         std::thread verifying([&] { verify(card, KeyUse::signature, right ? "ABC123" : "WRONG1"); });
         gate.until_somebody_waits();
-        std::atomic<pid_t> thread = 0;
-        std::thread locking([&] {
-            thread = ::gettid();
-            card.reset_security_status_unless_verified(KeyUse::signature);
-        });
-        fake::until_it_sleeps(thread);
+        auto locking = fake::start_until_it_sleeps([&] { card.reset_security_status_unless_verified(KeyUse::signature); });
         gate.open();
         verifying.join();
         locking.join();
