@@ -1,5 +1,7 @@
 #include "apdu/pcsc_context.hpp"
 
+#include "apdu/fork_deferral.hpp"
+
 #include <algorithm>
 
 namespace jpki {
@@ -19,6 +21,7 @@ bool means_service_lost(LONG rc) noexcept {
 
 bool PcscContext::open() noexcept {
     if (open_) return true;
+    const ForkDeferral no_fork_meanwhile;
     const LONG rc = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
     open_ = rc == SCARD_S_SUCCESS;
     refused_ = rc == static_cast<LONG>(SCARD_W_SECURITY_VIOLATION);
@@ -26,7 +29,9 @@ bool PcscContext::open() noexcept {
 }
 
 void PcscContext::close() noexcept {
-    if (open_) SCardReleaseContext(context_);
+    if (!open_) return;
+    const ForkDeferral no_fork_meanwhile;
+    SCardReleaseContext(context_);
     open_ = false;
 }
 
@@ -35,6 +40,7 @@ std::optional<std::vector<std::string>> PcscContext::readers() {
     std::vector<std::string> names;
     // A reader may be plugged between the request for the size and that for the names.
     for (int attempt = 0; attempt < 5; ++attempt) {
+        const ForkDeferral no_fork_meanwhile;
         DWORD size = 0;
         LONG rc = SCardListReaders(context_, nullptr, nullptr, &size);
         std::string list;
@@ -67,6 +73,7 @@ std::optional<std::vector<std::string>> PcscContext::readers() {
 LONG PcscContext::get_state(SCARD_READERSTATE& state) noexcept {
     LONG rc = SCARD_S_SUCCESS;
     for (int attempt = 0; attempt < status_attempts; ++attempt) {
+        const ForkDeferral no_fork_meanwhile;
         state.dwEventState = 0;
         rc = SCardGetStatusChange(context_, 0, &state, 1);
         const bool found = rc == SCARD_S_SUCCESS && (state.dwEventState & SCARD_STATE_UNKNOWN) == 0;

@@ -2,6 +2,7 @@
 
 #include "apdu/card_clock.hpp"
 #include "apdu/errors.hpp"
+#include "apdu/fork_deferral.hpp"
 #include "apdu/patience.hpp"
 #include "apdu/pcsc_codes.hpp"
 
@@ -21,6 +22,12 @@ constexpr std::chrono::microseconds just_ended{1000};
 constexpr std::chrono::milliseconds quiet{20};
 constexpr std::chrono::milliseconds short_transactions{100};
 constexpr std::chrono::milliseconds memory_of_others{2000};
+
+LONG ask_about_card(SCARDHANDLE card, DWORD& state) {
+    const ForkDeferral no_fork_meanwhile;
+    DWORD name_size = 0, protocol = 0, atr_size = 0;
+    return SCardStatus(card, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
+}
 
 }  // namespace
 
@@ -173,8 +180,8 @@ void PcscLink::reconnect() {
 // transaction: this cannot end another program's login. A card that has power again by now may have lost it nevertheless:
 // pcsc-lite does not report it.
 void PcscLink::power_up() {
-    DWORD name_size = 0, state = 0, protocol = 0, atr_size = 0;
-    const LONG rc = SCardStatus(card_, nullptr, &name_size, &state, &protocol, nullptr, &atr_size);
+    DWORD state = 0;
+    const LONG rc = ask_about_card(card_, state);
     if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // the next command reports errors
     lost_power_ = true;
     SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);

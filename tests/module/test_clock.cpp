@@ -14,16 +14,22 @@ namespace {
 std::atomic<int> sleepless = 0;                         // objects of SleepsTakeNoTime
 std::atomic<std::chrono::microseconds::rep> slept = 0;  // by sleeps that took no time; never less, since the clock is steady
 
+std::atomic<jpki::CardClock::duration> stands_at{};  // 0: it runs
+
 }  // namespace
 
 SleepsTakeNoTime::SleepsTakeNoTime() noexcept { ++sleepless; }
 SleepsTakeNoTime::~SleepsTakeNoTime() { --sleepless; }
+ClockStandsStill::ClockStandsStill() noexcept { stands_at = jpki::CardClock::now().time_since_epoch(); }
+ClockStandsStill::~ClockStandsStill() { stands_at = jpki::CardClock::duration{0}; }
 
 }  // namespace test_clock
 
 namespace jpki {
 
 CardClock::time_point CardClock::now() noexcept {
+    const auto stands_at = test_clock::stands_at.load();
+    if (stands_at.count() != 0) return time_point(stands_at);
     return time_point((std::chrono::steady_clock::now() + std::chrono::milliseconds(test_clock::ahead.load()) +
                        std::chrono::microseconds(test_clock::slept.load()))
                           .time_since_epoch());

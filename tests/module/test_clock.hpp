@@ -21,4 +21,14 @@ public:
     SleepsTakeNoTime& operator=(const SleepsTakeNoTime&) = delete;
 };
 
+// During its lifetime the clock shows the time of its beginning: no wait of the module is over because the machine is busy. One
+// at a time.
+class ClockStandsStill {
+public:
+    ClockStandsStill() noexcept;
+    ~ClockStandsStill();
+    ClockStandsStill(const ClockStandsStill&) = delete;
+    ClockStandsStill& operator=(const ClockStandsStill&) = delete;
+};
+
 }  // namespace test_clock

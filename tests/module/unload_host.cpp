@@ -1,6 +1,6 @@
 // A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* are bound before libpcsclite's.
 //   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: each time the card's security status is reset, and no
-//                   connection stays open
+//                   connection stays open, and fork() calls no handler of the module
 //   exit MODULE     logs in and ends without either
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
@@ -63,6 +63,13 @@ std::size_t descriptors() {
     return count;
 }
 
+bool can_fork() {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && status == 0;
+}
+
 int unload_many_times(const char* path) {
     std::size_t before = 0;
     for (int round = 0; round < 50; ++round) {
@@ -71,6 +78,7 @@ int unload_many_times(const char* path) {
         if (::dlopen(path, RTLD_NOW | RTLD_NOLOAD)) fail("the module is still loaded");
         if (card()->verified(KeyUse::authentication)) fail("the card is left open");
         if (!(fake::open_now() == fake::Open{})) fail("a connection is left open");
+        if (!can_fork()) fail("fork() fails without the module");
         if (round == 0) before = descriptors();
         else if (descriptors() > before) fail("descriptors are left open");
     }

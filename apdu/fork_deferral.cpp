@@ -1,0 +1,71 @@
+#include "apdu/fork_deferral.hpp"
+
+#include "apdu/card_clock.hpp"
+
+#include <atomic>
+#include <pthread.h>
+
+namespace jpki {
+
+namespace {
+
+// No mutex: the child would inherit it locked, and fork() may be called in a signal handler that interrupted its owner.
+constinit std::atomic<int> calls = 0;  // under way, in all threads
+constinit std::atomic<int> forks = 0;
+constinit thread_local int calls_of_this_thread = 0;
+constinit thread_local bool this_thread_forks = false;
+
+// False: in vain. In a thread of the host, which may have been cancelled: that would leave a counter raised.
+template <class Predicate> bool wait_for(Predicate done) noexcept {
+    int before = 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    const auto deadline = CardClock::now() + fork_patience;
+    bool is_done = done();
+    for (; !is_done && CardClock::now() < deadline; is_done = done()) CardClock::sleep_for(std::chrono::microseconds(200));
+    pthread_setcancelstate(before, nullptr);
+    return is_done;
+}
+
+// Each side announces itself before it looks at the other: at least one of two that meet sees the other, and waits.
+void before_fork() {
+    this_thread_forks = true;
+    ++forks;
+    // A signal handler that interrupted a call of its own thread would wait in vain.
+    wait_for([] { return calls == calls_of_this_thread; });
+}
+
+void after_fork_in_parent() {
+    --forks;
+    this_thread_forks = false;
+}
+
+// Only the thread that called fork() exists here.
+void after_fork_in_child() {
+    calls = calls_of_this_thread;
+    forks = 0;
+    this_thread_forks = false;
+}
+
+// Where there is no memory for it, fork() does not wait.
+[[maybe_unused]] const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+
+}  // namespace
+
+ForkDeferral::ForkDeferral() noexcept {
+    ++calls;
+    // Not if fork() waits for another such call of this thread, or if another handler of fork() makes this call.
+    bool waits = calls_of_this_thread == 0 && !this_thread_forks;
+    while (waits && forks != 0) {
+        --calls;
+        waits = wait_for([] { return forks == 0; });
+        ++calls;
+    }
+    ++calls_of_this_thread;
+}
+
+ForkDeferral::~ForkDeferral() {
+    --calls_of_this_thread;
+    --calls;
+}
+
+}  // namespace jpki
