@@ -37,7 +37,7 @@ for child in "exit: slots" "_exit: initialize" "exit: $uses;finalize" "_exit: $u
 done
 [ ! -s a.late ] || fail "the parent stopped signing: $(cat a.late)"
 tell a ok stop
-late a "^sign s 0 auth.pem: CKR_OK [0-9]{2,} good 0 logins"
+late a "^sign s 0 auth.pem: CKR_OK [1-9][0-9]* good 0 logins"  # how many depends on the machine's load
 say "ok: the parent's signatures all verify while children initialise, finalise, exit, crash and are killed"
 expect "the parent logged in once" "$(told counts | tr -d ' "')" "verify:.*authentication:1,"
 
