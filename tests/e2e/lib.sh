@@ -11,7 +11,7 @@ fi
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source_dir=$(cd "$here/../.." && pwd)
-build=${JPKI_BUILD_DIR:-$source_dir/build}
+build=$(realpath --canonicalize-missing "${JPKI_BUILD_DIR:-$source_dir/build}")
 module=${JPKI_MODULE:-$build/module/jpki-pkcs11.so}
 module_auth=${JPKI_MODULE_AUTH:-$build/module/jpki-pkcs11-auth.so}
 module_sign=${JPKI_MODULE_SIGN:-$build/module/jpki-pkcs11-sign.so}
