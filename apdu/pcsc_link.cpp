@@ -207,23 +207,21 @@ void PcscLink::wait_for_news_of_removal(LONG rc) {
 
 bool PcscLink::begin() {
     if (!connected_) connect();
-    bool was_reset = std::exchange(reset_unreported_, false);
-    lost_power_ = false;
     // Another program may reset the card again just after the reconnect; three times in a row is a fault.
     for (int attempt = 0; attempt < 3; ++attempt) {
         wait_until_free();
         const LONG rc = SCardBeginTransaction(card_);
         if (rc == SCARD_S_SUCCESS) {
             // pcsc-lite remembers one event per handle: after a swap and a reset of the new card it reports only the reset.
-            if (was_reset && !same_stay()) {
+            if (reset_unreported_ && !same_stay()) {
                 SCardEndTransaction(card_, SCARD_LEAVE_CARD);
                 throw CardRemoved("card replaced by another one and reset");
             }
-            if (was_reset) power_up();
-            return was_reset;
+            if (reset_unreported_) power_up();
+            return std::exchange(reset_unreported_, false);
         }
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
-        was_reset = true;
+        reset_unreported_ = true;  // pcscd reports it once, and the next attempt may fail
         if (rc == SCARD_W_UNPOWERED_CARD) lost_power_ = true;
         reconnect();
     }
@@ -232,6 +230,7 @@ bool PcscLink::begin() {
 
 void PcscLink::end(bool power_off) noexcept {
     const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
+    lost_power_ = false;
     if (!means_reset(SCardEndTransaction(card_, disposition))) return;
     // pcscd reported a reset instead of ending the transaction: no other program could use the card again.
     reset_unreported_ = true;

@@ -21,6 +21,7 @@
 #include <reader.h>
 #include <string>
 #include <thread>
+#include <utility>
 
 using namespace jpki;
 using namespace std::chrono_literals;
@@ -115,6 +116,58 @@ BOOST_AUTO_TEST_CASE(answer_of_a_reader_that_claims_to_be_longer_than_the_buffer
     fake::overstate_control(1);
     BOOST_CHECK_EQUAL(on.link->control(CM_IOCTL_GET_FEATURE_REQUEST, {}, answer, rc), 0u);
     BOOST_CHECK_EQUAL(rc, SCARD_S_SUCCESS);
+}
+
+// pcscd reports a reset once.
+BOOST_AUTO_TEST_CASE(reset_is_reported_although_the_transaction_that_noticed_it_was_not_begun) {
+    const test_clock::SleepsTakeNoTime no_time;
+    for (const LONG reported : {SCARD_W_RESET_CARD, SCARD_W_UNPOWERED_CARD}) {
+        OnReader on;
+        fake::fail(fake::Function::begin_transaction, reported);
+        bool reconnected = false;
+        fake::on_call([&](fake::Function function) {
+            if (function == fake::Function::reconnect) reconnected = true;
+            if (function == fake::Function::get_attrib && std::exchange(reconnected, false))
+                fake::other_begins_transaction(reader);
+        });
+        BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardBusy);
+        fake::on_call({});
+        fake::other_ends_transaction(reader);
+        {
+            const Link::Transaction transaction(*on.link);
+            BOOST_CHECK(transaction.was_reset());
+            BOOST_CHECK_EQUAL(transaction.lost_power(), reported == SCARD_W_UNPOWERED_CARD);
+        }
+        const Link::Transaction transaction(*on.link);
+        BOOST_CHECK(!transaction.was_reset());
+        BOOST_CHECK(!transaction.lost_power());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(reset_after_a_loss_of_power_is_not_a_loss_of_power) {
+    OnReader on;
+    fake::fail(fake::Function::begin_transaction, SCARD_W_UNPOWERED_CARD);
+    {
+        const Link::Transaction transaction(*on.link);
+        BOOST_REQUIRE(transaction.lost_power());
+    }
+    BOOST_REQUIRE(fake::other_resets(reader));
+    const Link::Transaction transaction(*on.link);
+    BOOST_CHECK(transaction.was_reset());
+    BOOST_CHECK(!transaction.lost_power());
+}
+
+BOOST_AUTO_TEST_CASE(reset_that_the_end_of_a_transaction_reports_is_not_the_loss_of_power_before_it) {
+    OnReader on;
+    fake::fail(fake::Function::begin_transaction, SCARD_W_UNPOWERED_CARD);
+    fake::fail(fake::Function::end_transaction, SCARD_W_RESET_CARD);
+    {
+        const Link::Transaction transaction(*on.link);
+        BOOST_REQUIRE(transaction.lost_power());
+    }
+    const Link::Transaction transaction(*on.link);
+    BOOST_CHECK(transaction.was_reset());
+    BOOST_CHECK(!transaction.lost_power());
 }
 
 // --- PIN pads --------------------------------------------------------------------------------------------------------
