@@ -241,4 +241,17 @@ BOOST_AUTO_TEST_CASE(certificate_that_was_only_read_during_a_login_is_removed_by
     BOOST_CHECK(on.card.known_certificate(authentication));
 }
 
+BOOST_AUTO_TEST_CASE(login_in_doubt_after_a_reset_is_checked_at_the_card_once) {
+    for (const KeyUse use : all_key_uses) {
+        OnModel on;
+        on.log_in(use);
+        on.link->reset = true;
+        on.sent();
+        BOOST_CHECK(on.card.still_verified(use));
+        BOOST_CHECK(!on.sent().empty());
+        BOOST_CHECK(on.card.still_verified(use));
+        BOOST_CHECK_EQUAL(on.sent(), "");
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

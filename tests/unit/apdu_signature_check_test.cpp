@@ -278,15 +278,18 @@ BOOST_AUTO_TEST_CASE(certificate_with_any_changed_bit_does_not_verify) {
     BOOST_CHECK_GT(read, der.size() / 3);
 }
 
-BOOST_AUTO_TEST_CASE(checking_leaves_no_entry_in_hosts_openssl_error_queue) {
+BOOST_AUTO_TEST_CASE(checking_leaves_hosts_openssl_error_queue_as_it_was) {
     ERR_clear_error();
     const CryptoContext context;
     const Key rsa = rsa_key(1024), ec = ec_key("P-256");
     PublicKey off_curve = public_key(ec.get(), rsa.get());
     off_curve.ec_point.back() ^= 1;
     ERR_clear_error();
+    constexpr int of_host = 7;
+    ERR_raise(ERR_LIB_USER, of_host);
     BOOST_CHECK(!verify_ecdsa(context, off_curve, Bytes(32, 1), Bytes(64, 1)));
     BOOST_CHECK(!verify_rsa_pkcs1(context, public_key(rsa.get()), Bytes(32, 1), Bytes(128, 0xFF)));
+    BOOST_CHECK_EQUAL(ERR_GET_REASON(ERR_get_error()), of_host);
     BOOST_CHECK_EQUAL(ERR_peek_error(), 0u);
 }
 
