@@ -64,8 +64,8 @@ public:
     void connect() { connection_.connect(); }
 
     // Ends the connection, so that another program can open the card exclusively. Cached data is kept; the next
-    // operation connects again and checks that it is the same card. Does nothing during an operation or while
-    // a login of this process may be open at the card. Sends nothing to the card.
+    // operation connects again and checks that it is the same card. Does nothing during an operation (of a card that is gone,
+    // the operation's end does it) or while a login of this process may be open at the card. Sends nothing to the card.
     void let_go() noexcept { connection_.let_go(); }
 
     bool gone() const noexcept { return connection_.gone(); }
@@ -189,7 +189,6 @@ private:
     void card_was_reset(bool lost_power) override;
     void connected_again() override { state_.unconfirmed = true; }
     void security_status_ended() noexcept override { status_.end_logins(); }
-    bool reset_due() const noexcept override { return status_.reset_due(); }
     void prepare() override;
     void operation_ended() noexcept override;
     bool recognise_in(Scope& scope);

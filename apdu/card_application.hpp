@@ -28,9 +28,8 @@ public:
 
     // Whether a login of this process may be open at the card: a connection that fails then powers the card off.
     virtual bool may_be_open() const noexcept = 0;
-    // Whether a command must be sent to the card before any other; prepare() sends it, at the beginning of every operation
-    // of any application, and ends a transaction that is held for another thread or session.
-    virtual bool reset_due() const noexcept = 0;
+    // At the beginning of every operation of any application: sends what the card must get before any other command, and ends a
+    // transaction that is held for another thread or session.
     virtual void prepare() = 0;
     // Called at the end of every operation, also of one that failed.
     virtual void operation_ended() noexcept = 0;

@@ -34,6 +34,8 @@ std::optional<bool> select_application(Link::Transaction& transaction, ByteView 
 
 Connection::Ended::~Ended() {
     connection.assert_turn();
+    // Gone by set_gone() during the operation: nothing else would end the connection.
+    if (connection.gone()) connection.give_up(connection.presence());
     for (CardApplication* application : connection.applications_) application->operation_ended();
 }
 
@@ -69,6 +71,8 @@ void Connection::give_up(Presence reason) noexcept {
     set_gone(reason);
     held_ = false;
     transaction_.reset();
+    // pcscd counts the connection as one to the next card in the reader, too: no program could open that exclusively.
+    link_->let_go();
     for (CardApplication* application : applications_) application->security_status_ended();
 }
 
@@ -82,21 +86,17 @@ void Connection::connect() {
 void Connection::let_go() noexcept {
     if_free([&]() noexcept {
         assert_turn();
-        if (gone() || transaction_ || may_be_open()) return;
-        for (const CardApplication* application : applications_)
-            if (application->reset_due()) return;
+        if (gone()) return give_up(presence());
+        if (transaction_ || may_be_open()) return;
         link_->let_go();
         let_go_ = true;
-        selected_ = nullptr;
     });
 }
 
 void Connection::check() noexcept {
     if_free([&]() noexcept {
         assert_turn();
-        if (gone() || link_->alive()) return;
-        set_gone(Presence::removed);
-        for (CardApplication* application : applications_) application->security_status_ended();
+        if (!gone() && !link_->alive()) give_up(Presence::removed);
     });
 }
 

@@ -50,8 +50,8 @@ public:
     bool held_exclusively() const noexcept { return link_->held_exclusively(); }
     // Connects unless it is connected; nothing happens while an operation is under way. Throws as an operation does.
     void connect() JPKI_EXCLUDES(mutex_);
-    // Ends the connection; the next transaction connects again. Not while an operation is under way, a transaction is held, or an
-    // application may be open or has a reset due.
+    // Ends the connection; the next transaction connects again, and its link reports a reset. Not while an operation is under
+    // way, and not while a transaction is held or an application may be open, unless the card is gone.
     void let_go() noexcept JPKI_EXCLUDES(mutex_);
     // Asks PC/SC whether the connection is dead, unless an operation is under way. Sends nothing to the card.
     void check() noexcept JPKI_EXCLUDES(mutex_);

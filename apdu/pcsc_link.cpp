@@ -109,6 +109,7 @@ bool PcscLink::try_to_connect(const ReaderStatus& status) {
 
 void PcscLink::connect() {
     if (connected_) return;
+    if (removed_) throw CardRemoved("card removed from the reader");
     // After one wait without success, an exclusive holder is checked for, without waiting, until it has ended.
     const auto wait = waits_ && !held_exclusively_ ? std::min(exclusive_patience, patience_) : std::chrono::milliseconds(0);
     const auto deadline = Clock::now() + wait;
@@ -193,7 +194,7 @@ bool PcscLink::same_stay() {
     return status && status->front().card_present && status->front().events == events_;
 }
 
-bool PcscLink::alive() noexcept { return !connected_ || !means_removed(ask_about_connection()); }
+bool PcscLink::alive() noexcept { return !removed_ && (!connected_ || !means_removed(ask_about_connection())); }
 
 // A card removed during a command is first of all a failed command; the resource manager polls
 // every 400 ms (pcsc-lite) and detects it later.
@@ -231,12 +232,18 @@ bool PcscLink::begin() {
 void PcscLink::end(bool power_off) noexcept {
     const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
     lost_power_ = false;
-    if (!means_reset(SCardEndTransaction(card_, disposition))) return;
-    // pcscd reported a reset instead of ending the transaction: no other program could use the card again.
-    reset_unreported_ = true;
-    if (SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_) ==
-        SCARD_S_SUCCESS)
-        SCardEndTransaction(card_, disposition);
+    LONG rc = SCardEndTransaction(card_, disposition);
+    if (means_reset(rc)) {
+        // pcscd reported a reset instead of ending the transaction: no other program could use the card again.
+        reset_unreported_ = true;
+        rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+        if (rc == SCARD_S_SUCCESS) rc = SCardEndTransaction(card_, disposition);
+    }
+    if (!means_removed(rc)) return;
+    // For a removed card it does not end the transaction either, and only the end of the connection does: programs would
+    // wait in SCardConnect for the next card.
+    removed_ = true;
+    let_go();
 }
 
 std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {

@@ -80,6 +80,7 @@ private:
     std::uint16_t events_ = 0;       // the reader's event counter during this insertion
     bool reset_unreported_ = false;  // to be reported by the next begin()
     bool lost_power_ = false;        // that reset is known to have been a loss of power; until the transaction's end
+    bool removed_ = false;           // detected by end()
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     bool connected_before_ = false;

@@ -16,6 +16,8 @@ public:
     ~Locked() JPKI_RELEASE() JPKI_NO_THREAD_SAFETY_ANALYSIS {
         const auto dropped = std::exchange(table_.dropped_, {});
         table_.mutex_.unlock();
+        // Sessions may keep the insertion for as long as they are not used, and pcscd the connection with it.
+        for (const auto& insertion : dropped) insertion->card().let_go();
     }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;

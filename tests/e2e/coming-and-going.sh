@@ -9,6 +9,13 @@
 
 start_card --control "$work/card.sock" --absence-ms 450 # pcscd polls every 400 ms
 process a
+process other
+# Another program can open the card, and exclusively, although the process has an unused session of a removed one.
+free_for_others() {
+  tell other ok pcsc connect exclusive
+  within 3000 "another program's connection"
+  tell other ok pcsc disconnect leave
+}
 tell a CKR_OK initialize
 tell a CKR_NO_EVENT event # the card was present at C_Initialize
 shows "$card_in $second_out"
@@ -42,7 +49,6 @@ opened "$second"
 say "ok: a replaced card between two calls"
 
 # A reset by another program: same card, the session stays valid; with this card the login too (apdu/README.md), and signatures verify.
-process other
 tell other ok pcsc connect shared
 tell other ok pcsc disconnect reset
 tell a "*CKR_OK 1 good 0 logins" sign s 1
@@ -84,6 +90,10 @@ done
 descriptors
 [ "$answer" = "$before" ] || fail "$before open files before the card was exchanged three times, $answer after"
 say "ok: no open file stays of a removed card"
+swap_card adult 2
+shows "$card_in $second_in" # learns of it without its session
+free_for_others
+say "ok: the next card is free for other programs"
 opened "$second"
 events 0 1
 
@@ -99,8 +109,9 @@ removed_during() { # COMMAND: the call with the session
   told fault card_gone >/dev/null
   tell a "CKR_DEVICE_REMOVED*" "$1"
   within 3000 "$1 after removal"
-  dead
   insert_card
+  free_for_others
+  dead
   shows "$card_in $second_in"
   tell a CKR_OK open s 0
 }

@@ -1,9 +1,7 @@
 // A connection is for any application: one of another AID runs on it without the JPKI classes, and next to them.
 #include "apdu/card.hpp"
-#include "apdu/connection.hpp"
-#include "apdu/iso7816.hpp"
 #include "apdu/pcsc_link.hpp"
-#include "scripted_link.hpp"
+#include "connection_fixture.hpp"
 
 #include "card_model.hpp"
 #include "test_pki.hpp"
@@ -18,60 +16,9 @@
 using namespace jpki;
 namespace model = jpki::model;
 namespace fake = jpki::fake;
-using apdu_test::hex;
-using apdu_test::ScriptedLink;
+using namespace apdu_test;
 
 namespace {
-
-// An application with nothing but an AID and one file.
-class OtherApplication final : public CardApplication {
-public:
-    OtherApplication(Connection& connection, const char* aid) : connection_(connection), aid_(hex(aid)) {
-        connection_.add(*this);
-    }
-    ~OtherApplication() override { connection_.remove(*this); }
-
-    // The first four bytes of the file with SFI 1: selects the application unless it is certain to be selected.
-    Bytes read() {
-        return connection_.run([&](Connection::Exchange& exchange) {
-            if (!exchange.certain(*this) && !exchange.select(*this)) throw CardFault("no such application");
-            return exchange.transaction().transmit(iso7816::read_binary_by_sfi(1, 0, 4)).data;
-        });
-    }
-
-    bool open = false;
-    int status_ended = 0, operations = 0, prepared = 0, reconnected = 0;
-
-private:
-    bool select(Link::Transaction& transaction, bool first_command) override {
-        std::string answer;
-        const auto selected = select_application(transaction, aid_, first_command, answer);
-        if (!selected) throw CardFault(answer);
-        return *selected;
-    }
-    void card_was_reset(bool) override {}
-    void connected_again() override { ++reconnected; }
-    void security_status_ended() noexcept override { open = false, ++status_ended; }
-    bool may_be_open() const noexcept override { return open; }
-    bool reset_due() const noexcept override { return false; }
-    void prepare() override { ++prepared; }
-    void operation_ended() noexcept override { ++operations; }
-
-    Connection& connection_;
-    const Bytes aid_;
-};
-
-constexpr const char* support_aid = "D3921000310001010408";
-constexpr const char* issuer_aid = "A0000001510000";
-
-// Over a link whose answers are written down.
-struct Scripted {
-    explicit Scripted(std::initializer_list<std::string_view> answers)
-        : link(new ScriptedLink(answers)), connection(std::unique_ptr<Link>(link), log) {}
-    Log log;
-    ScriptedLink* link;  // the connection's
-    Connection connection;
-};
 
 // The card model in a reader, with the JPKI application on a connection that it shares.
 struct Shared {
@@ -170,7 +117,7 @@ BOOST_AUTO_TEST_CASE(presence_keeps_the_first_reason) {
         }),
                           CardRemoved);
         BOOST_CHECK(on.connection.presence() == (replaced ? Presence::replaced : Presence::removed));
-        BOOST_CHECK_EQUAL(support.status_ended, 1);
+        BOOST_CHECK_GE(support.status_ended, 1);
         on.connection.set_gone(Presence::connection_lost);
         BOOST_CHECK(on.connection.presence() != Presence::connection_lost);
     }

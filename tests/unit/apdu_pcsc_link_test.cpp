@@ -170,6 +170,41 @@ BOOST_AUTO_TEST_CASE(reset_that_the_end_of_a_transaction_reports_is_not_the_loss
     BOOST_CHECK(!transaction.lost_power());
 }
 
+// pcscd does not end the transaction of a handle whose card was removed, and has it for the next card, too.
+BOOST_AUTO_TEST_CASE(transaction_whose_card_is_removed_does_not_keep_others_from_the_next_card) {
+    for (const bool reset : {false, true}) {
+        OnReader on;
+        const auto next = std::make_shared<model::CardModel>(model::TestPki::shared());
+        {
+            const Link::Transaction transaction(*on.link);
+            fake::remove_card(reader);
+            // A reset came first: the removal shows at the reconnect.
+            if (reset) fake::fail(fake::Function::end_transaction, SCARD_W_RESET_CARD);
+        }
+        BOOST_CHECK(fake::open_now() == fake::Open{});
+        fake::insert_card(reader, next);
+        BOOST_CHECK(fake::other_begins_transaction(reader));
+        fake::other_ends_transaction(reader);
+        BOOST_CHECK(!on.link->alive());
+        BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardRemoved);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(reader_replugged_during_a_transaction_is_not_used_after_it) {
+    OnReader on;
+    const auto next = std::make_shared<model::CardModel>(model::TestPki::shared(1));
+    const auto events = fake::events(reader);
+    {
+        const Link::Transaction transaction(*on.link);
+        fake::remove_reader(reader);
+        fake::add_reader(reader, next);
+    }
+    BOOST_REQUIRE_EQUAL(fake::events(reader), events);
+    BOOST_CHECK(!on.link->alive());
+    BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardRemoved);
+    BOOST_CHECK(fake::open_now() == fake::Open{});
+}
+
 // --- PIN pads --------------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(pin_pad_whose_list_of_features_ends_within_one_does_not_have_that_feature) {
