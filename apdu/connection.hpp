@@ -180,7 +180,7 @@ template <class F> auto Connection::watched(F&& f) {
         throw;
     } catch (const CardFault&) {
         // The connection stays. The selection is not certain any more. The caller logs it.
-        selected_ = nullptr;
+        selected_ = certain_ = nullptr;
         throw;
     }
 }

@@ -254,4 +254,16 @@ BOOST_AUTO_TEST_CASE(login_in_doubt_after_a_reset_is_checked_at_the_card_once) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(pin_in_a_held_transaction_is_sent_after_another_select_if_the_card_was_reset_in_it) {
+    OnModel on;
+    on.log_in(signature, [] { return true; });
+    on.fail<CardReset>("read:8A");
+    BOOST_CHECK_THROW(on.card.certificate(authentication), CardReset);
+    BOOST_REQUIRE(on.card.held());
+    on.link->instead = {};
+    on.sent();
+    on.log_in(signature, [] { return true; });
+    BOOST_CHECK(on.sent().starts_with("jpki verify"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -129,6 +129,18 @@ BOOST_AUTO_TEST_CASE(nothing_runs_on_a_connection_that_is_gone) {
     BOOST_CHECK_EQUAL(on.link->begun, 0);
 }
 
+BOOST_AUTO_TEST_CASE(selection_is_not_certain_after_a_fault_of_the_card_in_a_held_transaction) {
+    Scripted on({"9000", "010203049000"});
+    OtherApplication support(on.connection, support_aid);
+    support.read();
+    hold(on.connection, [] { return true; });
+    on.connection.run([&](Connection::Exchange& exchange) { exchange.confirm(support); });
+    on.connection.run([&](Connection::Exchange& exchange) { BOOST_CHECK(exchange.certain(support)); });
+    BOOST_CHECK_THROW(on.connection.run([](Connection::Exchange&) { throw CardFault("odd answer"); }), CardFault);
+    BOOST_REQUIRE_EQUAL(on.link->begun, 2);
+    on.connection.run([&](Connection::Exchange& exchange) { BOOST_CHECK(!exchange.certain(support)); });
+}
+
 BOOST_AUTO_TEST_CASE(what_is_only_done_between_operations_does_not_wait_for_one) {
     Scripted on({"9000"});
     std::future<bool> second;
