@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(status_words_of_blocked_pin_are_knobs) {
         {{Form::x63c0, 0x63C0U}, {Form::x6983, 0x6983U}, {Form::x6984, 0x6984U}}};
     OpenCard card(with([](Knobs& k) { k.tries = {0, 0}; }));
     for (const auto& [form, status] : forms) {
-        card.change_knobs([form = form](Knobs& k) { k.blocked_query = k.blocked_verify = form; });
+        card.change_knobs([blocked = form](Knobs& k) { k.blocked_query = k.blocked_verify = blocked; });
         BOOST_TEST(card.sw("0020009B") == status);
         BOOST_TEST(card.sw(verify_sign) == status);
     }
