@@ -219,7 +219,8 @@ bool PcscLink::begin() {
                 throw CardRemoved("card replaced by another one and reset");
             }
             if (reset_unreported_) power_up();
-            return std::exchange(reset_unreported_, false);
+            only_reset_ = std::exchange(reset_unreported_, false);
+            return only_reset_;
         }
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
         reset_unreported_ = true;  // pcscd reports it once, and the next attempt may fail
@@ -246,11 +247,27 @@ void PcscLink::end(bool power_off) noexcept {
     let_go();
 }
 
-std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {
+LONG PcscLink::transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size) {
     const SCARD_IO_REQUEST* request = protocol_ == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
-    DWORD size = static_cast<DWORD>(answer.size());
-    const LONG rc =
-        SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
+    size = static_cast<DWORD>(answer.size());
+    return SCardTransmit(card_, request, command.data(), static_cast<DWORD>(command.size()), nullptr, answer.data(), &size);
+}
+
+std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer) {
+    DWORD size = 0;
+    LONG rc = transmit(command, answer, size);
+    const bool card_is_as_reported = std::exchange(only_reset_, false);
+    // When a process is killed in a transaction, pcscd reports a reset, gives the card free, and only then resets it and forgets
+    // its protocol: our transaction can have begun by then. It rejects this command; the card has not received it.
+    if (rc == SCARD_E_PROTO_MISMATCH && (card_is_as_reported || recognised_)) {
+        reconnect();
+        if (card_is_as_reported) {
+            rc = transmit(command, answer, size);
+        } else {
+            reset_unreported_ = true;
+            throw CardReset("SCardTransmit: PC/SC error " + code_text(rc) + "; card reset");
+        }
+    }
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
     // Some drivers (vpcd) return an empty answer for a card that was removed.
     const bool no_answer = rc == SCARD_S_SUCCESS ? size == 0 : !means_removed(rc) && !means_reset(rc);

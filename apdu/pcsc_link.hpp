@@ -70,6 +70,7 @@ private:
     bool same_stay();
     LONG ask_about_connection() noexcept;
     void wait_until_free();
+    LONG transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size);
     void wait_for_news_of_removal(LONG rc);
     void reconnect();
     void power_up();
@@ -81,6 +82,7 @@ private:
     bool reset_unreported_ = false;  // to be reported by the next begin()
     bool lost_power_ = false;        // that reset is known to have been a loss of power; until the transaction's end
     bool removed_ = false;           // detected by end()
+    bool only_reset_ = false;        // the last begin() reported a reset, and the card got no command after it
     SCARDHANDLE card_ = 0;
     bool connected_ = false;
     bool connected_before_ = false;

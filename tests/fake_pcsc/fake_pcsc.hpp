@@ -66,6 +66,9 @@ struct OtherFailed : std::runtime_error {
     explicit OtherFailed(LONG rc);
     LONG code;
 };
+// The process ends in its transaction. pcscd reports a reset at once, and resets the card a moment later: when our next
+// transaction has begun.
+void other_is_killed_in_transaction(const std::string& reader);
 // Raw APDUs on a shared connection, as another process sends them; opened if needed. Throws OtherFailed.
 Bytes other_transmit(const std::string& reader, ByteView apdu, Patience patience = Patience{0});
 

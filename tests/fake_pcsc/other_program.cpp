@@ -61,6 +61,18 @@ void other_ends_transaction(const std::string& name, DWORD disposition) {
     if (const SCARDHANDLE handle = handle_of_other(*reader)) service.end(*service.other, handle, disposition);
 }
 
+void other_is_killed_in_transaction(const std::string& name) {
+    Service& service = Service::instance();
+    Lock lock(service.mutex);
+    const ReaderPtr reader = service.need(name);
+    const SCARDHANDLE handle = handle_of_other(*reader);
+    if (handle == 0 || reader->lock_handle != handle) throw std::logic_error("fake PC/SC: the other program has no transaction");
+    service.disconnect(lock, *service.other, handle, SCARD_LEAVE_CARD);
+    service.set_event(*reader, Handle::Event::reset);
+    reader->resets_late = true;
+    service.note_change();
+}
+
 bool other_opens_exclusively(const std::string& name) {
     Service& service = Service::instance();
     Lock lock(service.mutex);

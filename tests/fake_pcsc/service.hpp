@@ -48,6 +48,7 @@ struct Reader {
     std::vector<PinPadRequest> requests;
     LONG removal_answer = SCARD_W_REMOVED_CARD;
     std::optional<std::size_t> reset_at;
+    bool resets_late = false;  // at the next transaction of ours: see other_is_killed_in_transaction()
     std::chrono::milliseconds delay{0};
 
     bool present() const { return card || mute; }

@@ -156,6 +156,7 @@ LONG Service::begin(Session& session, SCARDHANDLE handle) {
     if (locked_for(*reader, handle)) return SCARD_E_SHARING_VIOLATION;
     reader->lock_handle = handle;
     ++reader->lock_count;
+    if (&session != other.get() && std::exchange(reader->resets_late, false)) power_cycle(*reader, SCARD_RESET_CARD);
     note_change();
     return SCARD_S_SUCCESS;
 }

@@ -140,6 +140,33 @@ BOOST_AUTO_TEST_CASE(card_reset_during_every_second_transaction_stays_usable) {
     BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
 }
 
+// pcscd resets the card when our transaction has already begun, and forgets the protocol of the connection.
+BOOST_AUTO_TEST_CASE(process_that_is_killed_in_its_transaction_costs_no_call_and_no_login) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
+    fake::other_is_killed_in_transaction(reader_name);
+    CHECK_RV(try_sign(session, key), CKR_OK);
+    CHECK_RV(try_sign(session, key), CKR_OK);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
+}
+
+BOOST_AUTO_TEST_CASE(reset_that_only_a_forgotten_protocol_shows_is_a_reset_and_repeats_no_command) {
+    Fixture f;
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    fake::fail(fake::Function::transmit, SCARD_E_PROTO_MISMATCH);
+    fake::reset_calls();
+    CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), 1u);
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::disconnect), 0u);
+    CHECK_RV(try_sign(session, key), CKR_OK);
+    BOOST_CHECK_EQUAL(verifies(*f.card, KeyUse::authentication), 1u);
+    BOOST_CHECK_EQUAL(f.state(session), CKS_RO_USER_FUNCTIONS);
+}
+
 BOOST_AUTO_TEST_CASE(card_reset_at_start_of_every_transaction_is_busy_and_not_removed) {
     Fixture f;
     const auto session = f.open_logged_in(auth_slot);
