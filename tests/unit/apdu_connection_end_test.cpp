@@ -129,6 +129,20 @@ BOOST_AUTO_TEST_CASE(nothing_runs_on_a_connection_that_is_gone) {
     BOOST_CHECK_EQUAL(on.link->begun, 0);
 }
 
+BOOST_AUTO_TEST_CASE(transaction_is_held_for_its_holder_and_since_it_was_held) {
+    Scripted on({"9000"});
+    bool holder = true;
+    hold(on.connection, [&] { return holder; });
+    BOOST_CHECK(!held_for_another(on.connection));
+    holder = false;
+    BOOST_CHECK(held_for_another(on.connection));
+    on.connection.locked([&] {
+        on.connection.assert_turn();
+        BOOST_CHECK(on.connection.held_for(0ms));
+        BOOST_CHECK(!on.connection.held_for(1h));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(selection_is_not_certain_after_a_fault_of_the_card_in_a_held_transaction) {
     Scripted on({"9000", "010203049000"});
     OtherApplication support(on.connection, support_aid);
