@@ -77,13 +77,24 @@ sign_some() { # NAME SLOT PIN CERTIFICATE
 }
 signer_auth() { sign_some signer_auth 0 "$auth_pin" auth.pem; }
 signer_sign() { sign_some signer_sign 1 "$sign_pin" sign.pem; }
-short_lived() { # a process for one signature
+short_lived() { # a process for one signature; each sixth is killed while it makes several
   local slot=$((RANDOM % 2)) pin=$auth_pin certificate=auth.pem
   if [ "$slot" = 1 ]; then pin=$sign_pin certificate=sign.pem; fi
   excused[CKR_SLOT_ID_INVALID]=1 # as above
   process once
   tell once CKR_OK initialize
-  if logged_in once "$slot" "$pin"; then signatures once 1 "$certificate" || true; fi
+  if logged_in once "$slot" "$pin"; then
+    # Its login stays open at the card until another process ends its own one: not as the last of all.
+    if ((counted[rounds] % 6 == 0 && SECONDS + 60 < end)); then
+      ask once sign s 20
+      sleep "0.$((RANDOM % 4))"
+      process_is_killed once
+      counted[killed]=$((${counted[killed]-0} + 1)) counted[tried]=$((counted[tried] + 20))
+      sleep 1
+      return
+    fi
+    signatures once 1 "$certificate" || true
+  fi
   if ((RANDOM % 2)); then tell once CKR_OK finalize; fi
   process_ends once 0
   sleep 1

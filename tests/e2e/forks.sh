@@ -53,8 +53,7 @@ for _ in 1 2 3; do
   sleep 0.1
   tell a "CKR_OK 1 good 0 logins" sign s 1 auth.pem
 done
-kill -KILL "${process_id[b]}"
-wait "${process_id[b]}" 2>/dev/null || true
+process_is_killed b
 # pcscd resets the card if a client ends in a transaction; it depends on the card whether that ends the login.
 tell a "CKR_OK 5 good * logins" resign s 5 $auth_pin auth.pem
 within 3000 "signing after another process was killed"

@@ -53,6 +53,14 @@ process_ends() {
   unset "process_input[$name]" "process_output[$name]" "process_id[$name]"
   [ "$status" = "$2" ] || { cat "$name.late" >&2; fail "$name ended with status $status, expected $2"; }
 }
+# process_is_killed NAME: with SIGKILL, whatever it does.
+process_is_killed() {
+  local input=${process_input[$1]} output=${process_output[$1]}
+  kill -KILL "${process_id[$1]}"
+  wait "${process_id[$1]}" 2>/dev/null || true
+  exec {input}>&- {output}<&-
+  unset "process_input[$1]" "process_output[$1]" "process_id[$1]"
+}
 end_processes() {
   local process
   for process in "${process_id[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
