@@ -35,8 +35,8 @@ void before_fork() {
 }
 
 void after_fork_in_parent() {
-    --forks;
     this_thread_forks = false;
+    --forks;  // the last step: the code may be unloaded then
 }
 
 // Only the thread that called fork() exists here.
@@ -61,6 +61,10 @@ ForkDeferral::ForkDeferral() noexcept {
         ++calls;
     }
     ++calls_of_this_thread;
+}
+
+void wait_for_forks() noexcept {
+    wait_for([] { return forks == 0; });
 }
 
 ForkDeferral::~ForkDeferral() {

@@ -26,4 +26,7 @@ public:
     ForkDeferral& operator=(const ForkDeferral&) = delete;
 };
 
+// Before the code is unloaded: waits until no thread is in fork(), whose handlers are here, at most for fork_patience.
+void wait_for_forks() noexcept;
+
 }  // namespace jpki

@@ -1,6 +1,7 @@
 #include "module/runtime.hpp"
 
 #include "apdu/card_clock.hpp"
+#include "apdu/fork_deferral.hpp"
 #include "apdu/thread_safety.hpp"
 #include "module/cancellation.hpp"
 #include "module/open_cards.hpp"
@@ -165,6 +166,7 @@ __attribute__((destructor)) void unload() {
     } catch (...) {
         // not initialised
     }
+    wait_for_forks();
 }
 
 }  // namespace

@@ -1,18 +1,22 @@
 // A host that has the tests' fake of PC/SC and loads the module with dlopen: its SCard* are bound before libpcsclite's.
 //   dlclose MODULE  logs in and unloads without C_Finalize, 50 times: each time the card's security status is reset, and no
-//                   connection stays open, and fork() calls no handler of the module
+//                   connection stays open, fork() calls no handler of the module, and a fork() that another thread began
+//                   meanwhile returns
 //   exit MODULE     logs in and ends without either
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
+#include "gate.hpp"
 #include "test_pki.hpp"
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <dlfcn.h>
 #include <filesystem>
 #include <string>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include <p11-kit/pkcs11.h>
@@ -70,11 +74,32 @@ bool can_fork() {
     return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
+thread_local bool sleeps_long = false;
+
+// Unloads the module while another thread is in one of its handlers of fork(), and sleeps there until a call of PC/SC has ended.
+void unload_during_fork(void* module, std::size_t releases) {
+    std::thread forking;
+    fake::on_call([&](fake::Function function) {
+        if (function != fake::Function::release_context || --releases != 0) return;
+        forking = fake::start_until_it_sleeps([] {
+            sleeps_long = true;
+            if (!can_fork()) fail("fork() during dlclose fails");
+        });
+    });
+    ::dlclose(module);
+    fake::on_call({});
+    if (!forking.joinable()) fail("no context was released");
+    forking.join();
+}
+
 int unload_many_times(const char* path) {
-    std::size_t before = 0;
+    std::size_t before = 0, releases = 0;
     for (int round = 0; round < 50; ++round) {
         void* const module = load(path);
-        ::dlclose(module);
+        fake::reset_calls();
+        if (round % 10 == 9) unload_during_fork(module, releases);
+        else ::dlclose(module);
+        releases = fake::calls(fake::Function::release_context);
         if (::dlopen(path, RTLD_NOW | RTLD_NOLOAD)) fail("the module is still loaded");
         if (card()->verified(KeyUse::authentication)) fail("the card is left open");
         if (!(fake::open_now() == fake::Open{})) fail("a connection is left open");
@@ -109,6 +134,12 @@ int exit_without_a_word(const char* path) {
 }
 
 }  // namespace
+
+// In place of libc's, for the module too.
+extern "C" int nanosleep(const timespec* time, timespec* rest) {
+    constexpr timespec long_time = {0, 50'000'000};
+    return ::clock_nanosleep(CLOCK_MONOTONIC, 0, sleeps_long ? &long_time : time, rest) == 0 ? 0 : -1;
+}
 
 int main(int argc, char** argv) {
     if (argc != 3) fail("usage: unload_host dlclose|exit MODULE");
