@@ -69,6 +69,8 @@ void Connection::set_gone(Presence reason) noexcept {
 
 void Connection::give_up(Presence reason) noexcept {
     set_gone(reason);
+    // PC/SC may have been wrong about a removal: the login of a consent would stay open.
+    if (held_ && transaction_) transaction_->power_off_at_end();
     held_ = false;
     transaction_.reset();
     // pcscd counts the connection as one to the next card in the reader, too: no program could open that exclusively.
@@ -96,7 +98,9 @@ void Connection::let_go() noexcept {
 void Connection::check() noexcept {
     if_free([&]() noexcept {
         assert_turn();
-        if (!gone() && !link_->alive()) give_up(Presence::removed);
+        if (!gone() && !link_->alive()) set_gone(Presence::removed);
+        // Also of a card that another thread found removed meanwhile: its let_go() had no turn.
+        if (gone()) give_up(presence());
     });
 }
 

@@ -40,6 +40,8 @@ public:
     // Establishes the context unless it exists. False if no resource manager answers.
     bool open() noexcept;
     void close() noexcept;
+    // Forgets the context without a call of libpcsclite, which does not know it any more.
+    void abandon() noexcept { open_ = false; }
     bool is_open() const noexcept { return open_; }
     // Whether pcscd refused the last open(), as polkit does for users without a seat (SCARD_W_SECURITY_VIOLATION).
     bool refused() const noexcept { return refused_; }

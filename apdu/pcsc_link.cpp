@@ -7,6 +7,7 @@
 #include "apdu/pcsc_codes.hpp"
 
 #include <algorithm>
+#include <new>
 #include <reader.h>
 #include <system_error>
 #include <utility>
@@ -47,7 +48,9 @@ PcscLink::~PcscLink() { let_go(); }
 
 void PcscLink::let_go() noexcept {
     // The card is left unchanged: whether its logins end was decided, and done, before.
-    if (connected_) SCardDisconnect(card_, SCARD_LEAVE_CARD);
+    // While the process ends, the destructor of libpcsclite 2 may have freed its list of contexts, which then knows no handle,
+    // and in which SCardReleaseContext would search.
+    if (connected_ && SCardDisconnect(card_, SCARD_LEAVE_CARD) == SCARD_E_INVALID_HANDLE) context_.abandon();
     connected_ = false;
     context_.close();
 }
@@ -234,17 +237,29 @@ void PcscLink::end(bool power_off) noexcept {
     const DWORD disposition = power_off ? SCARD_UNPOWER_CARD : SCARD_LEAVE_CARD;
     lost_power_ = false;
     LONG rc = SCardEndTransaction(card_, disposition);
-    if (means_reset(rc)) {
-        // pcscd reported a reset instead of ending the transaction: no other program could use the card again.
+    const bool was_reset = means_reset(rc);
+    for (int attempt = 0; attempt < 3 && means_reset(rc); ++attempt) {
+        // pcscd reported a reset instead of ending the transaction.
         reset_unreported_ = true;
-        rc = SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
-        if (rc == SCARD_S_SUCCESS) rc = SCardEndTransaction(card_, disposition);
+        rc = end_after_reset(disposition);
     }
-    if (!means_removed(rc)) return;
-    // For a removed card it does not end the transaction either, and only the end of the connection does: programs would
-    // wait in SCardConnect for the next card.
+    // Where the transaction has not ended, as for a removed card, only the end of the connection ends it: programs would wait in
+    // SCardConnect, for the next card too.
+    if (!means_removed(rc) && (!was_reset || rc == SCARD_S_SUCCESS)) return;
     removed_ = true;
     let_go();
+}
+
+LONG PcscLink::end_after_reset(DWORD disposition) noexcept {
+    try {
+        // pcsc-lite remembers one event per handle. Another program's card would be powered off.
+        if (!same_stay()) return SCARD_W_REMOVED_CARD;
+    } catch (const std::bad_alloc&) {
+        return SCARD_E_NO_MEMORY;
+    }
+    const LONG rc =
+        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    return rc == SCARD_S_SUCCESS ? SCardEndTransaction(card_, disposition) : rc;
 }
 
 LONG PcscLink::transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size) {
@@ -261,6 +276,8 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     // its protocol: our transaction can have begun by then. It rejects this command; the card has not received it.
     if (rc == SCARD_E_PROTO_MISMATCH && (card_is_as_reported || recognised_)) {
         reconnect();
+        // That has cleared the event of a removal, too.
+        if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
         if (card_is_as_reported) {
             rc = transmit(command, answer, size);
         } else {

@@ -71,6 +71,7 @@ private:
     LONG ask_about_connection() noexcept;
     void wait_until_free();
     LONG transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size);
+    LONG end_after_reset(DWORD disposition) noexcept;
     void wait_for_news_of_removal(LONG rc);
     void reconnect();
     void power_up();

@@ -295,6 +295,16 @@ BOOST_AUTO_TEST_CASE(lost_connection_ends_transaction_of_consent) {
     BOOST_CHECK(!f.card->verified(KeyUse::signature));
 }
 
+BOOST_AUTO_TEST_CASE(consent_ends_at_a_card_that_pcscd_lost_for_one_call) {
+    Begun f;
+    REQUIRE_OK(f.consent());
+    BOOST_REQUIRE(f.card->verified(KeyUse::signature));
+    fake::fail(fake::Function::get_attrib, SCARD_E_READER_UNAVAILABLE);
+    CK_SLOT_ID slot = 0;
+    C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, nullptr);
+    f.check_locked();
+}
+
 BOOST_AUTO_TEST_CASE(expired_consent_ends_at_next_call_of_any_kind) {
     const std::vector<Call> calls = {{"C_GetInfo",
                                       [](Consented&) {

@@ -85,6 +85,25 @@ BOOST_AUTO_TEST_CASE(removal_that_a_poll_noticed_ends_a_held_transaction_and_the
     BOOST_CHECK(on.connection.presence() == Presence::removed);
 }
 
+// The poll's let_go() had no turn.
+BOOST_AUTO_TEST_CASE(check_ends_the_connection_of_a_card_that_is_gone) {
+    Scripted on({"9000"});
+    on.connection.set_gone(Presence::removed);
+    on.connection.check();
+    BOOST_CHECK_GE(on.link->let_gone, 1);
+    BOOST_CHECK_EQUAL(on.link->asked_alive, 0);
+}
+
+// PC/SC can be wrong about a removal, and the login of the consent would stay open.
+BOOST_AUTO_TEST_CASE(end_of_a_held_transaction_powers_off_a_card_that_is_said_to_be_gone) {
+    Scripted on({"9000"});
+    hold(on.connection, [] { return true; });
+    on.link->is_alive = false;
+    on.connection.check();
+    BOOST_CHECK_EQUAL(on.link->ended, 1);
+    BOOST_CHECK_EQUAL(on.link->powered_off, 1);
+}
+
 BOOST_AUTO_TEST_CASE(removal_that_a_poll_noticed_during_an_operation_ends_the_connection_after_it) {
     Scripted on({"9000", "010203049000"});
     OtherApplication support(on.connection, support_aid);

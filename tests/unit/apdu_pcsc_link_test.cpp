@@ -6,9 +6,7 @@
 #include "apdu/pcsc_link.hpp"
 #include "apdu/pinpad.hpp"
 
-#include "card_model.hpp"
-#include "test_pki.hpp"
-#include "tests/fake_pcsc/fake_pcsc.hpp"
+#include "on_reader.hpp"
 #include "tests/fake_pcsc/gate.hpp"
 #include "tests/module/test_clock.hpp"
 
@@ -16,6 +14,7 @@
 
 #include <array>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <pthread.h>
 #include <reader.h>
@@ -23,30 +22,9 @@
 #include <thread>
 #include <utility>
 
-using namespace jpki;
-using namespace std::chrono_literals;
-namespace fake = jpki::fake;
-namespace model = jpki::model;
+using namespace apdu_test;
 
 namespace {
-
-const std::string reader = "Fake Reader 00 00";
-
-struct OnReader {
-    explicit OnReader(const model::Knobs& knobs = {}) {
-        fake::reset_everything();
-        fake::add_reader(reader, std::make_shared<model::CardModel>(model::TestPki::shared(), knobs));
-        link.emplace(log, reader, 1000ms);
-    }
-    ~OnReader() {
-        link.reset();
-        fake::reset_everything();
-    }
-    OnReader(const OnReader&) = delete;
-    OnReader& operator=(const OnReader&) = delete;
-    Log log;
-    std::optional<PcscLink> link;
-};
 
 // A connection that pcscd delays until `gate` opens, and that nobody waits for any more by then.
 struct Abandoned {
@@ -116,93 +94,6 @@ BOOST_AUTO_TEST_CASE(answer_of_a_reader_that_claims_to_be_longer_than_the_buffer
     fake::overstate_control(1);
     BOOST_CHECK_EQUAL(on.link->control(CM_IOCTL_GET_FEATURE_REQUEST, {}, answer, rc), 0u);
     BOOST_CHECK_EQUAL(rc, SCARD_S_SUCCESS);
-}
-
-// pcscd reports a reset once.
-BOOST_AUTO_TEST_CASE(reset_is_reported_although_the_transaction_that_noticed_it_was_not_begun) {
-    const test_clock::SleepsTakeNoTime no_time;
-    for (const LONG reported : {SCARD_W_RESET_CARD, SCARD_W_UNPOWERED_CARD}) {
-        OnReader on;
-        fake::fail(fake::Function::begin_transaction, reported);
-        bool reconnected = false;
-        fake::on_call([&](fake::Function function) {
-            if (function == fake::Function::reconnect) reconnected = true;
-            if (function == fake::Function::get_attrib && std::exchange(reconnected, false))
-                fake::other_begins_transaction(reader);
-        });
-        BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardBusy);
-        fake::on_call({});
-        fake::other_ends_transaction(reader);
-        {
-            const Link::Transaction transaction(*on.link);
-            BOOST_CHECK(transaction.was_reset());
-            BOOST_CHECK_EQUAL(transaction.lost_power(), reported == SCARD_W_UNPOWERED_CARD);
-        }
-        const Link::Transaction transaction(*on.link);
-        BOOST_CHECK(!transaction.was_reset());
-        BOOST_CHECK(!transaction.lost_power());
-    }
-}
-
-BOOST_AUTO_TEST_CASE(reset_after_a_loss_of_power_is_not_a_loss_of_power) {
-    OnReader on;
-    fake::fail(fake::Function::begin_transaction, SCARD_W_UNPOWERED_CARD);
-    {
-        const Link::Transaction transaction(*on.link);
-        BOOST_REQUIRE(transaction.lost_power());
-    }
-    BOOST_REQUIRE(fake::other_resets(reader));
-    const Link::Transaction transaction(*on.link);
-    BOOST_CHECK(transaction.was_reset());
-    BOOST_CHECK(!transaction.lost_power());
-}
-
-BOOST_AUTO_TEST_CASE(reset_that_the_end_of_a_transaction_reports_is_not_the_loss_of_power_before_it) {
-    OnReader on;
-    fake::fail(fake::Function::begin_transaction, SCARD_W_UNPOWERED_CARD);
-    fake::fail(fake::Function::end_transaction, SCARD_W_RESET_CARD);
-    {
-        const Link::Transaction transaction(*on.link);
-        BOOST_REQUIRE(transaction.lost_power());
-    }
-    const Link::Transaction transaction(*on.link);
-    BOOST_CHECK(transaction.was_reset());
-    BOOST_CHECK(!transaction.lost_power());
-}
-
-// pcscd does not end the transaction of a handle whose card was removed, and has it for the next card, too.
-BOOST_AUTO_TEST_CASE(transaction_whose_card_is_removed_does_not_keep_others_from_the_next_card) {
-    for (const bool reset : {false, true}) {
-        OnReader on;
-        const auto next = std::make_shared<model::CardModel>(model::TestPki::shared());
-        {
-            const Link::Transaction transaction(*on.link);
-            fake::remove_card(reader);
-            // A reset came first: the removal shows at the reconnect.
-            if (reset) fake::fail(fake::Function::end_transaction, SCARD_W_RESET_CARD);
-        }
-        BOOST_CHECK(fake::open_now() == fake::Open{});
-        fake::insert_card(reader, next);
-        BOOST_CHECK(fake::other_begins_transaction(reader));
-        fake::other_ends_transaction(reader);
-        BOOST_CHECK(!on.link->alive());
-        BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardRemoved);
-    }
-}
-
-BOOST_AUTO_TEST_CASE(reader_replugged_during_a_transaction_is_not_used_after_it) {
-    OnReader on;
-    const auto next = std::make_shared<model::CardModel>(model::TestPki::shared(1));
-    const auto events = fake::events(reader);
-    {
-        const Link::Transaction transaction(*on.link);
-        fake::remove_reader(reader);
-        fake::add_reader(reader, next);
-    }
-    BOOST_REQUIRE_EQUAL(fake::events(reader), events);
-    BOOST_CHECK(!on.link->alive());
-    BOOST_CHECK_THROW(const Link::Transaction transaction(*on.link), CardRemoved);
-    BOOST_CHECK(fake::open_now() == fake::Open{});
 }
 
 // --- PIN pads --------------------------------------------------------------------------------------------------------
