@@ -33,7 +33,7 @@ template <std::size_t size> void put_blank_padded(unsigned char (&field)[size], 
     if (length < text.size())
         while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
     std::memset(field, ' ', size);
-    std::memcpy(field, text.data(), length);
+    std::copy_n(text.begin(), length, field);
 }
 
 // The caller's input as a view. A NULL pointer with a length is an error, with length 0 it is empty.
