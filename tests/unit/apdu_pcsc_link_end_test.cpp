@@ -63,6 +63,7 @@ BOOST_AUTO_TEST_CASE(reset_that_the_end_of_a_transaction_reports_is_not_the_loss
         const Link::Transaction transaction(*on.link);
         BOOST_REQUIRE(transaction.lost_power());
     }
+    BOOST_CHECK_EQUAL(fake::open_now().transactions, 0u);
     const Link::Transaction transaction(*on.link);
     BOOST_CHECK(transaction.was_reset());
     BOOST_CHECK(!transaction.lost_power());
