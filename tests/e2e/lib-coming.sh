@@ -11,7 +11,7 @@ pcscd_stops() {
 # pcscd removes its socket, then its file with the process number, then it ends. One that is started before the end can lose that
 # file, or find the reader's port in use.
 pcscd_has_ended() { # PROCESS
-  [ ! -e /run/pcscd/pcscd.comm ] && { [ ! -e "/proc/$1/status" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+  [ ! -e /run/pcscd/pcscd.comm ] && ! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
 }
 # shellcheck disable=SC2086 # several options
 pcscd_starts() { pcscd $JPKI_PCSCD_OPTIONS --config "$JPKI_RUN_DIR/reader.conf.d" >>"$JPKI_RUN_DIR/pcscd.log" 2>&1 </dev/null & }
