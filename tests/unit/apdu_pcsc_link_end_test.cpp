@@ -149,6 +149,24 @@ BOOST_AUTO_TEST_CASE(command_after_a_forgotten_protocol_is_not_sent_to_the_next_
     BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), 1u);
 }
 
+// The card lost what the commands before it did.
+BOOST_AUTO_TEST_CASE(later_command_of_a_transaction_is_not_repeated_after_a_forgotten_protocol) {
+    OnReader on;
+    on.link->card_recognised();
+    BOOST_REQUIRE(fake::other_resets(reader));
+    {
+        Link::Transaction transaction(*on.link);
+        BOOST_REQUIRE(transaction.was_reset());
+        transaction.transmit(iso7816::select_application(jpki_aid));
+        fake::fail(fake::Function::transmit, SCARD_E_PROTO_MISMATCH);
+        fake::reset_calls();
+        BOOST_CHECK_THROW(transaction.transmit(iso7816::select_application(jpki_aid)), CardReset);
+        BOOST_CHECK_EQUAL(fake::calls(fake::Function::transmit), 1u);
+    }
+    const Link::Transaction next(*on.link);
+    BOOST_CHECK(next.was_reset());
+}
+
 // As after the destructor of libpcsclite 2, at the end of the process.
 BOOST_AUTO_TEST_CASE(context_is_not_released_by_a_libpcsclite_that_knows_no_connection) {
     OnReader on;
