@@ -1,5 +1,6 @@
 #include "apdu/fork_deferral.hpp"
 
+#include "apdu/cancellation.hpp"
 #include "apdu/card_clock.hpp"
 
 #include <atomic>
@@ -17,14 +18,14 @@ constinit thread_local bool this_thread_forks = false;
 
 // False: in vain. In a thread of the host, which may have been cancelled: that would leave a counter raised.
 template <class Predicate> bool wait_for(Predicate done) noexcept {
-    int before = 0;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    const CancellationDisabled uncancelled;
     const auto deadline = CardClock::now() + fork_patience;
     bool is_done = done();
     for (; !is_done && CardClock::now() < deadline; is_done = done()) CardClock::sleep_for(std::chrono::microseconds(200));
-    pthread_setcancelstate(before, nullptr);
     return is_done;
 }
+
+bool no_fork() noexcept { return forks == 0; }
 
 // Each side announces itself before it looks at the other: at least one of two that meet sees the other, and waits.
 void before_fork() {
@@ -57,19 +58,17 @@ ForkDeferral::ForkDeferral() noexcept {
     bool waits = calls_of_this_thread == 0 && !this_thread_forks;
     while (waits && forks != 0) {
         --calls;
-        waits = wait_for([] { return forks == 0; });
+        waits = wait_for(no_fork);
         ++calls;
     }
     ++calls_of_this_thread;
-}
-
-void wait_for_forks() noexcept {
-    wait_for([] { return forks == 0; });
 }
 
 ForkDeferral::~ForkDeferral() {
     --calls_of_this_thread;
     --calls;
 }
+
+void wait_for_forks() noexcept { wait_for(no_fork); }
 
 }  // namespace jpki

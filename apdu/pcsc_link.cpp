@@ -173,9 +173,12 @@ void PcscLink::wait_until_free() {
     }
 }
 
+LONG PcscLink::reconnect_now(DWORD initialization) {
+    return SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, initialization, &protocol_);
+}
+
 void PcscLink::reconnect() {
-    const LONG rc =
-        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    const LONG rc = reconnect_now(SCARD_LEAVE_CARD);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
 }
 
@@ -188,7 +191,7 @@ void PcscLink::power_up() {
     const LONG rc = ask_about_card(card_, state);
     if (rc != SCARD_S_SUCCESS || (state & SCARD_POWERED) || !(state & SCARD_PRESENT)) return;  // the next command reports errors
     lost_power_ = true;
-    SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_UNPOWER_CARD, &protocol_);
+    reconnect_now(SCARD_UNPOWER_CARD);
 }
 
 // Whether the reader still has the card of this connection.
@@ -257,8 +260,7 @@ LONG PcscLink::end_after_reset(DWORD disposition) noexcept {
     } catch (const std::bad_alloc&) {
         return SCARD_E_NO_MEMORY;
     }
-    const LONG rc =
-        SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol_);
+    const LONG rc = reconnect_now(SCARD_LEAVE_CARD);
     return rc == SCARD_S_SUCCESS ? SCardEndTransaction(card_, disposition) : rc;
 }
 
@@ -278,12 +280,11 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
         reconnect();
         // That has cleared the event of a removal, too.
         if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
-        if (card_is_as_reported) {
-            rc = transmit(command, answer, size);
-        } else {
+        if (!card_is_as_reported) {
             reset_unreported_ = true;
             throw CardReset("SCardTransmit: PC/SC error " + code_text(rc) + "; card reset");
         }
+        rc = transmit(command, answer, size);
     }
     // A reset inside our own transaction is not another program's: the card lost power. Nothing is repeated.
     // Some drivers (vpcd) return an empty answer for a card that was removed.

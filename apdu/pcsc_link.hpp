@@ -73,6 +73,7 @@ private:
     LONG transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size);
     LONG end_after_reset(DWORD disposition) noexcept;
     void wait_for_news_of_removal(LONG rc);
+    LONG reconnect_now(DWORD initialization);
     void reconnect();
     void power_up();
     [[noreturn]] void fail(LONG rc, const char* where);

@@ -1,8 +1,8 @@
 // The C boundary: every C_* function is one call of guarded(); no exception leaves it, and no thread is cancelled inside.
 #pragma once
 
+#include "apdu/cancellation.hpp"
 #include "apdu/errors.hpp"
-#include "module/cancellation.hpp"
 #include "module/runtime.hpp"
 
 #include <exception>

@@ -1,9 +1,9 @@
 #include "module/runtime.hpp"
 
+#include "apdu/cancellation.hpp"
 #include "apdu/card_clock.hpp"
 #include "apdu/fork_deferral.hpp"
 #include "apdu/thread_safety.hpp"
-#include "module/cancellation.hpp"
 #include "module/open_cards.hpp"
 #include "module/openssl_binding.hpp"
 

@@ -3,6 +3,7 @@
 #include "fixture.hpp"
 
 #include "gate.hpp"
+#include "in_child.hpp"
 #include "test_clock.hpp"
 
 #include "apdu/card_clock.hpp"
@@ -31,17 +32,6 @@ __attribute__((constructor(101))) void register_handler() {
             if (before_fork) before_fork();
         },
         nullptr, nullptr);
-}
-
-// The exit status of a child that runs `work`.
-int in_child(const std::function<int()>& work) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::alarm(30);  // a child that hangs is a failure, not a long wait
-        ::_exit(work());
-    }
-    int status = 0;
-    return ::waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 CK_RV list_slots() {

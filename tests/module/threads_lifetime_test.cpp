@@ -1,8 +1,8 @@
 // C_Initialize and C_Finalize: with calls running in other threads, 1000 times, and in a child after fork.
+#include "in_child.hpp"
 #include "removal_fixture.hpp"
 
 #include <atomic>
-#include <cstdio>
 #include <fstream>
 #include <malloc.h>
 #include <sys/wait.h>
@@ -21,20 +21,6 @@ std::size_t resident_kib() {
     for (std::string line; std::getline(status, line);)
         if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
     return 0;
-}
-
-// Runs `work` in a child after fork; it returns the number of the first failed check, or 0.
-int in_child(const std::function<int()>& work) {
-    std::fflush(nullptr);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::alarm(30);  // a child that hangs is a failure, not a long wait
-        ::_exit(work());
-    }
-    int status = 0;
-    BOOST_REQUIRE_EQUAL(::waitpid(pid, &status, 0), pid);
-    BOOST_REQUIRE(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 // Every kind of function of a library that is not initialised. The number of the first one with another result.

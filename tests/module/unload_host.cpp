@@ -6,6 +6,7 @@
 #include "card_model.hpp"
 #include "fake_pcsc.hpp"
 #include "gate.hpp"
+#include "in_child.hpp"
 #include "test_pki.hpp"
 
 #include <cstdio>
@@ -68,10 +69,7 @@ std::size_t descriptors() {
 }
 
 bool can_fork() {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(0);
-    int status = -1;
-    return ::waitpid(child, &status, 0) == child && status == 0;
+    return jpki::test::in_child([] { return 0; }) == 0;
 }
 
 thread_local bool sleeps_long = false;
