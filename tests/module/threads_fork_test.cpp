@@ -214,24 +214,29 @@ BOOST_AUTO_TEST_CASE(call_in_a_fork_handler_of_its_own_thread_does_not_wait) {
 // fork() is no cancellation point. A thread that ended there would leave every later call waiting.
 BOOST_AUTO_TEST_CASE(thread_cancelled_while_its_fork_waits_forks_first) {
     Fixture f;
+    const test_clock::ClockStandsStill no_wait_ends;
     Stopped stopped(Function::list_readers, list_slots);
-    int child = -1;
-    const auto run = [](void* result) -> void* {
+    struct Forking {
+        std::atomic<pid_t> id = 0;
+        int child = -1;
+    } forking;
+    const auto run = [](void* argument) -> void* {
+        Forking& result = *static_cast<Forking*>(argument);
         ::pthread_cancel(::pthread_self());
+        result.id = ::gettid();
         const pid_t pid = ::fork();
         if (pid == 0) ::_exit(0);
         ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
         int status = 0;
-        if (::waitpid(pid, &status, 0) == pid) *static_cast<int*>(result) = status;
+        if (::waitpid(pid, &status, 0) == pid) result.child = status;
         return nullptr;
     };
-    slept_in([&] {
-        pthread_t thread{};
-        BOOST_REQUIRE_EQUAL(::pthread_create(&thread, nullptr, run, &child), 0);
-        ::pthread_join(thread, nullptr);
-    });
-    BOOST_CHECK_EQUAL(child, 0);
+    pthread_t thread{};
+    BOOST_REQUIRE_EQUAL(::pthread_create(&thread, nullptr, run, &forking), 0);
+    fake::until_it_sleeps(forking.id);  // a sleep that takes time is the cancellation point
     CHECK_RV(stopped.go_on(), CKR_OK);
+    ::pthread_join(thread, nullptr);
+    BOOST_CHECK_EQUAL(forking.child, 0);
 }
 
 BOOST_AUTO_TEST_CASE(fork_without_a_call_does_not_wait) {
