@@ -6,6 +6,7 @@
 #include "input.hpp"
 #include "must.hpp"
 #include "test_pki.hpp"
+#include "threads.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -319,6 +320,7 @@ void one_call(Input& input, Handles& sessions, Handles& objects, std::size_t& pi
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    jpki::fuzz::threads_of_fuzzer();
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null/none", 1);
     Input input(data, size);
     ::setenv("JPKI_PKCS11_CONSENT", input.byte() & 1 ? "each" : "login", 1);
@@ -332,5 +334,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     C_Finalize(nullptr);
     must(card->counts().verify[0] + card->counts().verify[1] <= pins_given);  // at most one VERIFY per call
     must(!card->verified(KeyUse::authentication) && !card->verified(KeyUse::signature));
+    must(jpki::fuzz::threads_have_ended());
     return 0;
 }

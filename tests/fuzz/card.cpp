@@ -9,6 +9,7 @@
 #include "must.hpp"
 #include "mutation.hpp"
 #include "test_pki.hpp"
+#include "threads.hpp"
 
 #include <cstdlib>
 #include <winscard.h>
@@ -71,6 +72,7 @@ People two_people(const Knobs& knobs) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    threads_of_fuzzer();
     ::setenv("JPKI_PKCS11_CONFIG", "/dev/null/none", 1);
     Input input(data, size);
     const auto choice = input.byte();
@@ -104,6 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     must(C_Finalize(nullptr) == CKR_OK);
     for (const Person& person : people) check_account(person, consent_each);
+    must(threads_have_ended());
     put_card(nullptr, nullptr);
     return 0;
 }

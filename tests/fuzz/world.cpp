@@ -4,6 +4,7 @@
 #include "economies.hpp"
 #include "mutation.hpp"
 #include "service.hpp"
+#include "threads.hpp"
 
 #include "module/pkcs11.hpp"
 
@@ -66,6 +67,7 @@ void World::block_connections(bool block) {
 }
 
 World::World(Input& input) {
+    threads_of_fuzzer();
     fake::reset_everything();
     let_waits_time_out(false);
     const auto kind = input.byte(), extra = input.byte(), other_kind = input.byte(), pad = input.byte();
@@ -82,6 +84,8 @@ World::~World() {
     fake::on_answer({});
     fake::on_wait({});
     fake::reset_everything();
+    // One that waited for what failed has its answer now. It may still be in a hook.
+    must(threads_have_ended());
 }
 
 // The other program's transaction ends after a number of calls; and at once where libpcsclite or pcscd would wait for its end
@@ -133,8 +137,7 @@ void World::calm_down() {
 }
 
 bool World::closed() const {
-    // poll(2): sleeps take no time here.
-    for (int i = 0; i < (leaks ? 2 : 200) && fake::open_now() != fake::Open{}; ++i) ::poll(nullptr, 0, 10);
+    threads_have_ended(leaks ? 2 : 1000);
     return fake::open_now() == fake::Open{};
 }
 

@@ -37,7 +37,7 @@ public:
     // Ends what can prevent C_Finalize from resetting the card: the other program's transaction, and faults to come.
     void calm_down();
 
-    // After C_Finalize: whether no connection to pcscd is left, also of a thread that was still connecting.
+    // After C_Finalize, and the end of a thread that was still connecting: whether no connection to pcscd is left.
     bool closed() const;
 
     std::array<Person, 2> people;
