@@ -4,6 +4,7 @@
 #include "other_programs_fixture.hpp"
 #include "test_clock.hpp"
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -162,6 +163,22 @@ BOOST_AUTO_TEST_CASE(first_connection_that_waits_in_pcscd_delays_no_other_reader
     fake::other_ends_transaction(reader_name);
     elsewhere.get();
     CHECK_RV(opening.get(), CKR_OK);
+}
+
+BOOST_AUTO_TEST_CASE(card_in_use_is_connected_in_own_thread_unless_host_forbids_threads) {
+    for (const bool forbidden : {false, true}) {
+        Fixture f("[reader]\nbusy_timeout_ms = 20000\n");
+        if (forbidden) forbid_threads();
+        fake::other_transmit(reader_name, model::Bytes{0x00, 0xA4, 0x04, 0x00, 0x00});
+        std::atomic<std::thread::id> connects;
+        fake::on_call([&](fake::Function function) {
+            if (function == fake::Function::connect) connects = std::this_thread::get_id();
+        });
+        f.open(auth_slot);
+        fake::on_call({});
+        BOOST_CHECK(connects.load() != std::thread::id{});
+        BOOST_CHECK_EQUAL(connects.load() == std::this_thread::get_id(), forbidden);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(connection_delayed_by_pcscd_is_abandoned_in_time_and_retried_later) {
