@@ -140,12 +140,12 @@ def check_sources():
 
 
 def check_install():
-    """What a build needs (tools/packages) is what README.md installs for it."""
-    needed = re.findall(r"^build +(\S+)$", (ROOT / "tools/packages").read_text(), re.M)
+    """What a build and cpack need (tools/packages) is what README.md installs for them."""
+    needed = re.findall(r"^(?:build|package) +(\S+)$", (ROOT / "tools/packages").read_text(), re.M)
     installed = set(re.findall(r"[\w.+-]+", " ".join(re.findall(r"^    apt-get install (.*)$", (ROOT / "README.md").read_text(), re.M))))
     for names in needed:
         if not installed & set(names.split("|")):
-            fault(f"README.md does not install {names}, which a build needs")
+            fault(f"README.md does not install {names}, which a build or cpack needs")
     if len(needed) < 5:
         fault("hardly any packages: is tools/packages read right?")
 
