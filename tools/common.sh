@@ -1,4 +1,4 @@
-# Shared by tools/try and tests/run; sourced.
+# Shared by tools/try, tests/run and the other scripts in tests/; sourced.
 # shellcheck shell=bash
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
@@ -9,6 +9,8 @@ die() {
   printf '\n%s\n' "$*" >&2
   exit 1
 }
+# fail_visibly: from here on, a script that ends with another exit status than 0 prints FAILED as its last line.
+fail_visibly() { trap '[ $? = 0 ] || say "FAILED: see above"' EXIT; }
 
 installed() {
   # shellcheck disable=SC2016 # dpkg-query's own variable
