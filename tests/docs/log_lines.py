@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- log lines: begin -->", "<!-- log lines: end -->"
 CALLS = re.compile(
-    r"\blog_?\.(?:error|info)\(|\blog_line\(|\bthrow (?:CardRemoved|CardBusy|CardFault|UnusableFile|TransportFault|std::runtime_error)[({]|"
+    r"\blog_?\.(?:error|info)\(|\blog_line\(|\bthrow (?:CardRemoved|CardReset|CardBusy|CardFault|UnusableFile|TransportFault|std::runtime_error)[({]|"
     r"\bcomplaints\.push_back\(|\bcomplain\(|\breturn (?=std::string\(\")|\bsnprintf\(\s*text,\s*sizeof text,\s*")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
