@@ -22,7 +22,7 @@ struct Settings {
     std::string log_file;                            // [log] file; empty: no log
     LogLevel log_level = LogLevel::info;             // [log] level
 
-    // One line for each error: "file:line: text". An invalid setting keeps its default.
+    // One line for each error: "file:line: text". An invalid setting keeps its earlier value.
     std::vector<std::string> complaints;
 };
 

@@ -8,7 +8,7 @@ skip() {
   say "SKIPPED: $*"
   exit 77
 }
-for tool in dpkg dpkg-deb dpkg-shlibdeps; do
+for tool in dpkg dpkg-deb dpkg-shlibdeps file; do
   command -v "$tool" >/dev/null || skip "$tool is not installed, and without it there is no package"
 done
 grep -q '^CMAKE_INSTALL_PREFIX:PATH=/usr$' "$build/CMakeCache.txt" || skip "the build is not for /usr, and packages are"

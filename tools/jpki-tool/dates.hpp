@@ -20,8 +20,8 @@ TimePoint now();
 long days_left(TimePoint end, TimePoint now);
 
 // The first day on which a certificate that ends on `last_day` can be renewed: the day after the day three months before
-// (city offices: "the day after the day three months before the last day of validity"). Where that month has no such day, the
-// day after its last.
+// (municipal offices: "the day after the day three months before the last day of validity"). Where that month has no such day,
+// the day after its last.
 Date renewal_opens(Date last_day);
 
 // "2026-05-10", or in Japanese 2026年5月10日.

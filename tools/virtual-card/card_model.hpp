@@ -138,7 +138,7 @@ public:
         std::array<std::size_t, 2> wrong = {0, 0};              // of these, those that cost a try
         std::array<std::size_t, 2> signatures = {0, 0};
         std::array<std::size_t, 2> changes = {0, 0};
-        std::size_t issuer_commands = 0;  // 80 32, 80 5x, 80 8A: only the city office sends these
+        std::size_t issuer_commands = 0;  // 80 32, 80 5x, 80 8A: only the municipal office sends these
     };
     Counts counts() const;
     void reset_counts();
