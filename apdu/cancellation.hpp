@@ -1,4 +1,4 @@
-// pthread_cancel and the module: no thread is cancelled while it is inside.
+// pthread_cancel: a thread of the host is not cancelled inside our code.
 #pragma once
 
 #include <pthread.h>

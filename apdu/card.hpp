@@ -70,7 +70,7 @@ public:
 
     bool gone() const noexcept { return connection_.gone(); }
     Presence presence() const noexcept { return connection_.presence(); }
-    // The registry has detected the removal. Does not wait for a running operation.
+    // The slot table has detected the removal. Does not wait for a running operation.
     void set_gone() noexcept { connection_.set_gone(Presence::removed); }
 
     // Asks PC/SC whether the connection is lost, unless an operation is running (which will notice itself). Does not wait,

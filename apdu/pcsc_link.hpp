@@ -52,8 +52,8 @@ public:
     void card_recognised() noexcept override { recognised_ = true; }
     bool held_exclusively() const noexcept override { return held_exclusively_; }
 
-    // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, or no value if the reader
-    // rejects it. `rc` receives the PC/SC code.
+    // A command to the reader itself (PC/SC part 10). Returns the number of answer bytes, 0 if the reader
+    // rejects it or the answer is too long. `rc` receives the PC/SC code.
     std::size_t control(DWORD code, ByteView input, std::span<std::uint8_t> output, LONG& rc) noexcept;
 
 protected:

@@ -31,7 +31,7 @@ public:
 
     // A use of the insertion, by a session or a call, during the pointer's lifetime. With the last one the connection to
     // the card ends, so that another program can open it exclusively (Card::let_go). Release it while no
-    // lock of the registry is held: ending the connection is I/O.
+    // lock of the slot table is held: ending the connection is I/O.
     static std::shared_ptr<Insertion> use(std::shared_ptr<Insertion> insertion);
 
     Card& card() noexcept { return card_; }

@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(second_thread_does_not_wait_behind_waiting_thread) {
     std::atomic<bool> waiting = false;
     static thread_local bool first_thread = false;
     fake::on_call([&, asked = std::make_shared<int>(0)](fake::Function function) {
-        // The registry connects, the card connects, and then again because it waits.
+        // The slot table connects, the card connects, and then again because it waits.
         if (!first_thread || function != fake::Function::get_status_change || ++*asked != 3) return;
         waiting = true;
         gate.wait_here();
