@@ -53,7 +53,7 @@ bool Card::recognise_in(Scope& scope) {
     } catch (const CardReset&) {
         throw;
     } catch (const CardFault& fault) {
-        log_.info(std::string(fault.what()) + ", twice; not a JPKI card");
+        log_.info(std::string(fault.what()) + ", second unexpected answer; not a JPKI card");
     }
     foreign_ = !ours;
     if (!ours) return false;
@@ -139,7 +139,7 @@ SignAnswer Card::sign(KeyUse use, const SignatureScheme& scheme, ByteView data) 
             else scope.confirm_selected();
             answer = scope.applet().sign(use, scheme, data);
         }
-        if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("card does not find its private key");
+        if (answer.kind == SignAnswer::Kind::elsewhere) throw CardFault("card answered that the private key does not exist");
         if (answer.kind == SignAnswer::Kind::done) status_.confirm_login(use);
         if (answer.kind == SignAnswer::Kind::scheme_unknown) pss_ = false;
         if (answer.kind == SignAnswer::Kind::not_verified) {

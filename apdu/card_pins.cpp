@@ -65,7 +65,7 @@ PinAnswer Card::verify_in(Scope& scope, KeyUse use, Purpose purpose, PinSource& 
 void Card::prepare() {
     connection_.assert_turn();
     const bool held_for_another = connection_.held_for_another();
-    if (held_for_another) log_.info("consent to a signature ended: the card was used for something else first");
+    if (held_for_another) log_.info("consent to a signature ended: another call used the card before the signature");
     if (status_.reset_due() || held_for_another) reset_security_status_now();
 }
 
@@ -85,13 +85,13 @@ Card::ChangeAnswer Card::change_in(Scope& scope, KeyUse use, const PinAnswer& ve
         result.changed = said == PinAnswer::Kind::accepted;
         if (said == PinAnswer::Kind::cancelled || said == PinAnswer::Kind::not_entered) result.kind = said;
     } catch (const CardRemoved&) {
-        log_.error("PIN change interrupted: card removed; the old PIN is still valid unless the card accepts the new one");
+        log_.error("PIN change interrupted: card removed; not known which PIN is valid, try the new one first");
         throw;
     } catch (const TransportFault&) {
-        log_.error("PIN change: answer lost; the old PIN is still valid unless the card accepts the new one");
+        log_.error("PIN change: answer lost; not known which PIN is valid, try the new one first");
         throw;
     } catch (const CardFault&) {
-        log_.error("PIN change not confirmed; the old PIN is still valid unless the card accepts the new one");
+        log_.error("PIN change not confirmed; not known which PIN is valid, try the new one first");
         leave_if_unused(scope);
         throw;
     }
@@ -184,7 +184,8 @@ void Card::end_hold_older_than(std::chrono::milliseconds age) {
     connection_.if_free([&] {
         connection_.assert_turn();
         if (gone() || !connection_.held_for(age)) return;
-        log_.info("consent to a signature ended: not used in time");
+        const std::string limit = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) + " seconds";
+        log_.info(LogText("consent to a signature ended: no signature within ", limit));
         connection_.watched([&] { reset_security_status_now(); });
     });
 }

@@ -157,7 +157,7 @@ void PcscLink::wait_until_free() {
         const auto asked = Clock::now();
         const LONG rc = ask_about_connection();
         if (rc == SCARD_E_SHARING_VIOLATION) {
-            if (asked >= deadline) throw CardBusy("another program holds a transaction on the card, or begins one after another");
+            if (asked >= deadline) throw CardBusy("another program keeps the card busy with transactions");
             met_another_ = last_busy = asked;
             busy_since = std::min(busy_since, asked);
             quiet_since = never;

@@ -55,8 +55,8 @@ std::optional<std::string> find_trouble() {
         const void* object = object_of(function);
         if (!first) first = object;
         if (object && object != first)
-            return std::string("cannot use OpenSSL: the host exports a part of a libcrypto; ") + function.name +
-                   " is from another one";
+            return std::string("cannot use OpenSSL: the host exports only part of a libcrypto; ") + function.name +
+                   " comes from another one";
     }
     return std::nullopt;
 }

@@ -50,12 +50,12 @@ Bytes Token::sign(const SignatureScheme& scheme, ByteView data) {
     switch (answer.kind) {
     case SignAnswer::Kind::done: break;
     case SignAnswer::Kind::not_verified:
-        services_.log.info(std::string(name_of(use_)) + " login lost: card answered 6982");
+        services_.log.info(std::string(name_of(use_)) + " login lost before the signature");
         throw Error{CKR_USER_NOT_LOGGED_IN};
     case SignAnswer::Kind::scheme_unknown:
         services_.log.error("card rejected PSS (6A86); PSS mechanisms withdrawn");
         throw Error{CKR_FUNCTION_FAILED};
-    case SignAnswer::Kind::elsewhere: throw CardFault("card does not find its private key");
+    case SignAnswer::Kind::elsewhere: throw CardFault("card answered that the private key does not exist");
     }
     const bool good = !check || services_.crypto.verify(scheme, check->key, data, answer.signature);
     if (!good) throw CardFault("signature does not verify with the card's certificate; not returned");

@@ -3,6 +3,7 @@
 
 #include "temporary.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <unistd.h>
@@ -28,5 +29,11 @@ struct LogFile {
         return result;
     }
 };
+
+inline bool any_line_has(const LogFile& log, const std::string& words) {
+    const auto lines = log.lines();
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const std::string& line) { return line.find(words) != std::string::npos; });
+}
 
 }  // namespace jpki::test

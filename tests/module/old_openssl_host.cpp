@@ -13,7 +13,7 @@ extern "C" {
 
 #if defined(JPKI_HOST_HAS_A_PART)
 __attribute__((visibility("default"))) int ERR_set_mark(void) { std::abort(); }
-#define JPKI_TROUBLE "a part of a libcrypto"
+#define JPKI_TROUBLE "only part of a libcrypto"
 #else
 #define JPKI_TROUBLE "a libcrypto of version 0x101010BF"
 __attribute__((visibility("default"))) unsigned long OpenSSL_version_num(void) { return 0x101010BFUL; }

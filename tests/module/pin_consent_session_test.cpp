@@ -1,6 +1,7 @@
 // Whose a consent is: one session's, of a user who is logged in.
 #include "consent_fixture.hpp"
 #include "log_file.hpp"
+#include "test_clock.hpp"
 
 using namespace jpki::test;
 
@@ -25,6 +26,21 @@ BOOST_AUTO_TEST_CASE(another_session_of_same_slot_that_reads_card_ends_consent) 
     f.check_locked();
     CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
     BOOST_CHECK_EQUAL(f.signatures(), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(log_has_reason_for_end_of_unused_consent) {
+    const LogFile log;
+    Begun f(log.settings());
+    REQUIRE_OK(f.consent());
+    pin_flags(auth_slot);
+    BOOST_CHECK(any_line_has(log, "consent to a signature ended: another call used the card before the signature"));
+    BOOST_CHECK(!any_line_has(log, "no signature within"));
+    CHECK_RV(finish_sign(f.session), CKR_USER_NOT_LOGGED_IN);
+    REQUIRE_OK(sign_init(f.session, f.key));
+    REQUIRE_OK(f.consent());
+    test_clock::ahead += 60001;
+    f.state(f.session);
+    BOOST_CHECK(any_line_has(log, "consent to a signature ended: no signature within 60 seconds"));
 }
 
 BOOST_AUTO_TEST_CASE(removal_of_card_ends_consent_without_error_in_log) {

@@ -137,16 +137,16 @@ BOOST_AUTO_TEST_CASE(change_without_an_answer_or_with_an_odd_one_is_one_line_of_
     OnModel odd;
     odd.answer_once("change:98", "6F00");
     BOOST_CHECK_THROW(odd.change(authentication, "1234", "5678"), CardFault);
-    BOOST_CHECK_EQUAL(odd.lines_with("PIN change not confirmed; the old PIN is still valid unless"), 1u);
+    BOOST_CHECK_EQUAL(odd.lines_with("PIN change not confirmed; not known which PIN is valid"), 1u);
     BOOST_CHECK_EQUAL(odd.sent(), "jpki verify:98 change:98 isd");
     OnModel lost;
     lost.fail<TransportFault>("change:98");
     BOOST_CHECK_THROW(lost.change(authentication, "1234", "5678"), TransportFault);
-    BOOST_CHECK_EQUAL(lost.lines_with("PIN change: answer lost; the old PIN is still valid unless"), 1u);
+    BOOST_CHECK_EQUAL(lost.lines_with("PIN change: answer lost; not known which PIN is valid"), 1u);
     OnModel removed;
     removed.fail<CardRemoved>("change:98");
     BOOST_CHECK_THROW(removed.change(authentication, "1234", "5678"), CardRemoved);
-    BOOST_CHECK_EQUAL(removed.lines_with("PIN change interrupted: card removed; the old PIN is still valid unless"), 1u);
+    BOOST_CHECK_EQUAL(removed.lines_with("PIN change interrupted: card removed; not known which PIN is valid"), 1u);
 }
 
 // --- a loss of power -------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(consent_at_a_removed_card_ends_without_a_command) {
     on.sent();
     BOOST_CHECK_NO_THROW(on.card.end_hold_older_than(no_age));
     BOOST_CHECK_EQUAL(on.sent(), "");
-    BOOST_CHECK_EQUAL(on.lines_with("not used in time"), 0u);
+    BOOST_CHECK_EQUAL(on.lines_with("no signature within"), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(card_removed_at_the_end_of_a_consent_is_gone) {

@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(two_odd_answers_to_select_are_a_foreign_card_and_one_line_o
     BOOST_CHECK(!on.card.recognise());
     BOOST_CHECK(!on.card.recognise());
     BOOST_CHECK_EQUAL(on.sent(), "jpki jpki");
-    BOOST_CHECK_EQUAL(on.lines_with("status 6F00, twice; not a JPKI card"), 1u);
+    BOOST_CHECK_EQUAL(on.lines_with("status 6F00, second unexpected answer; not a JPKI card"), 1u);
 }
 
 BOOST_AUTO_TEST_CASE(card_that_answers_9000_to_every_command_shows_no_token_and_gets_no_further_command) {
