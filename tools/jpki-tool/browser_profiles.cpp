@@ -138,8 +138,8 @@ Sandbox about_sandbox(const BrowserProfile& profile) {
         return {fill(_("{0}: a Snap, which loads no module from outside."), {name}),
                 _("Use the browser from a package of the distribution or of its maker.")};
     return {fill(_("{0}: a Flatpak, which reaches the module only through a socket of p11-kit."), {name}),
-            _("Run \"p11-kit server --provider MODULE pkcs11:\" outside, let the Flatpak at its socket (flatpak override --user "
-              "--filesystem=xdg-run/p11-kit), and register p11-kit-client.so inside.")};
+            _("Run \"p11-kit server --provider MODULE pkcs11:\" outside, give the Flatpak access to its socket (flatpak override "
+              "--user --filesystem=xdg-run/p11-kit), and register p11-kit-client.so inside.")};
 }
 
 }  // namespace jpki::tool

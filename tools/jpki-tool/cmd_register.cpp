@@ -209,14 +209,13 @@ Exit register_nss(Context& context, const Options& options) {
 }  // namespace
 
 void add_register(CLI::App& app, Context& context) {
-    CLI::App* parent =
-        add_command(app, context, "register", _("Put the module into the profiles of browsers, or take it out"), {});
+    CLI::App* parent = add_command(app, context, "register", _("Register the module in browser profiles, or remove it"), {});
     parent->require_subcommand(1);
     const auto add = [&](const char* name, const std::string& description, Exit (*run)(Context&, const Options&)) {
         const auto options = std::make_shared<Options>();
         CLI::App* command = add_command(*parent, context, std::string("register ") + name, description,
                                         [&context, options, run] { return run(context, *options); });
-        command->add_flag("--remove", options->remove, _("Take it out: only the entry that this command made"));
+        command->add_flag("--remove", options->remove, _("Remove the entry that this command added, and no other"));
         command->add_flag("--dry-run", options->dry_run, _("Say what would be done, and change nothing"));
         command->add_option("--module", options->module, _("The module to register"))->capture_default_str();
         if (std::strcmp(name, "nss") == 0)

@@ -76,7 +76,7 @@ void say_what_is_signed(Context& context, const Options& options, const std::str
 void ask_for_consent(Context& context, const Options& options) {
     if (options.yes) return;
     if (::isatty(STDIN_FILENO) != 1)
-        throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was signed."));
+        throw Failure(Exit::declined, _("There is no terminal to ask on; --yes agrees in advance. Nothing was signed."));
     context.output.note(_("Sign this file? (yes/no)"));
     std::string answer;
     for (char byte = 0;;) {

@@ -193,7 +193,8 @@ void add_status(CLI::App& app, Context& context) {
         ->add_flag("--personal", options->personal,
                    _("With --signature: show name, address, date of birth and sex from that certificate"))
         ->needs(signature);
-    command->add_flag("--watch", options->watch, _("Show it again whenever a reader or card comes or goes, until Ctrl-C"))
+    command
+        ->add_flag("--watch", options->watch, _("Show it again whenever a reader or card is connected or removed, until Ctrl-C"))
         ->excludes(signature);
     add_pin_options(*command, context);
 }

@@ -30,8 +30,9 @@ void ask_for_consent(Context& context, const Options& options) {
         context.output.note(_("With --with-pin it asks for both PINs and verifies each once. A wrong one costs a try."));
     if (options.yes) return;
     if (::isatty(STDIN_FILENO) != 1)
-        throw Failure(Exit::declined, _("There is nobody to ask; --yes agrees beforehand. Nothing was sent to the card."));
-    context.output.note(_("Go on? (yes/no)"));
+        throw Failure(Exit::declined,
+                      _("There is no terminal to ask on; --yes agrees in advance. Nothing was sent to the card."));
+    context.output.note(_("Continue? (yes/no)"));
     std::string answer;
     for (char byte = 0;;) {
         wait_readable(STDIN_FILENO, context.signals);
@@ -102,7 +103,7 @@ void add_survey(CLI::App& app, Context& context) {
         add_command(app, context, "survey", _("Measure what is not known of real cards, for the developers; asks first"),
                     [&context, options] { return run_survey(context, *options); });
     command->add_flag("--with-pin", options->with_pin, _("Also what needs a login: asks for both PINs"));
-    command->add_flag("--yes", options->yes, _("Agree beforehand"));
+    command->add_flag("--yes", options->yes, _("Agree in advance"));
     command->add_option("--output", options->file, _("Write the report to this file"));
     add_pin_options(*command, context);
 }

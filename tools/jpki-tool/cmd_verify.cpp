@@ -62,12 +62,13 @@ Exit verify(Context& context, const Options& options) {
         text += signer_text(verdict.signers[i], i + 1, options.personal);
         signers.push_back(to_json(verdict.signers[i], options.personal));
     }
-    if (verdict.signers.empty()) text += std::string(_("Nobody signed this.")) + "\n";
+    if (verdict.signers.empty())
+        text += fill(_("{0} contains no signature."), {printable(attached ? options.file : options.signature)}) + "\n";
     const bool good = verdict.good();
     if (good && output) output->commit();
     const Exit exit = good ? Exit::ok : Exit::signature_invalid;
     text += std::string(revocation_note()) + "\n" +
-            (good ? _("The signature is VALID, as far as it was judged.") : _("The signature is NOT VALID.")) + "\n";
+            (good ? _("The signature is VALID (revocation not checked).") : _("The signature is NOT VALID.")) + "\n";
     context.output.text(text);
     context.output.document(context.command, exit,
                             Json{{"valid", good}, {"attached", attached}, {"signers", signers}, {"revocation", "not-checked"}});

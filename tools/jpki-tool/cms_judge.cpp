@@ -43,9 +43,9 @@ Finding judge_digest(CMS_SignerInfo& signer, const ContentDigests& digests, bool
     const int nid = digest_of(signer);
     const auto finding = [](bool good, const std::string& text) { return Finding{Aspect::digest, good, text}; };
     const char* const name = nid == NID_undef ? "?" : OBJ_nid2ln(nid);
-    if (!is_strong_digest(nid)) return finding(false, fill(_("{0} is not a digest that a signature may rest on"), {name}));
+    if (!is_strong_digest(nid)) return finding(false, fill(_("{0} is not accepted as a digest for signatures"), {name}));
     const Bytes digest = digests.digest(nid);
-    if (digest.empty()) return finding(false, fill(_("the signature does not announce its digest ({0})"), {name}));
+    if (digest.empty()) return finding(false, fill(_("the signature does not list its digest algorithm ({0})"), {name}));
     if (!has_attributes) return finding(true, std::string(name) + ": " + hex(digest));
     const auto* const stated = static_cast<const ASN1_OCTET_STRING*>(
         CMS_signed_get0_data_by_OBJ(&signer, OBJ_nid2obj(NID_pkcs9_messageDigest), -3, V_ASN1_OCTET_STRING));
@@ -237,7 +237,7 @@ std::string shown_name(Aspect aspect) {
     case Aspect::certificate: return _("Certificate");
     case Aspect::digest: return _("Content");
     case Aspect::signature: return _("Signature");
-    case Aspect::signing_certificate: return _("Named certificate");
+    case Aspect::signing_certificate: return _("Signing certificate");
     case Aspect::key_usage: return _("Key usage");
     case Aspect::chain: return _("Chain");
     default: return _("Signing time");

@@ -67,14 +67,13 @@ void judge_pcsc(const Facts& facts, std::vector<Diagnosis>& findings) {
                             fill(_("pcscd answers (version {0})"), {pcsc.pcscd ? version_text(*pcsc.pcscd) : _("unknown")}), ""});
     } else if (pcsc.socket == Socket::answered) {
         findings.push_back({"pcscd-version", Verdict::fault,
-                            fill(_("pcscd speaks another protocol version ({0}) than the library of this program."),
+                            fill(_("pcscd uses another protocol version ({0}) than the library of this program."),
                                  {version_text(pcsc.protocol)}),
                             _("Use pcscd and libpcsclite of the same release, and restart pcscd.")});
     } else if (pcsc.socket == Socket::closed) {
         findings.push_back({"pcscd-refused", Verdict::fault,
-                            pcsc.over_ssh
-                                ? _("pcscd refuses this user: polkit lets only sessions at the machine itself in, not over ssh.")
-                                : _("pcscd refuses this user (polkit)."),
+                            pcsc.over_ssh ? _("pcscd refuses this user: polkit allows only local sessions, not ssh.")
+                                          : _("pcscd refuses this user (polkit)."),
                             _("Work at the machine itself, or install a polkit rule: examples/pcscd.rules in the documentation "
                               "of jpki-pkcs11.")});
     } else if (!pcsc.pcscd_installed) {
@@ -117,7 +116,7 @@ void judge_readers(const Facts& facts, std::vector<Diagnosis>& findings) {
                 _("Try again in a moment."));
             break;
         case Card::denied:
-            add("card-refused", Verdict::fault, _("pcscd does not let this user at the card (polkit)."),
+            add("card-refused", Verdict::fault, _("pcscd denies this user access to the card (polkit)."),
                 _("Work at the machine itself, or install a polkit rule: examples/pcscd.rules in the documentation of "
                   "jpki-pkcs11."));
             break;

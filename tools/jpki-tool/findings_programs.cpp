@@ -46,8 +46,8 @@ void judge_module(const ModuleFacts& module, std::vector<Diagnosis>& findings) {
     }
     if (module.tokens_of_opensc > 0 && module.p11_kit_knows)
         add("opensc-double", Verdict::warning, _("OpenSC shows the same card too: programs list its tokens twice."),
-            _("To have OpenSC step back, name the drivers of your other cards in card_drivers of /etc/opensc/opensc.conf, "
-              "without jpki; or write \"enable-in: opensc\" "
+            _("To disable OpenSC for this card, list the drivers of your other cards in card_drivers of /etc/opensc/opensc.conf, "
+              "without jpki. To disable it for all cards in programs that use p11-kit, write \"enable-in: opensc\" "
               "into a copy of its .module file in /etc/pkcs11/modules."));
 }
 

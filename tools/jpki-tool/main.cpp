@@ -1,4 +1,4 @@
-// jpki-tool: see the card, find out what is wrong, change a PIN.
+// jpki-tool: shows the state of the card, diagnoses problems, changes PINs, uses the certificates.
 #include "command.hpp"
 #include "i18n.hpp"
 #include "text.hpp"
@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
     Output output(json);
     Log log;
     Context context(output, signals, log);
-    CLI::App app(_("See a My Number Card, find out what is wrong, change its PINs and use its certificates."), "jpki-tool");
+    CLI::App app(_("Show the state of a My Number Card, diagnose problems, change its PINs and use its certificates."),
+                 "jpki-tool");
     std::string log_file;
     try {
         build_command_line(app, context, json, log_file);

@@ -190,7 +190,7 @@ bool Pinentry::reply(Entered* pin) {
         if (std::strcmp(word, "OK") == 0) return true;
         if (std::strcmp(word, "ERR") == 0) return false;
     }
-    throw Failure(Exit::pin_not_sent, fill(_("{0} gave no sensible answer; nothing was sent to the card."), {program_}));
+    throw Failure(Exit::pin_not_sent, fill(_("{0} gave an invalid answer; nothing was sent to the card."), {program_}));
 }
 
 }  // namespace
