@@ -69,18 +69,23 @@ std::string key_title(KeyUse use) {
     return use == KeyUse::authentication ? _("Certificate for user authentication") : _("Certificate for digital signature");
 }
 
+std::string about_blocked(KeyUse use) {
+    return use == KeyUse::authentication
+               ? _("The PIN for user authentication is blocked: have it reset at a municipal office. If you know the password "
+                   "for digital signature, the kiosks of some convenience stores can reset it too, after a request in the "
+                   "smartphone app of J-LIS.")
+               : _("The password for digital signature is blocked: have it reset at a municipal office. If you know the PIN for "
+                   "user authentication, the kiosks of some convenience stores can reset it too, after a request in the "
+                   "smartphone app of J-LIS.");
+}
+
 std::vector<NextStep> next_steps(const CardReport& card, TimePoint at) {
     std::vector<NextStep> steps;
     const auto add = [&](const char* code, const std::string& text) { steps.push_back({code, text}); };
     for (const KeyUse use : all_key_uses) {
         const KeyReport& key = card.key(use);
         const std::string title = key_title(use);
-        if (key.tries == 0)
-            add("reset-pin",
-                use == KeyUse::authentication
-                    ? _("The PIN for user authentication is blocked: have it reset at a municipal office.")
-                    : _("The password for digital signature is blocked: have it reset at a municipal office or at the "
-                        "kiosk of a convenience store."));
+        if (key.tries == 0) add("reset-pin", about_blocked(use));
         if (key.tries == 1)
             add("last-try", use == KeyUse::authentication
                                 ? _("Only one try is left for the PIN for user authentication: a wrong one blocks it.")

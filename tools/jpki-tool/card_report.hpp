@@ -52,6 +52,9 @@ struct NextStep {
 };
 std::vector<NextStep> next_steps(const CardReport& card, TimePoint at);
 
+// That the PIN of `use` is blocked, and who can reset it (apdu/README.md, Rules for card holders).
+std::string about_blocked(KeyUse use);
+
 // When a certificate with this expiry date can be renewed, and whether it can be renewed now.
 struct Renewal {
     Date opens;

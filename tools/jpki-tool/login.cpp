@@ -1,5 +1,6 @@
 #include "login.hpp"
 
+#include "card_report.hpp"
 #include "i18n.hpp"
 #include "text.hpp"
 
@@ -15,20 +16,14 @@ std::string rules(KeyUse use) {
                                              "lower case is changed to upper case.");
 }
 
-[[noreturn]] void blocked(KeyUse use) {
-    const char* text = use == KeyUse::authentication
-                           ? _("The PIN for user authentication is blocked. Only a municipal office can reset it.")
-                           : _("The password for digital signature is blocked. A municipal office can reset it, and so can the "
-                               "kiosk of a convenience store.");
-    throw Failure(Exit::pin_blocked, text, 0);
-}
+[[noreturn]] void blocked(KeyUse use) { throw Failure(Exit::pin_blocked, about_blocked(use), 0); }
 
 [[noreturn]] void absent(KeyUse use) { throw Failure(Exit::not_on_card, fill(_("The card has no {0}."), {pin_name(use)})); }
 
 [[noreturn]] void withheld(KeyUse use) {
     throw Failure(Exit::last_try_withheld,
                   fill(_("Only one try is left for the {0}; nothing was sent. If you are sure of it, add --last-try. A wrong one "
-                         "blocks it, and a municipal office has to reset it."),
+                         "blocks it, and a reset usually means a visit to a municipal office."),
                        {pin_name(use)}),
                   1);
 }
