@@ -23,4 +23,4 @@ done
 expect "a wrong PIN is named as the standard names it" "$(sign 9999 || true)" "^error: CKR_PIN_INCORRECT"
 expect "and costs one try" "$(card_control tries auth)" '^2$'
 says "the right one signs" "signed with the key of" sign "$auth_pin"
-expect "and gives the try back" "$(card_control tries auth)" '^3$'
+expect "the right PIN resets the retry counter" "$(card_control tries auth)" '^3$'

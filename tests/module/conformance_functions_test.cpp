@@ -289,7 +289,7 @@ BOOST_AUTO_TEST_CASE(handles_are_never_reused) {
 }
 
 // One part of a program may finalise the module while another one still has its handles.
-BOOST_AUTO_TEST_CASE(handles_of_before_finalize_stay_invalid) {
+BOOST_AUTO_TEST_CASE(handles_from_before_finalize_stay_invalid) {
     Fixture f;
     const auto old = f.open_logged_in(auth_slot);
     const auto old_key = find_key(old);

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(card_that_fails_is_reported_and_keeps_no_other_card_open) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_that_left_the_list_is_not_touched) {
+BOOST_AUTO_TEST_CASE(card_removed_from_list_gets_no_command) {
     for (int removed = 0; removed < 3; ++removed) {
         OpenCards cards;
         LoggedIn first(cards), second(cards), third(cards);

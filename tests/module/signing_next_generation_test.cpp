@@ -197,7 +197,7 @@ BOOST_FIXTURE_TEST_CASE(signatures_of_data_of_every_length_are_verified_by_opens
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(signature_length_is_told_before_anything_is_signed, NextCard) {
+BOOST_FIXTURE_TEST_CASE(signature_length_is_returned_before_signing, NextCard) {
     const auto session = open_logged_in(auth_slot);
     CK_MECHANISM mechanism = {CKM_ECDSA, nullptr, 0};
     REQUIRE_OK(C_SignInit(session, &mechanism, find_key(session)));
@@ -221,7 +221,7 @@ BOOST_FIXTURE_TEST_CASE(rsa_mechanism_before_anything_was_read_gives_no_signatur
     BOOST_CHECK(signature.empty() || signature == Bytes(signature.size()));
 }
 
-BOOST_FIXTURE_TEST_CASE(spoilt_answer_is_no_signature, NextCard) {
+BOOST_FIXTURE_TEST_CASE(corrupted_answer_is_not_returned_as_signature, NextCard) {
     const auto session = open_logged_in(sign_slot);
     const auto key = find_key(session);
     for (const auto kind : {jpki::model::Fault::Kind::bits_flipped, jpki::model::Fault::Kind::truncated}) {

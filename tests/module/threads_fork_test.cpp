@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(fork_waits_for_calls_that_hold_a_mutex_of_libpcsclite) {
     check_fork_waits_for(Function::establish_context, list_slots);
 }
 
-BOOST_AUTO_TEST_CASE(fork_waits_for_question_after_power_of_card) {
+BOOST_AUTO_TEST_CASE(fork_waits_for_query_of_card_power) {
     Fixture f;
     const auto session = f.open(auth_slot);
     find_class(session, CKO_CERTIFICATE);

@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(certificate_that_is_missing_in_the_second_read_is_not_the_s
     }
 }
 
-BOOST_AUTO_TEST_CASE(holders_certificate_that_nobody_asked_for_is_not_read_to_check_the_ca) {
+BOOST_AUTO_TEST_CASE(holders_certificate_that_was_not_requested_is_not_read_to_check_the_ca) {
     OnModel on({}, model::TestPki::shared(), never);
     BOOST_CHECK(on.card.ca_certificate(authentication).kind == Kind::read);
     const std::string sent = on.sent();

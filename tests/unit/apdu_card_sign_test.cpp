@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(signature_after_a_reset_selects_the_application_first_and_e
     BOOST_CHECK_EQUAL(on.sent(), "");
 }
 
-BOOST_AUTO_TEST_CASE(answer_of_another_application_to_a_signature_is_not_believed) {
+BOOST_AUTO_TEST_CASE(answer_of_another_application_to_a_signature_is_not_trusted) {
     OnModel on;
     on.log_in(authentication);
     on.answer_once("sign:97", "6982");

@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(odd_answer_to_select_is_asked_for_again_although_another_ap
     BOOST_CHECK_EQUAL(on.sent(), "jpki jpki");
 }
 
-BOOST_AUTO_TEST_CASE(application_that_has_ended_is_not_told_of_later_operations) {
+BOOST_AUTO_TEST_CASE(removed_application_is_not_notified_of_later_operations) {
     OnModel on;
     auto second = std::make_unique<Card>(on.connection, on.log);
     BOOST_REQUIRE(second->recognise());

@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(what_is_only_done_between_operations_does_not_wait_for_one)
     BOOST_CHECK(!second.get());
 }
 
-BOOST_AUTO_TEST_CASE(applications_are_told_after_what_is_done_between_operations_too) {
+BOOST_AUTO_TEST_CASE(applications_are_notified_after_work_outside_of_operations_too) {
     Scripted on({"9000"});
     OtherApplication support(on.connection, support_aid);
     BOOST_CHECK_EQUAL(on.connection.locked([] { return 7; }), 7);

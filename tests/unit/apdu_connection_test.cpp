@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(reset_during_select_is_no_answer_and_select_is_not_repeated
     BOOST_CHECK_EQUAL(answer, "");
 }
 
-BOOST_AUTO_TEST_CASE(selection_is_not_believed_after_a_fault_of_the_card) {
+BOOST_AUTO_TEST_CASE(selection_is_not_trusted_after_a_fault_of_the_card) {
     Scripted on({"9000", "010203049000"});
     OtherApplication support(on.connection, support_aid);
     support.read();
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(selection_is_not_believed_after_a_fault_of_the_card) {
     on.connection.run([&](Connection::Exchange& exchange) { BOOST_CHECK(!exchange.selected(support)); });
 }
 
-BOOST_AUTO_TEST_CASE(applications_are_told_once_that_the_connection_is_a_new_one) {
+BOOST_AUTO_TEST_CASE(applications_are_notified_once_of_a_new_connection) {
     Scripted on({"9000"});
     OtherApplication support(on.connection, support_aid);
     support.read();

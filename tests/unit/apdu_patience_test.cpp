@@ -50,7 +50,7 @@ template <class F> CardClock::duration time_of(F&& f) {
 
 BOOST_AUTO_TEST_SUITE(patience)
 
-BOOST_AUTO_TEST_CASE(wait_for_a_mutex_ends_as_soon_as_it_is_not_worth_it) {
+BOOST_AUTO_TEST_CASE(wait_for_mutex_ends_when_condition_becomes_false) {
     const test_clock::SleepsTakeNoTime no_time;
     Taken taken;
     int asked = 0;

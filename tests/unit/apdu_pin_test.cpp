@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(head_of_certificate_file_has_its_length) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(hostile_head_is_malformed_and_empty_one_means_no_certificate) {
+BOOST_AUTO_TEST_CASE(head_with_wrong_tag_or_length_is_malformed_and_empty_one_means_no_certificate) {
     for (const char* head : {"", "00", "FF", "FFFFFFFF", "00000000", "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"}) {
         std::size_t total = 0;
         BOOST_CHECK_MESSAGE(examine_head(hex(head), total) == FileHead::nothing, head);

@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(sandboxed_browsers_are_known_for_what_they_are) {
     BOOST_TEST(tool::chromium_profiles(home.places).size() == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(entries_of_pkcs11_txt_are_told_apart) {
+BOOST_AUTO_TEST_CASE(entries_of_pkcs11_txt_are_distinguished) {
     const Home home;
     const std::string internal = "library=\nname=NSS Internal PKCS #11 Module\nparameters=configdir='x'\n\n";
     std::filesystem::create_directories(home.root / "db");
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(entries_of_pkcs11_txt_are_told_apart) {
     BOOST_CHECK_THROW(tool::NssModules(home.root / "db"), tool::Failure);
 }
 
-BOOST_AUTO_TEST_CASE(locks_of_running_browsers_are_told_from_those_that_a_crash_left) {
+BOOST_AUTO_TEST_CASE(locks_of_running_browsers_are_distinguished_from_those_left_by_a_crash) {
     const Home home;
     BOOST_TEST(!tool::user_of_firefox_profile(home.root));
     home.lock("lock", "127.0.1.1:" + own_pid());
