@@ -116,7 +116,7 @@ expect "the remedy is jpki-tool register" "$(doctor 2>/dev/null </dev/null || tr
 check "doctor finds the new directories of Firefox and Chromium" test \
   "$("$tool" --json doctor --module "$module" 2>/dev/null | json "len([f for f in d['result']['findings'] if f['code'] == 'browser-not-registered'])")" = 2
 
-# pcscd that rejects, speaks another version, or does not run: a socket of this test in its place.
+# pcscd that rejects, uses another protocol version, or does not run: a socket of this test in its place.
 cat >service.py <<'P'
 import os, socket, struct, sys
 path, mode = sys.argv[1:]

@@ -3,7 +3,7 @@
 // the reader between them. Invariants: no crash, no hang, no signature that the signature certificate does not verify,
 // no PIN sent that the caller did not give for this card, and no more VERIFYs and signatures than the calls account for.
 #include "caller.hpp"
-#include "economies.hpp"
+#include "clock.hpp"
 #include "hostile_pcsc.hpp"
 #include "input.hpp"
 #include "must.hpp"

@@ -1,7 +1,7 @@
 #include "world.hpp"
 
 #include "cards.hpp"
-#include "economies.hpp"
+#include "clock.hpp"
 #include "mutation.hpp"
 #include "service.hpp"
 #include "threads.hpp"

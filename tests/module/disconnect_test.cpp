@@ -23,7 +23,7 @@ std::string serial_of(CK_SLOT_ID slot) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(let_go)
+BOOST_AUTO_TEST_SUITE(disconnecting)
 
 BOOST_AUTO_TEST_CASE(card_is_disconnected_after_each_call_without_session) {
     Fixture f;

@@ -1,4 +1,4 @@
-// Time for the fuzzers: their clock advances only by sleeps (economies.cpp).
+// Time for the fuzzers: their clock advances only by sleeps (clock.cpp).
 #pragma once
 
 #include <chrono>
