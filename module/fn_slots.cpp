@@ -110,7 +110,7 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
         const auto runtime = Runtime::get();
         const auto insertion = runtime->slots.insertion(id);
         require(info != nullptr, CKR_ARGUMENTS_BAD);
-        require(find_digest(type) || insertion->token(runtime->slots.use_of(id)).offers(type), CKR_MECHANISM_INVALID);
+        require(find_digest(type) || insertion->token(runtime->slots.use_of(id)).lists(type), CKR_MECHANISM_INVALID);
         *info = mechanism_info(type);
     });
 }

@@ -1,6 +1,7 @@
 // Functions that this token does not support: no objects to create or change, no encryption, no random
 // numbers. Before and after C_Initialize they return the same codes as every other function.
 #include "module/boundary.hpp"
+#include "module/caller_memory.hpp"
 
 using namespace jpki;
 
@@ -23,9 +24,10 @@ CK_RV not_parallel() {
 
 // The card's random numbers are slow, and a host that can use them does so at every insertion (module/README.md,
 // random).
-CK_RV no_random(CK_SESSION_HANDLE session) {
+CK_RV no_random(CK_SESSION_HANDLE session, const CK_BYTE* data, CK_ULONG length) {
     return guarded([&] {
         Runtime::get()->sessions.get(session);
+        caller_bytes(data, length);
         throw Error{CKR_RANDOM_NO_RNG};
     });
 }
@@ -36,8 +38,8 @@ extern "C" {
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE) { return not_parallel(); }
 CK_RV C_CancelFunction(CK_SESSION_HANDLE) { return not_parallel(); }
-CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE*, CK_ULONG) { return no_random(session); }
-CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE*, CK_ULONG) { return no_random(session); }
+CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE* seed, CK_ULONG length) { return no_random(session, seed, length); }
+CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG length) { return no_random(session, data, length); }
 
 CK_RV C_GetOperationState(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG*) { return not_supported(); }
 CK_RV C_SetOperationState(CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) { return not_supported(); }

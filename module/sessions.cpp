@@ -29,7 +29,6 @@ std::vector<std::shared_ptr<Session>> SessionTable::take_out(const std::function
 CK_SESSION_HANDLE SessionTable::open(CK_SLOT_ID slot, CK_FLAGS flags) {
     auto insertion = slots_.insertion(slot);
     const KeyUse use = slots_.use_of(slot);
-    require(!insertion->token(use).known_absent(), CKR_TOKEN_NOT_PRESENT);
     // From now on a removal must be noticed, also that of a reader which comes back unchanged.
     insertion->card().connect();
     const CK_SESSION_HANDLE handle = services_.next_handle();

@@ -38,9 +38,10 @@ public:
     // The same for one slot. Throws CKR_SLOT_ID_INVALID.
     SlotView view(CK_SLOT_ID id, bool look) JPKI_EXCLUDES(mutex_);
 
-    // The card in that slot's reader, recognised (1 command when it is new). Throws CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT,
-    // CKR_TOKEN_NOT_RECOGNIZED. The connection to the card stays at least while the caller keeps the result.
-    // With `overview`, the same transaction reads what C_GetTokenInfo shows of all its tokens.
+    // The card in that slot's reader, recognised (1 command when it is new). Throws CKR_SLOT_ID_INVALID,
+    // CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_PRESENT (also if the card is known not to have the slot's key). The connection to
+    // the card stays at least while the caller keeps the result. With `overview`, the same transaction reads what C_GetTokenInfo
+    // shows of all its tokens.
     std::shared_ptr<Insertion> insertion(CK_SLOT_ID id, bool overview = false) JPKI_EXCLUDES(mutex_);
     KeyUse use_of(CK_SLOT_ID id);
 

@@ -72,6 +72,7 @@ bool SlotTable::ask(Reader& reader, const std::shared_ptr<Insertion>& insertion,
 
 std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
     caller_of_this_thread = {id, CK_INVALID_HANDLE};
+    const KeyUse use = use_of(id);
     // A card that is replaced during the connection is examined again; not without limit.
     for (int attempt = 0; attempt < 3; ++attempt) {
         Reader* reader = nullptr;
@@ -87,9 +88,10 @@ std::shared_ptr<Insertion> SlotTable::insertion(CK_SLOT_ID id, bool overview) {
         Card& card = insertion->card();
         card.check_connection();
         if (card.gone()) continue;
-        if (card.recognised()) return insertion;
-        if (ask(*reader, insertion, [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); }))
-            return insertion;
+        const auto recognise = [&] { return card.recognise(overview ? variant_key_uses() : std::span<const KeyUse>()); };
+        if (!card.recognised() && !ask(*reader, insertion, recognise)) continue;
+        require(!card.known_absent(use), CKR_TOKEN_NOT_PRESENT);
+        return insertion;
     }
     const Locked lock(*this);
     const Reader& reader = reader_of(id);

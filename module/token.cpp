@@ -14,8 +14,6 @@ Card& Token::card() noexcept { return insertion_.card(); }
 
 PinPad* Token::pad() { return insertion_.pad(use_); }
 
-bool Token::known_absent() const noexcept { return insertion_.card().known_absent(use_); }
-
 namespace {
 
 // A hash: the certificate's own serial number is a lasting identifier of a person, and token information ends up in

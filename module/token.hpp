@@ -39,8 +39,6 @@ public:
     // All reads of the card are in one transaction. Throws CKR_TOKEN_NOT_PRESENT if the card does not have this
     // key.
     Overview overview() JPKI_EXCLUDES(login_mutex_, mutex_);
-    // Whether that is known already; sends nothing.
-    bool known_absent() const noexcept;
 
     // --- login (token_login.cpp) ---
     // The end of a login never fails: afterwards no user is logged in in this process, private handles are invalid and
@@ -92,6 +90,8 @@ public:
     // The key's, without the hashes that are computed in software.
     std::vector<CK_MECHANISM_TYPE> mechanisms() JPKI_EXCLUDES(mutex_);
     bool offers(CK_MECHANISM_TYPE type) JPKI_EXCLUDES(mutex_);
+    // Whether mechanisms() has it: the answer does not depend on what was read before.
+    bool lists(CK_MECHANISM_TYPE type) JPKI_EXCLUDES(mutex_);
     // The kind of this token's key `key`. Throws CKR_KEY_HANDLE_INVALID.
     ObjectKind require_some_key(CK_OBJECT_HANDLE key);
     // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other key of the pair, and

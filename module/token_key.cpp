@@ -27,6 +27,11 @@ std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
     return types;
 }
 
+bool Token::lists(CK_MECHANISM_TYPE type) {
+    const MechanismFacts* facts = find_mechanism(type);
+    return facts && facts->scheme.key_type == key_type() && (facts->scheme.every_card || pss());
+}
+
 ObjectKind Token::require_some_key(CK_OBJECT_HANDLE key) {
     ObjectKind kind{};
     try {

@@ -140,6 +140,13 @@ BOOST_AUTO_TEST_CASE(first_token_information_shows_which_keys_exist) {
                 }
                 CHECK_RV(C_GetTokenInfo(slot, &info), CKR_TOKEN_NOT_PRESENT);
                 CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_TOKEN_NOT_PRESENT);
+                // Known by now: every function of the slot's token says so, before it looks at its other arguments.
+                CHECK_RV(C_GetTokenInfo(slot, nullptr), CKR_TOKEN_NOT_PRESENT);
+                CHECK_RV(C_OpenSession(slot, 0, nullptr, nullptr, nullptr), CKR_TOKEN_NOT_PRESENT);
+                CK_ULONG mechanisms = 0;
+                CK_MECHANISM_INFO mechanism{};
+                CHECK_RV(C_GetMechanismList(slot, nullptr, &mechanisms), CKR_TOKEN_NOT_PRESENT);
+                CHECK_RV(C_GetMechanismInfo(slot, CKM_SHA256, &mechanism), CKR_TOKEN_NOT_PRESENT);
             }
             CK_ULONG count = 0;
             REQUIRE_OK(C_GetSlotList(CK_TRUE, nullptr, &count));

@@ -132,6 +132,8 @@ BOOST_FIXTURE_TEST_CASE(pkcs11_provider_finds_numbers_of_key_on_private_key, Cli
     CHECK_RV(C_CopyObject(session, key[0], nullptr, 0, &copy), CKR_FUNCTION_NOT_SUPPORTED);
     CHECK_RV(C_GetOperationState(session, nullptr, &length), CKR_FUNCTION_NOT_SUPPORTED);
     CHECK_RV(C_GenerateRandom(session, &id_01, 1), CKR_RANDOM_NO_RNG);
+    CHECK_RV(C_GenerateRandom(session, nullptr, 1), CKR_ARGUMENTS_BAD);
+    CHECK_RV(C_SeedRandom(session, nullptr, 1), CKR_ARGUMENTS_BAD);
 }
 
 BOOST_FIXTURE_TEST_CASE(gnutls_reads_many_attributes_at_once_with_some_missing, Clients) {

@@ -94,6 +94,17 @@ BOOST_FIXTURE_TEST_CASE(mechanisms_of_p384_key_are_ecdsa_alone_before_and_after_
     }
 }
 
+BOOST_AUTO_TEST_CASE(mechanism_information_as_first_call_equals_mechanism_list) {
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot})
+        for (const CK_MECHANISM_TYPE type : {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_SHA256}) {
+            const NextCard f;
+            CK_MECHANISM_INFO info{};
+            const CK_RV first = C_GetMechanismInfo(slot, type, &info);
+            const auto types = listed(slot);
+            CHECK_RV(first, std::ranges::find(types, type) == types.end() ? CKR_MECHANISM_INVALID : CKR_OK);
+        }
+}
+
 // A model that was not measured: the authentication certificate would show the key type.
 BOOST_AUTO_TEST_CASE(file_without_certificate_leaves_mechanisms_of_usual_key_type) {
     const auto pki = copy_of_shared();
