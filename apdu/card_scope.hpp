@@ -15,7 +15,7 @@ struct CardState {
     SecurityStatus& status;
     CardFiles& files;
     CommandProfile profile{};
-    bool unconfirmed = false;  // without a connection for a while: the card may be another one
+    bool unconfirmed = false;  // the card may be another one, as after a while without a connection: no check has succeeded since
 };
 
 // All functions throw CardRemoved if another card is detected.
@@ -26,8 +26,8 @@ public:
     Connection::Exchange& exchange() noexcept { return exchange_; }
     Link::Transaction& transaction() noexcept { return exchange_.transaction(); }
     Applet applet() noexcept { return {exchange_.transaction(), card_.profile}; }
-    // Believed: another program may have selected something else since.
-    bool selected() const noexcept { return exchange_.selected(card_.application); }
+    // Believed: another program may have selected something else since. Not of a card that may be another one.
+    bool selected() const noexcept { return !card_.unconfirmed && exchange_.selected(card_.application); }
     // Certain: in this transaction.
     bool certain() const noexcept { return exchange_.certain(card_.application); }
 
@@ -41,7 +41,9 @@ public:
     void confirm_selected();
 
 private:
+    void select();
     void confirm_same_card(std::size_t size);
+    void compare_with_card_read_before(std::size_t size);
 
     CardState& card_;
     Connection::Exchange& exchange_;

@@ -100,6 +100,32 @@ BOOST_AUTO_TEST_CASE(another_card_after_reader_was_replugged_gets_no_pin_of_firs
     serves(f, auth_slot, *other);
 }
 
+// The command that shows which card is there may fail: until one has succeeded no PIN may go out.
+BOOST_AUTO_TEST_CASE(another_card_gets_no_pin_of_first_after_fault_in_check_which_card_it_is) {
+    const auto logs_in_twice = [](const std::function<void()>& disturb) {
+        Fixture f;
+        const auto other = card_of_person(1);
+        REQUIRE_OK(token_info(auth_slot));
+        fake::remove_reader(reader_name);
+        fake::add_reader(reader_name, other);
+        const auto session = f.open(auth_slot);
+        disturb();
+        BOOST_CHECK_NE(rv_name(f.login(session, auth_pin)), rv_name(CKR_OK));
+        BOOST_CHECK_NE(rv_name(f.login(session, auth_pin)), rv_name(CKR_OK));
+        BOOST_CHECK_EQUAL(verifies(*other, KeyUse::authentication), 0u);
+        fake::on_answer({});
+    };
+    logs_in_twice([] {
+        fake::on_answer(
+            [failed = std::make_shared<bool>(false)](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+                if (command[1] != 0xB0 || std::exchange(*failed, true)) return std::nullopt;
+                return Bytes{0x6F, 0x00};
+            });
+    });
+    // READ BINARY is the second command.
+    logs_in_twice([] { fake::inject(reader_name, {Fault::Kind::reset, 1}); });
+}
+
 BOOST_AUTO_TEST_CASE(card_replaced_without_connection_is_detected) {
     Fixture f;
     const auto other = card_of_person(1);
