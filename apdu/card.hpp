@@ -153,8 +153,8 @@ public:
     // a command that cannot sign (2 commands), whose answer shows whether the login is lost.
     bool still_verified(KeyUse use);
     // Whether a login of this process may be open at the card, although no user may be logged in by it: reset_security_status()
-    // ends that.
-    bool may_be_open() const noexcept override { return !gone() && status_.may_be_open(); }
+    // ends that, or the end of the connection if the card is gone().
+    bool may_be_open() const noexcept override { return status_.may_be_open(); }
     // Marks `use` as logged out, without a command to the card. Returns whether its certificate was removed from the
     // cache: one that needs the PIN, or may need it because it was only ever read with it, is not kept without it.
     bool forget(KeyUse use);

@@ -67,10 +67,14 @@ void Connection::set_gone(Presence reason) noexcept {
     presence_.compare_exchange_strong(expected, reason, std::memory_order_acq_rel);
 }
 
+void Connection::leave_no_login_open() noexcept {
+    if (transaction_ && (held_ || may_be_open())) transaction_->power_off_at_end();
+}
+
 void Connection::give_up(Presence reason) noexcept {
     set_gone(reason);
-    // PC/SC may have been wrong about a removal: the login of a consent would stay open.
-    if (held_ && transaction_) transaction_->power_off_at_end();
+    leave_no_login_open();
+    if (!transaction_ && may_be_open()) link_->power_off();
     held_ = false;
     transaction_.reset();
     // pcscd counts the connection as one to the next card in the reader, too: no program could open that exclusively.
@@ -195,7 +199,6 @@ void Connection::Exchange::card_recognised() noexcept {
 
 void Connection::Exchange::card_replaced() noexcept {
     connection_.assert_turn();
-    if (connection_.may_be_open()) transaction().power_off_at_end();
     connection_.set_gone(Presence::replaced);
 }
 

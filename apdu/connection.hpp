@@ -92,8 +92,8 @@ public:
         void card_recognised() noexcept;  // Link::card_recognised
         // Ends the use of the connection.
         void give_up(Presence reason) noexcept;
-        // The card is not the one that this connection is for; CardRemoved follows. If a login may be open, the card is powered
-        // off: it may be the same one, with answers that are not its own.
+        // The card is not the one that this connection is for, or the same one with answers that are not its own. The caller
+        // throws CardRemoved, which ends the transaction as after a removal.
         void card_replaced() noexcept;
 
     private:
@@ -133,9 +133,21 @@ private:
         Connection& connection;
         ~Ended();
     };
+    // Of an operation's thread, after its turn: a card that another thread found removed between Ended and the end of the turn
+    // keeps no connection. That thread's let_go() had no turn.
+    struct AfterTurn {
+        Connection& connection;
+        ~AfterTurn() {
+            if (connection.gone()) connection.let_go();
+        }
+    };
     void take_turn() JPKI_ACQUIRE(mutex_);
     void begin() JPKI_REQUIRES(mutex_);
     bool may_be_open() const noexcept JPKI_REQUIRES(mutex_);
+    // No logout is possible on this connection any more: if the card is still there, its power is taken when the transaction
+    // ends, so that no login stays open. PC/SC may be wrong about a removal: pcscd takes a reader that does not answer for a
+    // moment as one without a card. It does not power off a card that came later.
+    void leave_no_login_open() noexcept JPKI_REQUIRES(mutex_);
 
     const std::unique_ptr<Link> link_;
     Log& log_;
@@ -158,9 +170,10 @@ template <class F> auto Connection::in_transaction(F&& f) {
     try {
         return f(exchange);
     } catch (const TransportFault&) {
-        // No logout is possible on this connection any more: if the card is still there, its power is taken so that no login
-        // stays open.
-        if (may_be_open()) exchange.transaction().power_off_at_end();
+        leave_no_login_open();
+        throw;
+    } catch (const CardRemoved&) {
+        leave_no_login_open();
         throw;
     }
 }
@@ -186,6 +199,7 @@ template <class F> auto Connection::watched(F&& f) {
 }
 
 template <class F> auto Connection::operate(F&& f) {
+    const AfterTurn after_turn{*this};
     take_turn();
     const MutexLock turn(mutex_, std::adopt_lock);
     return watched(std::forward<F>(f));
@@ -200,6 +214,7 @@ template <class F> auto Connection::run(F&& f) {
 }
 
 template <class F> auto Connection::locked(F&& f) {
+    const AfterTurn after_turn{*this};
     const MutexLock turn(mutex_);
     const Ended ended{*this};
     return f();

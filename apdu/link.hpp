@@ -59,6 +59,9 @@ public:
 
     // Connects unless it is connected. A transaction does so too. Throws as a transaction does.
     virtual void connect() {}
+    // Powers the card off, if there is a connection and it is still that of the card, and no program has a transaction: all
+    // logins end then. Not inside a transaction (Transaction::power_off_at_end). Best effort: nothing is reported.
+    virtual void power_off() noexcept {}
     // Ends the connection and leaves the card unchanged. The next transaction connects again, and reports the card as reset.
     // Not inside a transaction.
     virtual void let_go() noexcept {}

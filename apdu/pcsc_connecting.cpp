@@ -60,7 +60,8 @@ struct PcscConnecting::Shared {
     // No caller waits for it.
     void end() noexcept JPKI_REQUIRES(mutex) {
         if (result.rc != SCARD_S_SUCCESS) return;
-        SCardDisconnect(result.card, SCARD_LEAVE_CARD);
+        // While the process ends libpcsclite 2 may have freed its list of contexts (PcscLink::let_go).
+        if (SCardDisconnect(result.card, SCARD_LEAVE_CARD) == SCARD_E_INVALID_HANDLE) result.context.abandon();
         result.context.close();
         result.rc = SCARD_E_TIMEOUT;
     }

@@ -55,6 +55,17 @@ void PcscLink::let_go() noexcept {
     context_.close();
 }
 
+// Without a transaction pcscd obeys this function all the same, and then answers SCARD_E_NOT_TRANSACTED. It refuses it after a
+// removal or a reset of the card, and during another program's transaction; SCardDisconnect would wait, and look at neither.
+void PcscLink::power_off() noexcept {
+    if (connected_) SCardEndTransaction(card_, SCARD_UNPOWER_CARD);
+}
+
+void PcscLink::let_go_for_good() noexcept {
+    removed_ = true;
+    let_go();
+}
+
 LONG PcscLink::connect_now() {
     return SCardConnect(context_.get(), reader_.c_str(), SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_,
                         &protocol_);
@@ -180,6 +191,10 @@ LONG PcscLink::reconnect_now(DWORD initialization) {
 void PcscLink::reconnect() {
     const LONG rc = reconnect_now(SCARD_LEAVE_CARD);
     if (rc != SCARD_S_SUCCESS) fail(rc, "SCardReconnect");
+    if (same_stay()) return;
+    // pcscd remembers one event per handle, and this has cleared that of a removal: the handle is one to the next card now.
+    let_go_for_good();
+    throw CardRemoved("card replaced by another one and reset");
 }
 
 // Another program may have disconnected with SCARD_UNPOWER_CARD. pcsc-lite then reports a reset, leaves the card without power,
@@ -198,6 +213,16 @@ void PcscLink::power_up() {
 bool PcscLink::same_stay() {
     const auto status = context_.status({reader_});
     return status && status->front().card_present && status->front().events == events_;
+}
+
+// For begin(): until it has returned nobody ends the transaction.
+bool PcscLink::same_stay_in_transaction() {
+    try {
+        return same_stay();
+    } catch (...) {
+        SCardEndTransaction(card_, SCARD_LEAVE_CARD);
+        throw;
+    }
 }
 
 bool PcscLink::alive() noexcept { return !removed_ && (!connected_ || !means_removed(ask_about_connection())); }
@@ -220,7 +245,7 @@ bool PcscLink::begin() {
         const LONG rc = SCardBeginTransaction(card_);
         if (rc == SCARD_S_SUCCESS) {
             // pcsc-lite remembers one event per handle: after a swap and a reset of the new card it reports only the reset.
-            if (reset_unreported_ && !same_stay()) {
+            if (reset_unreported_ && !same_stay_in_transaction()) {
                 SCardEndTransaction(card_, SCARD_LEAVE_CARD);
                 throw CardRemoved("card replaced by another one and reset");
             }
@@ -231,6 +256,7 @@ bool PcscLink::begin() {
         if (!means_reset(rc)) fail(rc, "SCardBeginTransaction");
         reset_unreported_ = true;  // pcscd reports it once, and the next attempt may fail
         if (rc == SCARD_W_UNPOWERED_CARD) lost_power_ = true;
+        wait_until_free();
         reconnect();
     }
     throw CardBusy("other programs reset the card three times in a row");
@@ -249,8 +275,7 @@ void PcscLink::end(bool power_off) noexcept {
     // Where the transaction has not ended, as for a removed card, only the end of the connection ends it: programs would wait in
     // SCardConnect, for the next card too.
     if (!means_removed(rc) && (!was_reset || rc == SCARD_S_SUCCESS)) return;
-    removed_ = true;
-    let_go();
+    let_go_for_good();
 }
 
 LONG PcscLink::end_after_reset(DWORD disposition) noexcept {
@@ -278,8 +303,6 @@ std::size_t PcscLink::exchange(ByteView command, std::span<std::uint8_t> answer)
     // its protocol: our transaction can have begun by then. It rejects this command; the card has not received it.
     if (rc == SCARD_E_PROTO_MISMATCH && (card_is_as_reported || recognised_)) {
         reconnect();
-        // That has cleared the event of a removal, too.
-        if (!same_stay()) throw CardRemoved("SCardTransmit: PC/SC error " + code_text(rc) + "; card removed");
         if (!card_is_as_reported) {
             reset_unreported_ = true;
             throw CardReset("SCardTransmit: PC/SC error " + code_text(rc) + "; card reset");

@@ -47,6 +47,7 @@ public:
 
     void limit_patience(std::chrono::milliseconds patience) noexcept override { patience_ = std::min(patience_, patience); }
     void connect() override;
+    void power_off() noexcept override;
     void let_go() noexcept override;
     void set_waits(bool waits) noexcept override { waits_ = waits; }
     void card_recognised() noexcept override { recognised_ = true; }
@@ -67,7 +68,9 @@ private:
     LONG connect_now();
     LONG connect_in_thread();
     bool connected_by(CardClock::time_point deadline);
+    void let_go_for_good() noexcept;
     bool same_stay();
+    bool same_stay_in_transaction();
     LONG ask_about_connection() noexcept;
     void wait_until_free();
     LONG transmit(ByteView command, std::span<std::uint8_t> answer, DWORD& size);
@@ -83,7 +86,7 @@ private:
     std::uint16_t events_ = 0;       // the reader's event counter during this insertion
     bool reset_unreported_ = false;  // to be reported by the next begin()
     bool lost_power_ = false;        // that reset is known to have been a loss of power; until the transaction's end
-    bool removed_ = false;           // detected by end()
+    bool removed_ = false;           // detected by end() or reconnect()
     bool only_reset_ = false;        // the last begin() reported a reset, and the card got no command after it
     SCARDHANDLE card_ = 0;
     bool connected_ = false;

@@ -23,7 +23,7 @@ std::shared_ptr<Insertion> Insertion::use(std::shared_ptr<Insertion> insertion) 
 void Insertion::reset_security_status() noexcept {
     if (busy_) return;
     try {
-        if (card_.may_be_open()) card_.reset_security_status();
+        if (!card_.gone() && card_.may_be_open()) card_.reset_security_status();
     } catch (const CardBusy& busy) {
         busy_ = true;
         services_.log.error(LogText("cannot end the login at the card: ", busy.what()));

@@ -156,13 +156,13 @@ struct ExitHandler {
 const ExitHandler exit_handler;
 
 __attribute__((destructor)) void unload() {
-    const bool locked = reset_security_status_of_cards(patience_of_destructor);
+    const bool ended = reset_security_status_of_cards(patience_of_destructor);
     // Other threads may be inside: the end of the process releases memory and connections.
-    if (process_exits || !locked) return;
-    // dlclose: no thread is inside, nor will be.
+    if (process_exits) return;
+    // dlclose: no thread is inside, nor will be. Where another program holds the card, C_Finalize would wait for it again.
     const CancellationDisabled uncancelled;
     try {
-        Runtime::finalize();
+        if (ended) Runtime::finalize();
     } catch (...) {
         // not initialised
     }

@@ -137,6 +137,22 @@ BOOST_AUTO_TEST_CASE(operation_without_memory_to_keep_what_it_read_succeeds_and_
     }
 }
 
+BOOST_AUTO_TEST_CASE(transaction_that_begins_after_a_reset_and_without_memory_is_ended) {
+    World w("");
+    BOOST_REQUIRE(jpki::fake::other_resets("R"));
+    // From the transaction's beginning on, after the reconnect.
+    int begun = 0;
+    jpki::fake::on_call([&begun](jpki::fake::Function function) {
+        if (function == jpki::fake::Function::begin_transaction) no_memory = ++begun == 2;
+        if (function == jpki::fake::Function::end_transaction) no_memory = false;
+    });
+    const CK_RV rv = C_Logout(w.session);
+    no_memory = false;
+    jpki::fake::on_call({});
+    CHECK_RV(rv, CKR_HOST_MEMORY);
+    BOOST_CHECK_EQUAL(jpki::fake::open_now().transactions, 0u);
+}
+
 BOOST_AUTO_TEST_CASE(bytes_are_wiped_before_their_memory_is_released) {
     const auto watch = [](const jpki::Bytes& bytes) {
         watched = bytes.data();

@@ -274,6 +274,26 @@ BOOST_AUTO_TEST_CASE(transaction_is_not_begun_if_another_one_begins_in_gap) {
     CHECK_RV(signing.get(), CKR_FUNCTION_FAILED);
 }
 
+BOOST_AUTO_TEST_CASE(transaction_that_another_program_begins_after_its_reset_is_waited_for_until_busy_timeout) {
+    // SCardReconnect would wait for its end.
+    const test_clock::SleepsTakeNoTime no_waits;
+    Fixture f("[reader]\nbusy_timeout_ms = 200\n");
+    const auto session = f.open_logged_in(auth_slot);
+    const auto key = find_key(session);
+    BOOST_REQUIRE(fake::other_resets(reader_name));
+    fake::on_call([begun = std::make_shared<bool>(false)](fake::Function function) {
+        if (function == fake::Function::begin_transaction && !std::exchange(*begun, true))
+            fake::other_begins_transaction(reader_name);
+    });
+    auto signing = std::async(std::launch::async, [&] { return try_sign(session, key); });
+    const bool bounded_wait = signing.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    BOOST_CHECK(bounded_wait);
+    fake::on_call({});
+    fake::other_ends_transaction(reader_name);
+    CHECK_RV(signing.get(), CKR_FUNCTION_FAILED);
+    CHECK_RV(try_sign(session, key), CKR_OK);
+}
+
 BOOST_AUTO_TEST_CASE(finalize_with_busy_card_is_bounded_and_leaves_no_connection) {
     const test_clock::SleepsTakeNoTime no_waits;
     Fixture f(impatient);

@@ -1,5 +1,6 @@
 // A login that the card does not accept any more: reported, visible in the session states, and never repeated.
 #include "pin_fixture.hpp"
+#include "removal_fixture.hpp"
 
 using namespace jpki::test;
 
@@ -148,6 +149,62 @@ BOOST_AUTO_TEST_CASE(card_whose_answers_are_another_cards_keeps_no_login) {
         BOOST_CHECK(!f.card->verified(use));
         BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
     }
+}
+
+BOOST_AUTO_TEST_CASE(card_is_checked_again_after_fault_in_check_which_card_it_is) {
+    for (const KeyUse use : both_keys) {
+        LoggedIn f(use);
+        token_flags(slot_of(use));  // what a program reads for a list of tokens
+        // Not the answer of its key, and none to the check that follows.
+        fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+            if (command[1] == 0x2A) return Bytes{0x6A, 0x86};
+            if (command[1] == 0xB0) return Bytes{0x6F, 0x00};
+            return std::nullopt;
+        });
+        CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_ERROR);
+        // Another card's certificate.
+        fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
+            if (command[1] != 0xB0) return std::nullopt;
+            Bytes answer(command.back() == 0 ? 256 : command.back());
+            answer.insert(answer.end(), {0x90, 0x00});
+            return answer;
+        });
+        CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_REMOVED);
+        fake::on_answer({});
+    }
+}
+
+// pcscd takes a reader that does not answer for a moment as one without a card, and tells no connection of a removal.
+BOOST_AUTO_TEST_CASE(card_that_is_said_to_be_removed_and_is_not_keeps_no_login) {
+    const std::pair<fake::Function, LONG> moments[] = {{fake::Function::transmit, SCARD_E_READER_UNAVAILABLE},
+                                                       {fake::Function::begin_transaction, SCARD_E_READER_UNAVAILABLE},
+                                                       {fake::Function::get_attrib, SCARD_E_READER_UNAVAILABLE},
+                                                       {fake::Function::get_status_change, SCARD_E_UNKNOWN_READER}};
+    for (const KeyUse use : both_keys)
+        for (const auto& [function, code] : moments) BOOST_TEST_CONTEXT(static_cast<int>(function)) {
+                LoggedIn f(use);
+                other_selects_jpki();  // another program keeps the card's power on
+                fake::fail(function, code, 4);
+                BOOST_CHECK_NE(rv_name(try_sign(f.session, f.key)), rv_name(CKR_OK));
+                BOOST_CHECK(!f.card->verified(use));
+                BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
+            }
+}
+
+// With a reset of the next card, too: pcscd reports it in place of the removal.
+BOOST_AUTO_TEST_CASE(removal_of_card_with_login_does_not_power_off_next_card) {
+    for (const bool reset : {false, true})
+        for (const bool finalized : {false, true}) {
+            const auto next = card_of_person(1);
+            LoggedIn f(KeyUse::authentication);
+            fake::swap_card(reader_name, next);
+            BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, next->pin(KeyUse::authentication)), 0x9000);
+            if (reset) BOOST_REQUIRE(fake::other_resets(reader_name));
+            if (finalized) CHECK_RV(C_Finalize(nullptr), CKR_OK);
+            else CHECK_RV(try_sign(f.session, f.key), CKR_SESSION_HANDLE_INVALID);
+            BOOST_CHECK(next->verified(KeyUse::authentication));
+            if (finalized) REQUIRE_OK(C_Initialize(nullptr));
+        }
 }
 
 BOOST_AUTO_TEST_CASE(reset_during_own_transaction_releases_reader) {

@@ -2,6 +2,9 @@
 // C_OpenSession works without C_Finalize, after any other call.
 #include "removal_fixture.hpp"
 
+#include <array>
+#include <malloc.h>
+
 using namespace jpki::test;
 
 BOOST_AUTO_TEST_SUITE(card)
@@ -84,6 +87,23 @@ BOOST_AUTO_TEST_CASE(unused_sessions_of_removed_card_keep_no_connection_once_a_s
     fake::swap_card(reader_name, card_of_person(1));
     f.open(auth_slot);
     BOOST_CHECK_EQUAL(fake::open_now().handles, 1u);
+}
+
+BOOST_AUTO_TEST_CASE(unused_sessions_of_removed_cards_keep_no_memory_once_a_session_is_opened) {
+    const std::array people = {card_of_person(0), card_of_person(1)};
+    Fixture f;
+    const auto swap_cards = [&](std::size_t times) {
+        for (std::size_t i = 0; i < times; ++i) {
+            fake::swap_card(reader_name, people[i % 2]);
+            const auto session = f.open(auth_slot);
+            BOOST_REQUIRE(!shown_certificate(session, auth_slot).empty());
+        }
+        return mallinfo2().uordblks;
+    };
+    const std::size_t before = swap_cards(20), after = swap_cards(100);
+    // Sanitizers have their own heap.
+    BOOST_WARN_GT(before, 0u);
+    BOOST_CHECK_LT(after, before + std::size_t{100} * 1000);  // a certificate is longer
 }
 
 BOOST_AUTO_TEST_CASE(session_count_is_that_of_inserted_card) {

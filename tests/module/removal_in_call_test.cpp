@@ -176,11 +176,14 @@ BOOST_AUTO_TEST_CASE(card_replaced_and_reset_before_transaction_is_not_taken_for
     fake::on_call([&, done = std::make_shared<bool>(false)](fake::Function function) {
         if (function != fake::Function::begin_transaction || std::exchange(*done, true)) return;
         fake::swap_card(reader_name, other);
+        BOOST_REQUIRE_EQUAL(other_verifies(KeyUse::authentication, other->pin(KeyUse::authentication)), 0x9000);
         BOOST_REQUIRE(fake::other_resets(reader_name));
+        other->reset_counts();
     });
     CHECK_RV(finish_sign(session), CKR_DEVICE_REMOVED);
     fake::on_call({});
     BOOST_CHECK_EQUAL(other->counts().commands, 0u);
+    BOOST_CHECK(other->verified(KeyUse::authentication));  // nor was it powered off
     CK_SESSION_INFO info{};
     CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
     serves(f, auth_slot, *other);

@@ -71,6 +71,26 @@ BOOST_AUTO_TEST_CASE(card_that_is_found_removed_has_no_login_left) {
     BOOST_CHECK(on.link->patience == std::chrono::milliseconds(0));
 }
 
+BOOST_AUTO_TEST_CASE(connection_to_card_found_removed_ends_and_user_of_it_is_not_waited_for) {
+    OnModel on, used;
+    on.log_in(authentication);
+    on.card.set_gone();
+    BOOST_CHECK(on.card.reset_security_status_by(CardClock::now()));
+    BOOST_CHECK(!on.card.may_be_open());
+
+    used.log_in(authentication);
+    const auto began = CardClock::now();
+    bool ended = false;
+    const auto exchange = [&] {
+        used.card.set_gone();
+        std::thread([&] { ended = used.card.reset_security_status_by(CardClock::now() + 20s); }).join();
+    };
+    used.card.exclusively(exchange);
+    BOOST_CHECK(ended);
+    BOOST_CHECK(CardClock::now() - began < 10s);
+    BOOST_CHECK_EQUAL(on.lines_with(why) + used.lines_with(why), 0u);
+}
+
 BOOST_AUTO_TEST_CASE(login_that_cannot_be_ended_is_reported_and_logged) {
     OnModel failing;
     failing.log_in(authentication);

@@ -104,6 +104,65 @@ BOOST_AUTO_TEST_CASE(end_of_a_held_transaction_powers_off_a_card_that_is_said_to
     BOOST_CHECK_EQUAL(on.link->powered_off, 1);
 }
 
+// The same for a login, with any fault that ends the connection, in a transaction and without one.
+BOOST_AUTO_TEST_CASE(end_of_connection_powers_off_card_at_which_login_may_be_open) {
+    for (const bool open : {true, false}) {
+        const auto scripted = [&](auto&& run) {
+            Scripted on({"9000"});
+            OtherApplication support(on.connection, support_aid);
+            support.open = open;
+            run(on);
+            BOOST_CHECK(on.connection.gone());
+            return std::pair{on.link->powered_off, on.link->powered_off_outside > 0};
+        };
+        const auto throwing = [&](const auto& fault) {
+            return scripted([&](Scripted& on) {
+                using Fault = std::decay_t<decltype(fault)>;
+                BOOST_CHECK_THROW(on.connection.run([&](Connection::Exchange&) { throw fault; }), Fault);
+            });
+        };
+        BOOST_CHECK_EQUAL(throwing(CardRemoved("removed")).first, open ? 1 : 0);
+        BOOST_CHECK_EQUAL(throwing(TransportFault("no answer")).first, open ? 1 : 0);
+        BOOST_CHECK_EQUAL(scripted([](Scripted& on) {
+                              on.link->is_alive = false;
+                              on.connection.check();
+                          }).second,
+                          open);
+        // Another thread found the card removed, which may be wrong.
+        const auto found_removed = scripted(
+            [](Scripted& on) { on.connection.run([&](Connection::Exchange&) { on.connection.set_gone(Presence::removed); }); });
+        BOOST_CHECK_EQUAL(found_removed.second, open);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(removal_that_another_thread_noticed_as_operation_ended_ends_connection) {
+    struct Late final : CardApplication {
+        explicit Late(Connection& connection_) : connection(connection_) { connection.add(*this); }
+        ~Late() override { connection.remove(*this); }
+        bool select(Link::Transaction&, bool) override { return true; }
+        void card_was_reset(bool) override {}
+        void connected_again() override {}
+        void security_status_ended() noexcept override {}
+        bool may_be_open() const noexcept override { return false; }
+        void prepare() override {}
+        // After the operation has looked whether the card is gone.
+        void operation_ended() noexcept override {
+            connection.set_gone(Presence::removed);
+            connection.let_go();
+        }
+        Connection& connection;
+    };
+    Scripted operated({"9000"}), locked({"9000"});
+    {
+        const Late late(operated.connection);
+        operated.connection.run([](Connection::Exchange&) {});
+        BOOST_CHECK_GE(operated.link->let_gone, 1);
+    }
+    const Late late(locked.connection);
+    locked.connection.locked([] {});
+    BOOST_CHECK_GE(locked.link->let_gone, 1);
+}
+
 BOOST_AUTO_TEST_CASE(removal_that_a_poll_noticed_during_an_operation_ends_the_connection_after_it) {
     Scripted on({"9000", "010203049000"});
     OtherApplication support(on.connection, support_aid);

@@ -165,6 +165,17 @@ BOOST_AUTO_TEST_CASE(connection_that_comes_after_its_wait_is_disconnected_and_no
     BOOST_CHECK_EQUAL(late.connecting->take().rc, SCARD_E_TIMEOUT);
 }
 
+// As after the destructor of libpcsclite 2, at the end of the process.
+BOOST_AUTO_TEST_CASE(context_of_late_connection_is_not_released_by_a_libpcsclite_that_knows_no_connection) {
+    Abandoned late;
+    BOOST_REQUIRE(!late.connecting->stop_waiting());
+    fake::fail(fake::Function::disconnect, SCARD_E_INVALID_HANDLE);
+    late.gate.open();
+    while (fake::calls(fake::Function::disconnect) == 0) std::this_thread::yield();
+    BOOST_REQUIRE(late.connecting->wait_until(CardClock::now() + 60s));  // the end of the connection
+    BOOST_CHECK_EQUAL(fake::calls(fake::Function::release_context), 0u);
+}
+
 BOOST_AUTO_TEST_CASE(connection_that_came_and_is_not_taken_is_disconnected) {
     fake::reset_everything();
     fake::add_reader(reader, std::make_shared<model::CardModel>(model::TestPki::shared()));

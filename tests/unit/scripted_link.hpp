@@ -35,12 +35,14 @@ public:
     }
     std::deque<Bytes> answers;    // the last one is given repeatedly
     std::vector<Bytes> commands;  // commands sent
-    int begun = 0, ended = 0, powered_off = 0, let_gone = 0, asked_alive = 0;
-    bool reset = false;  // the next transaction is told that the card was reset
+    int begun = 0, ended = 0, let_gone = 0, asked_alive = 0;
+    int powered_off = 0, powered_off_outside = 0;  // at the end of a transaction, and without one
+    bool reset = false;                            // the next transaction is told that the card was reset
     bool is_alive = true;
     std::function<void()> before_answer{};  // may throw, in place of an answer
 
     bool alive() noexcept override { return ++asked_alive, is_alive; }
+    void power_off() noexcept override { ++powered_off_outside; }
     void let_go() noexcept override { ++let_gone; }
 
 protected:
