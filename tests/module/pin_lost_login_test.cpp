@@ -151,17 +151,19 @@ BOOST_AUTO_TEST_CASE(card_whose_answers_are_another_cards_keeps_no_login) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(card_is_checked_again_after_fault_in_check_which_card_it_is) {
+BOOST_AUTO_TEST_CASE(card_gets_no_pin_after_fault_in_check_which_card_it_is) {
     for (const KeyUse use : both_keys) {
-        LoggedIn f(use);
-        token_flags(slot_of(use));  // what a program reads for a list of tokens
+        Fixture f;
+        token_flags(slot_of(use));  // what a program reads for a list of tokens, before the login
+        const auto session = f.open_logged_in(slot_of(use));
+        const auto key = find_key(session);
         // Not the answer of its key, and none to the check that follows.
         fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
             if (command[1] == 0x2A) return Bytes{0x6A, 0x86};
             if (command[1] == 0xB0) return Bytes{0x6F, 0x00};
             return std::nullopt;
         });
-        CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_ERROR);
+        CHECK_RV(try_sign(session, key), CKR_DEVICE_ERROR);
         // Another card's certificate.
         fake::on_answer([](const std::string&, model::ByteView command) -> std::optional<Bytes> {
             if (command[1] != 0xB0) return std::nullopt;
@@ -169,8 +171,10 @@ BOOST_AUTO_TEST_CASE(card_is_checked_again_after_fault_in_check_which_card_it_is
             answer.insert(answer.end(), {0x90, 0x00});
             return answer;
         });
-        CHECK_RV(try_sign(f.session, f.key), CKR_DEVICE_REMOVED);
+        REQUIRE_OK(C_Logout(session));
+        CHECK_RV(f.login(session, f.card->pin(use)), CKR_DEVICE_REMOVED);
         fake::on_answer({});
+        BOOST_CHECK_EQUAL(verifies(*f.card, use), 1u);
     }
 }
 
