@@ -25,7 +25,7 @@ CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_HA
         }
         const MechanismFacts& facts = take_mechanism(mechanism);
         require(operations.sign == nullptr, CKR_OPERATION_ACTIVE);
-        session.token.require_key(key, ObjectKind::private_key, facts.type);
+        session.token.require_key(key, ObjectKind::private_key, facts.scheme);
         operations.sign = std::make_unique<SignOperation>(runtime.services.crypto, facts, session.token, handle);
     });
 }

@@ -14,7 +14,7 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_OBJECT_
         }
         const MechanismFacts& facts = take_mechanism(mechanism);
         require(operations.verify == nullptr, CKR_OPERATION_ACTIVE);
-        session.token.require_key(key, ObjectKind::public_key, facts.type);
+        session.token.require_key(key, ObjectKind::public_key, facts.scheme);
         auto certificate = session.token.certificate();
         require(certificate != nullptr, CKR_KEY_HANDLE_INVALID);
         operations.verify = std::make_unique<VerifyOperation>(runtime.services.crypto, facts, std::move(certificate));

@@ -89,14 +89,13 @@ public:
     // --- mechanisms and the key (token_key.cpp) ---
     // The key's, without the hashes that are computed in software.
     std::vector<CK_MECHANISM_TYPE> mechanisms() JPKI_EXCLUDES(mutex_);
-    bool offers(CK_MECHANISM_TYPE type) JPKI_EXCLUDES(mutex_);
     // Whether mechanisms() has it: the answer does not depend on what was read before.
     bool lists(CK_MECHANISM_TYPE type) JPKI_EXCLUDES(mutex_);
     // The kind of this token's key `key`. Throws CKR_KEY_HANDLE_INVALID.
     ObjectKind require_some_key(CK_OBJECT_HANDLE key);
     // Throws CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED for the other key of the pair, and
-    // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the mechanism.
-    void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism);
+    // CKR_MECHANISM_INVALID, unless `key` is this token's key of that kind and has the scheme.
+    void require_key(CK_OBJECT_HANDLE key, ObjectKind kind, const SignatureScheme& scheme);
     // One signature of the card over `data`, checked with the public key as module/README.md says. `data` is what the
     // scheme's encode() returned. Throws CKR_USER_NOT_LOGGED_IN and others.
     Bytes sign(const SignatureScheme& scheme, ByteView data) JPKI_EXCLUDES(mutex_);
@@ -144,6 +143,7 @@ private:
     // a first signature takes four commands.
     bool has_key_of(KeyType type);
     bool pss();
+    bool has_scheme(const SignatureScheme& scheme);
     PinPad* pad();
 
     Services& services_;

@@ -14,22 +14,20 @@ bool Token::pss() {
     }
 }
 
-bool Token::offers(CK_MECHANISM_TYPE type) {
-    const MechanismFacts* facts = find_mechanism(type);
-    return facts && has_key_of(facts->scheme.key_type) && (facts->scheme.every_card || pss());
-}
+// A scheme that every card has is no reason to ask this one for PSS.
+bool Token::has_scheme(const SignatureScheme& scheme) { return scheme.every_card || pss(); }
 
 std::vector<CK_MECHANISM_TYPE> Token::mechanisms() {
     const KeyType type = key_type();
     std::vector<CK_MECHANISM_TYPE> types;
     for (const MechanismFacts& facts : all_mechanisms())
-        if (facts.scheme.key_type == type && (facts.scheme.every_card || pss())) types.push_back(facts.type);
+        if (facts.scheme.key_type == type && has_scheme(facts.scheme)) types.push_back(facts.type);
     return types;
 }
 
 bool Token::lists(CK_MECHANISM_TYPE type) {
     const MechanismFacts* facts = find_mechanism(type);
-    return facts && facts->scheme.key_type == key_type() && (facts->scheme.every_card || pss());
+    return facts && facts->scheme.key_type == key_type() && has_scheme(facts->scheme);
 }
 
 ObjectKind Token::require_some_key(CK_OBJECT_HANDLE key) {
@@ -43,9 +41,9 @@ ObjectKind Token::require_some_key(CK_OBJECT_HANDLE key) {
     return kind;
 }
 
-void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, CK_MECHANISM_TYPE mechanism) {
+void Token::require_key(CK_OBJECT_HANDLE key, ObjectKind kind, const SignatureScheme& scheme) {
     require(require_some_key(key) == kind, CKR_KEY_FUNCTION_NOT_PERMITTED);
-    require(offers(mechanism), CKR_MECHANISM_INVALID);
+    require(has_key_of(scheme.key_type) && has_scheme(scheme), CKR_MECHANISM_INVALID);
 }
 
 Bytes Token::sign(const SignatureScheme& scheme, ByteView data) {
