@@ -15,11 +15,18 @@ bool free_for_others() {
     return true;
 }
 
-std::string serial_of(CK_SLOT_ID slot) {
-    CK_TOKEN_INFO info{};
-    REQUIRE_OK(C_GetTokenInfo(slot, &info));
-    return {reinterpret_cast<const char*>(info.serialNumber), sizeof info.serialNumber};
-}
+// A card whose token information was read; then its reader was unplugged and plugged in again with another person's. The reader
+// has the same event counter.
+struct Replugged : Fixture {
+    Replugged() {
+        REQUIRE_OK(token_info(auth_slot));
+        fake::remove_reader(reader_name);
+        fake::add_reader(reader_name, other);
+        session = open(auth_slot);
+    }
+    const std::shared_ptr<CardModel> other = card_of_person(1);
+    CK_SESSION_HANDLE session = 0;
+};
 
 }  // namespace
 
@@ -59,11 +66,11 @@ BOOST_AUTO_TEST_CASE(session_keeps_connection_and_last_close_resets_security_sta
 
 BOOST_AUTO_TEST_CASE(cached_data_is_not_read_again) {
     Fixture f;
-    const std::string serial = serial_of(auth_slot);
+    const std::string serial = token_serial(auth_slot);
     BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
     f.card->reset_counts();
-    BOOST_CHECK_EQUAL(serial_of(auth_slot), serial);
-    BOOST_CHECK_EQUAL(serial_of(sign_slot), serial);
+    BOOST_CHECK_EQUAL(token_serial(auth_slot), serial);
+    BOOST_CHECK_EQUAL(token_serial(sign_slot), serial);
     BOOST_CHECK(slots_with_token() == (Slots{auth_slot, sign_slot}));
     BOOST_CHECK_EQUAL(commands(*f.card), 0u);
 }
@@ -86,33 +93,22 @@ BOOST_AUTO_TEST_CASE(card_is_usable_after_power_loss_without_connection) {
 }
 
 BOOST_AUTO_TEST_CASE(another_card_after_reader_was_replugged_gets_no_pin_of_first) {
-    // Unplugged and plugged between two calls, the reader has the same event counter.
-    Fixture f;
-    const auto other = card_of_person(1);
-    REQUIRE_OK(token_info(auth_slot));
-    fake::remove_reader(reader_name);
-    fake::add_reader(reader_name, other);
-    const auto session = f.open(auth_slot);
-    CHECK_RV(f.login(session, auth_pin), CKR_DEVICE_REMOVED);
-    BOOST_CHECK_EQUAL(verifies(*other, KeyUse::authentication), 0u);
+    Replugged f;
+    CHECK_RV(f.login(f.session, auth_pin), CKR_DEVICE_REMOVED);
+    BOOST_CHECK_EQUAL(verifies(*f.other, KeyUse::authentication), 0u);
     CK_SESSION_INFO info{};
-    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
-    serves(f, auth_slot, *other);
+    CHECK_RV(C_GetSessionInfo(f.session, &info), CKR_SESSION_HANDLE_INVALID);
+    serves(f, auth_slot, *f.other);
 }
 
 // The command that shows which card is there may fail: until one has succeeded no PIN may go out.
 BOOST_AUTO_TEST_CASE(another_card_gets_no_pin_of_first_after_fault_in_check_which_card_it_is) {
     const auto logs_in_twice = [](const std::function<void()>& disturb) {
-        Fixture f;
-        const auto other = card_of_person(1);
-        REQUIRE_OK(token_info(auth_slot));
-        fake::remove_reader(reader_name);
-        fake::add_reader(reader_name, other);
-        const auto session = f.open(auth_slot);
+        Replugged f;
         disturb();
-        BOOST_CHECK_NE(rv_name(f.login(session, auth_pin)), rv_name(CKR_OK));
-        BOOST_CHECK_NE(rv_name(f.login(session, auth_pin)), rv_name(CKR_OK));
-        BOOST_CHECK_EQUAL(verifies(*other, KeyUse::authentication), 0u);
+        BOOST_CHECK_NE(rv_name(f.login(f.session, auth_pin)), rv_name(CKR_OK));
+        BOOST_CHECK_NE(rv_name(f.login(f.session, auth_pin)), rv_name(CKR_OK));
+        BOOST_CHECK_EQUAL(verifies(*f.other, KeyUse::authentication), 0u);
         fake::on_answer({});
     };
     logs_in_twice([] {
@@ -129,9 +125,9 @@ BOOST_AUTO_TEST_CASE(another_card_gets_no_pin_of_first_after_fault_in_check_whic
 BOOST_AUTO_TEST_CASE(card_replaced_without_connection_is_detected) {
     Fixture f;
     const auto other = card_of_person(1);
-    const std::string serial = serial_of(auth_slot);
+    const std::string serial = token_serial(auth_slot);
     fake::swap_card(reader_name, other);
-    BOOST_CHECK(serial_of(auth_slot) != serial);
+    BOOST_CHECK(token_serial(auth_slot) != serial);
     serves(f, auth_slot, *other);
 }
 

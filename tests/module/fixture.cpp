@@ -126,6 +126,12 @@ CK_STATE Fixture::state(CK_SESSION_HANDLE session) {
     return info.state;
 }
 
+std::string token_serial(CK_SLOT_ID slot) {
+    CK_TOKEN_INFO info{};
+    REQUIRE_OK(C_GetTokenInfo(slot, &info));
+    return {reinterpret_cast<const char*>(info.serialNumber), sizeof info.serialNumber};
+}
+
 std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, std::vector<CK_ATTRIBUTE> wanted) {
     REQUIRE_OK(C_FindObjectsInit(session, wanted.data(), static_cast<CK_ULONG>(wanted.size())));
     std::vector<CK_OBJECT_HANDLE> found(32);

@@ -63,6 +63,9 @@ private:
     std::unique_ptr<SettingsFile> settings_;
 };
 
+// What C_GetTokenInfo shows as the token's serial number.
+std::string token_serial(CK_SLOT_ID slot);
+
 // Objects.
 std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, std::vector<CK_ATTRIBUTE> wanted = {});
 std::vector<CK_OBJECT_HANDLE> find_class(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class);

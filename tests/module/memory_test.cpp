@@ -21,12 +21,6 @@ std::map<CK_OBJECT_HANDLE, std::vector<std::pair<CK_ATTRIBUTE_TYPE, Bytes>>> eve
     return all;
 }
 
-std::string serial_of(CK_SLOT_ID slot) {
-    CK_TOKEN_INFO info{};
-    REQUIRE_OK(C_GetTokenInfo(slot, &info));
-    return {reinterpret_cast<const char*>(info.serialNumber), sizeof info.serialNumber};
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(memory)
@@ -39,7 +33,7 @@ BOOST_AUTO_TEST_CASE(cached_searches_and_attributes_wait_for_no_other_program) {
             const auto before = everything(session);
             CK_ULONG mechanisms = 0;
             REQUIRE_OK(C_GetMechanismList(slot, nullptr, &mechanisms));
-            const std::string serial = serial_of(slot);
+            const std::string serial = token_serial(slot);
             BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
             fake::reset_calls();
             const auto start = std::chrono::steady_clock::now();
@@ -50,16 +44,16 @@ BOOST_AUTO_TEST_CASE(cached_searches_and_attributes_wait_for_no_other_program) {
             BOOST_CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(4));
             BOOST_CHECK_EQUAL(fake::calls(fake::Function::begin_transaction), 0u);
             fake::other_ends_transaction(reader_name);
-            BOOST_CHECK_EQUAL(serial_of(slot), serial);
+            BOOST_CHECK_EQUAL(token_serial(slot), serial);
         }
 }
 
 BOOST_AUTO_TEST_CASE(token_information_is_cached_for_one_second) {
     Fixture f(patient);
-    const std::string serial = serial_of(auth_slot);
+    const std::string serial = token_serial(auth_slot);
     BOOST_REQUIRE(fake::other_begins_transaction(reader_name));
     fake::reset_calls();
-    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) BOOST_CHECK_EQUAL(serial_of(slot), serial);
+    for (const CK_SLOT_ID slot : {auth_slot, sign_slot}) BOOST_CHECK_EQUAL(token_serial(slot), serial);
     BOOST_CHECK_EQUAL(fake::calls(fake::Function::begin_transaction), 0u);
     fake::other_ends_transaction(reader_name);
 }

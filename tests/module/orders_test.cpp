@@ -12,12 +12,6 @@ using namespace jpki::test;
 
 namespace {
 
-std::string token_serial(CK_SLOT_ID slot) {
-    CK_TOKEN_INFO info{};
-    REQUIRE_OK(C_GetTokenInfo(slot, &info));
-    return {reinterpret_cast<const char*>(info.serialNumber), sizeof info.serialNumber};
-}
-
 bool offers_pss(CK_SLOT_ID slot) {
     CK_MECHANISM_INFO info{};
     return C_GetMechanismInfo(slot, CKM_RSA_PKCS_PSS, &info) == CKR_OK;

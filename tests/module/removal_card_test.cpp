@@ -122,16 +122,11 @@ BOOST_AUTO_TEST_CASE(session_count_is_that_of_inserted_card) {
 
 BOOST_AUTO_TEST_CASE(serial_number_differs_between_cards_and_is_constant) {
     Fixture f;
-    const auto serial = [] {
-        CK_TOKEN_INFO token{};
-        REQUIRE_OK(C_GetTokenInfo(auth_slot, &token));
-        return std::string(reinterpret_cast<const char*>(token.serialNumber), sizeof token.serialNumber);
-    };
-    const std::string first = serial();
+    const std::string first = token_serial(auth_slot);
     fake::swap_card(reader_name, card_of_person(1));
-    BOOST_CHECK_NE(serial(), first);
+    BOOST_CHECK_NE(token_serial(auth_slot), first);
     fake::swap_card(reader_name, f.card);
-    BOOST_CHECK_EQUAL(serial(), first);
+    BOOST_CHECK_EQUAL(token_serial(auth_slot), first);
 }
 
 BOOST_AUTO_TEST_CASE(swap_unnoticed_by_service_returns_no_data_of_earlier_card) {

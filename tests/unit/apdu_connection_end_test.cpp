@@ -136,31 +136,19 @@ BOOST_AUTO_TEST_CASE(end_of_connection_powers_off_card_at_which_login_may_be_ope
 }
 
 BOOST_AUTO_TEST_CASE(removal_that_another_thread_noticed_as_operation_ended_ends_connection) {
-    struct Late final : CardApplication {
-        explicit Late(Connection& connection_) : connection(connection_) { connection.add(*this); }
-        ~Late() override { connection.remove(*this); }
-        bool select(Link::Transaction&, bool) override { return true; }
-        void card_was_reset(bool) override {}
-        void connected_again() override {}
-        void security_status_ended() noexcept override {}
-        bool may_be_open() const noexcept override { return false; }
-        void prepare() override {}
+    const auto let_gone = [](auto&& operate) {
+        Scripted on({"9000"});
+        OtherApplication support(on.connection, support_aid);
         // After the operation has looked whether the card is gone.
-        void operation_ended() noexcept override {
-            connection.set_gone(Presence::removed);
-            connection.let_go();
-        }
-        Connection& connection;
+        support.when_ended = [&] {
+            on.connection.set_gone(Presence::removed);
+            on.connection.let_go();
+        };
+        operate(on.connection);
+        return on.link->let_gone;
     };
-    Scripted operated({"9000"}), locked({"9000"});
-    {
-        const Late late(operated.connection);
-        operated.connection.run([](Connection::Exchange&) {});
-        BOOST_CHECK_GE(operated.link->let_gone, 1);
-    }
-    const Late late(locked.connection);
-    locked.connection.locked([] {});
-    BOOST_CHECK_GE(locked.link->let_gone, 1);
+    BOOST_CHECK_GE(let_gone([](Connection& connection) { connection.run([](Connection::Exchange&) {}); }), 1);
+    BOOST_CHECK_GE(let_gone([](Connection& connection) { connection.locked([] {}); }), 1);
 }
 
 BOOST_AUTO_TEST_CASE(removal_that_a_poll_noticed_during_an_operation_ends_the_connection_after_it) {

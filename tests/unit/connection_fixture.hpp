@@ -5,6 +5,7 @@
 #include "apdu/iso7816.hpp"
 #include "scripted_link.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,7 @@ public:
     }
 
     bool open = false;
+    std::function<void()> when_ended{};  // at the end of each operation
     int status_ended = 0, operations = 0, prepared = 0, reconnected = 0;
 
 private:
@@ -46,7 +48,10 @@ private:
     void security_status_ended() noexcept override { open = false, ++status_ended; }
     bool may_be_open() const noexcept override { return open; }
     void prepare() override { ++prepared; }
-    void operation_ended() noexcept override { ++operations; }
+    void operation_ended() noexcept override {
+        ++operations;
+        if (when_ended) when_ended();
+    }
 
     Connection& connection_;
     const Bytes aid_;
